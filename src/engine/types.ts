@@ -1,0 +1,101 @@
+import type { Defect, FileCheck, Gap } from '../model/coverage.ts'
+import type { SeriesId } from '../model/series.ts'
+
+/** Where records may be taken from: `auto` is lake, then archive, then REST. */
+export type SourceChoice = 'auto' | 'archive' | 'rest'
+
+/** One series and the half-open range wanted of it, in epoch milliseconds. */
+export interface DownloadRequest {
+  readonly series: SeriesId
+  readonly from: number
+  readonly to: number
+  readonly source: SourceChoice
+}
+
+/** What happens during a download, in order, per series. */
+export type DownloadEvent =
+  /** The plan stands: what will be fetched. `totalRows` estimates the rows that are still missing. */
+  | {
+      readonly type: 'plan'
+      readonly series: SeriesId
+      readonly files: number
+      readonly bytes: number
+      readonly restRequests: number
+      readonly totalRows: number
+    }
+  /** Bytes of an archive file arrived. */
+  | { readonly type: 'bytes'; readonly series: SeriesId; readonly path: string; readonly bytes: number }
+  /** An archive file was dealt with. */
+  | { readonly type: 'file'; readonly series: SeriesId; readonly check: FileCheck }
+  /** A page of REST rows arrived. */
+  | { readonly type: 'rest'; readonly series: SeriesId; readonly rows: number }
+  /** Something failed and is tried again. */
+  | {
+      readonly type: 'retry'
+      readonly series: SeriesId
+      readonly what: string
+      readonly attempt: number
+      readonly delayMs: number
+      readonly error: string
+    }
+  /** Rows are safely on disk. */
+  | { readonly type: 'commit'; readonly series: SeriesId; readonly rows: number }
+  | { readonly type: 'defect'; readonly series: SeriesId; readonly defect: Defect }
+  | { readonly type: 'done'; readonly series: SeriesId; readonly report: SeriesReport }
+
+/** The outcome for one series. */
+export interface SeriesReport {
+  readonly series: SeriesId
+  readonly from: number
+  readonly to: number
+  /** Rows in the lake inside the range. */
+  readonly rows: number
+  /** Rows that this run brought in. */
+  readonly added: number
+  /** Rows that the range would hold without any gap. */
+  readonly expected: number
+  /** Gaps inside the range. */
+  readonly gaps: readonly Gap[]
+  /** Defects recorded inside the range, in this run or before. */
+  readonly defects: number
+  /** Archive files fetched in this run, and what became of them. */
+  readonly files: readonly FileCheck[]
+  /** Bytes received in this run. */
+  readonly bytes: number
+  readonly restRequests: number
+  /** False when records are missing for any reason but that the exchange never published them. */
+  readonly complete: boolean
+  /** Why the series could not be finished, if it could not. */
+  readonly error?: string
+  readonly durationMs: number
+}
+
+/** What `verify` found in one series. */
+export interface VerifyReport {
+  readonly series: SeriesId
+  readonly files: number
+  readonly rows: number
+  readonly bytes: number
+  /** Problems, each with the file and what was or can be done. */
+  readonly problems: readonly VerifyProblem[]
+  readonly gaps: readonly Gap[]
+  /** True when nothing is wrong, or everything wrong was repaired. */
+  readonly ok: boolean
+}
+
+export interface VerifyProblem {
+  readonly type:
+    | 'missing-file'
+    | 'damaged-file'
+    | 'hash-mismatch'
+    | 'row-count'
+    | 'order'
+    | 'values'
+    | 'damaged-coverage'
+    | 'stray-file'
+    | 'replaced-in-archive'
+  /** Path inside the lake, or in the archive. */
+  readonly path: string
+  readonly detail: string
+  readonly repaired: boolean
+}
