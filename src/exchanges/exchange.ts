@@ -1,0 +1,102 @@
+import type { Batch } from '../model/batch.ts'
+import type { Instrument } from '../model/instrument.ts'
+import type { Interval } from '../model/interval.ts'
+import type { Log } from '../model/log.ts'
+import type { Market } from '../model/series.ts'
+import type { TimeRange } from '../model/time.ts'
+
+/** Where a client reaches an exchange. Every URL is without a trailing slash. */
+export interface Endpoints {
+  /** REST base URLs per market, equivalent ones in order of preference. */
+  readonly rest: Readonly<Partial<Record<Market, readonly string[]>>>
+  /** Base under which archive paths (`data/spot/…`) lie; undefined when there is no archive. */
+  readonly archive?: string
+  /** Base of the archive's listing (S3 ListObjects). */
+  readonly archiveList?: string
+}
+
+export interface ClientOptions {
+  /** One base URL for everything (a sandbox or a proxy); wins over the others. */
+  readonly endpoint?: string
+  readonly restUrl?: string
+  readonly archiveUrl?: string
+  readonly testnet?: boolean
+  readonly apiKey?: string
+  /** How long one request may stay without an answer, ms. */
+  readonly timeoutMs?: number
+  /** Tries per request, the first included. */
+  readonly attempts?: number
+  readonly log?: Log
+  /** Called before each wait for another try. */
+  readonly onRetry?: (retry: RetryInfo) => void
+}
+
+export interface RetryInfo {
+  /** What is tried again, e.g. the URL. */
+  readonly what: string
+  /** Number of the try that failed, from 1. */
+  readonly attempt: number
+  readonly delayMs: number
+  readonly error: Error
+}
+
+/** A range of candles of one symbol, half-open, epoch ms. */
+export interface CandleRequest extends TimeRange {
+  readonly market: Market
+  readonly symbol: string
+  readonly interval: Interval
+  readonly signal?: AbortSignal
+  readonly onRetry?: (retry: RetryInfo) => void
+}
+
+/** One page of an answer: the rows and the range that they are known to be complete for. */
+export interface CandlePage extends TimeRange {
+  readonly batch: Batch
+}
+
+/** What the engine needs of an exchange's REST side. */
+export interface BaseDataClient extends AsyncDisposable {
+  readonly exchange: string
+  /** The exchange's clock, epoch ms; measured once, then carried on by the local clock. */
+  now(market: Market, signal?: AbortSignal): Promise<number>
+  /** Every instrument of a market. */
+  instruments(market: Market, signal?: AbortSignal): Promise<readonly Instrument[]>
+  /** @throws InvalidSymbolError with the nearest known symbols. */
+  instrument(market: Market, symbol: string, signal?: AbortSignal): Promise<Instrument>
+  /**
+   * Candles that open in the range, in pages, rising, without duplicates, unfinished candle included when the range
+   * reaches it. Together the pages cover the range from `from` to `to`.
+   */
+  candlePages(request: CandleRequest): AsyncGenerator<CandlePage, void, void>
+  /** How many requests a range will take. */
+  candleRequests(request: Pick<CandleRequest, 'market' | 'interval' | 'from' | 'to'>): number
+}
+
+/** How an exchange's archive names its files. Pure: knows nothing of the network. */
+export interface ArchiveLayout {
+  /** Whether the archive has candle files of this market and interval. */
+  hasCandles(market: Market, interval: Interval): boolean
+  /** Folder of a series, with a trailing slash. Undefined where the archive has no such folder. */
+  candleFolder(market: Market, period: ArchivePeriod, symbol: string, interval: Interval): string | undefined
+  /** Folder that holds one folder per symbol. */
+  symbolsFolder(market: Market, period: ArchivePeriod): string
+  /** Path of one file. `start` is the first instant of its day or month. */
+  candleFile(market: Market, period: ArchivePeriod, symbol: string, interval: Interval, start: number): string
+  /** The range that a path's file is about; undefined for anything that is not a candle file. */
+  parseFile(path: string): (TimeRange & { readonly period: ArchivePeriod }) | undefined
+  /** Path of the file that holds the published hash. */
+  checksumPath(path: string): string
+}
+
+export type ArchivePeriod = 'monthly' | 'daily'
+
+/** One exchange, as data and constructors: a new exchange is one file (or folder) and one line in the registry. */
+export interface Exchange {
+  readonly id: string
+  readonly markets: readonly Market[]
+  /** Intervals that the market's candles exist in. */
+  intervals(market: Market): readonly Interval[]
+  endpoints(options: ClientOptions): Endpoints
+  createClient(options?: ClientOptions): BaseDataClient
+  readonly archive?: ArchiveLayout
+}
