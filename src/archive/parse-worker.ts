@@ -1,0 +1,109 @@
+import { parentPort } from 'node:worker_threads'
+import type { Batch } from '../model/batch.ts'
+import { isTicklakeError } from '../model/errors.ts'
+import { type CandleFileResult, type CandleFileSpec, CandleZipReader } from './candle-zip.ts'
+
+/** What the pool sends to a worker. `job` numbers one file. */
+export type ParseRequest =
+  | { readonly type: 'open'; readonly job: number; readonly spec: CandleFileSpec }
+  | { readonly type: 'chunk'; readonly job: number; readonly bytes: Uint8Array }
+  | { readonly type: 'end'; readonly job: number }
+  | { readonly type: 'abort'; readonly job: number }
+  /** A batch was dealt with: the next one may come. */
+  | { readonly type: 'taken'; readonly job: number }
+
+/** What a worker answers. */
+export type ParseResponse =
+  /** Bytes were read: more may come. */
+  | { readonly type: 'read'; readonly job: number; readonly bytes: number }
+  | { readonly type: 'batch'; readonly job: number; readonly batch: Batch }
+  | { readonly type: 'done'; readonly job: number; readonly result: CandleFileResult }
+  | { readonly type: 'failed'; readonly job: number; readonly message: string; readonly isParseError: boolean }
+
+/** Batches that may be under way to the main thread, per file. */
+const BATCHES_AHEAD = 3
+/** Rows per batch: large enough that messages cost nothing, small enough that 13 files at once stay small. */
+const BLOCK_ROWS = 16_384
+
+interface Job {
+  readonly reader: CandleZipReader
+  /** The job's messages are dealt with one after another, each when the one before is done. */
+  chain: Promise<void>
+  underWay: number
+  resume: (() => void) | undefined
+  closed: boolean
+}
+
+const port = parentPort
+const jobs = new Map<number, Job>()
+
+function send(response: ParseResponse, transfer: ArrayBuffer[] = []): void {
+  port?.postMessage(response, transfer)
+}
+
+function open(job: number, spec: CandleFileSpec): void {
+  const reader = new CandleZipReader(
+    spec,
+    async (batch) => {
+      state.underWay++
+      send(
+        { type: 'batch', job, batch },
+        Object.values(batch.columns).map((values) => values.buffer as ArrayBuffer),
+      )
+      if (state.underWay >= BATCHES_AHEAD && !state.closed) await new Promise<void>((resolve) => (state.resume = resolve))
+    },
+    BLOCK_ROWS,
+  )
+  const state: Job = { reader, chain: Promise.resolve(), underWay: 0, resume: undefined, closed: false }
+  jobs.set(job, state)
+}
+
+function close(job: number, state: Job): void {
+  state.closed = true
+  state.resume?.()
+  state.reader.destroy()
+  jobs.delete(job)
+}
+
+function step(job: number, state: Job, work: () => Promise<void>): void {
+  state.chain = state.chain.then(async () => {
+    if (state.closed) return
+    try {
+      await work()
+    } catch (error) {
+      if (!state.closed) {
+        const message = error instanceof Error ? error.message : String(error)
+        send({ type: 'failed', job, message, isParseError: isTicklakeError(error) })
+      }
+      close(job, state)
+    }
+  })
+}
+
+port?.on('message', (request: ParseRequest) => {
+  if (request.type === 'open') {
+    open(request.job, request.spec)
+    return
+  }
+  const { job } = request
+  const state = jobs.get(job)
+  if (!state) return
+  if (request.type === 'taken') {
+    state.underWay--
+    state.resume?.()
+    state.resume = undefined
+  } else if (request.type === 'abort') close(job, state)
+  else if (request.type === 'chunk') {
+    const { bytes } = request
+    step(job, state, async () => {
+      await state.reader.write(bytes)
+      send({ type: 'read', job, bytes: bytes.length })
+    })
+  } else {
+    step(job, state, async () => {
+      const result = await state.reader.end()
+      send({ type: 'done', job, result })
+      close(job, state)
+    })
+  }
+})

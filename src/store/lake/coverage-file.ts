@@ -1,0 +1,150 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { CoveredRange, Defect, FileCheck, Gap } from '../../model/coverage.ts'
+import { StorageError } from '../../model/errors.ts'
+import type { SeriesId } from '../../model/series.ts'
+import type { TimeRange } from '../../model/time.ts'
+import { storageError } from './errors.ts'
+
+/** One Parquet file of a series. */
+export interface LakeFile {
+  /** Name in the series' folder, e.g. `2024-01.parquet`. */
+  readonly name: string
+  /** Period that it belongs to, e.g. `2024-01`. */
+  readonly period: string
+  readonly rows: number
+  readonly bytes: number
+  readonly sha256: string
+  /** Sort key of the first and the last row, epoch ms. */
+  readonly first: number
+  readonly last: number
+}
+
+/** What a series holds, from where, and how it was checked: the content of `series.json`. */
+export interface SeriesCoverage {
+  /** Version of this layout. */
+  readonly format: 1
+  readonly series: SeriesId
+  /** Counts the commits. */
+  readonly revision: number
+  readonly updatedAt: string
+  /** An open time on the series' grid; set for `3d`, whose grid differs per symbol. */
+  readonly origin?: number
+  /** First instant that the exchange has data for, once it was found. */
+  readonly listedAt?: number
+  /** Rising, not overlapping. Every instant in them was asked for and is either stored or a gap. */
+  readonly covered: readonly CoveredRange[]
+  readonly files: readonly LakeFile[]
+  /** Rising, not overlapping, all inside `covered`. */
+  readonly gaps: readonly Gap[]
+  /** What was done with each archive file, the newest entry per path. */
+  readonly checks: readonly FileCheck[]
+  /** Newest last; at most `MAX_DEFECTS`. */
+  readonly defects: readonly Defect[]
+  /** All defects ever recorded, those that no longer fit in `defects` included. */
+  readonly defectCount: number
+  /** Values stored that have more digits than a float64 keeps. */
+  readonly inexactValues: number
+}
+
+export const COVERAGE_FILE = 'series.json'
+/** Defects kept per series: a broken source must not make the coverage grow without end. */
+export const MAX_DEFECTS = 10_000
+
+export function emptyCoverage(series: SeriesId): SeriesCoverage {
+  return {
+    format: 1,
+    series,
+    revision: 0,
+    updatedAt: new Date(0).toISOString(),
+    covered: [],
+    files: [],
+    gaps: [],
+    checks: [],
+    defects: [],
+    defectCount: 0,
+    inexactValues: 0,
+  }
+}
+
+/** Total rows of a series. */
+export function coverageRows(coverage: SeriesCoverage): number {
+  return coverage.files.reduce((sum, file) => sum + file.rows, 0)
+}
+
+/** Ranges that need not be asked for again. */
+export function coveredRanges(coverage: SeriesCoverage): readonly TimeRange[] {
+  return coverage.covered
+}
+
+/**
+ * Reads `series.json`. Undefined when the folder has none.
+ * @throws StorageError when it is damaged; `ticklake verify --repair` rebuilds it from the files.
+ */
+export async function readCoverage(folder: string): Promise<SeriesCoverage | undefined> {
+  const path = join(folder, COVERAGE_FILE)
+  let text: string
+  try {
+    text = await readFile(path, 'utf8')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw storageError(path, 'the coverage could not be read', error)
+  }
+  return parseCoverage(text, path)
+}
+
+/** @throws StorageError when the text is not a coverage of a known format. */
+export function parseCoverage(text: string, path: string): SeriesCoverage {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch (cause) {
+    throw damaged(path, 'it is no JSON', cause)
+  }
+  const problem = findProblem(value)
+  if (problem !== undefined) throw damaged(path, problem)
+  return value as SeriesCoverage
+}
+
+function damaged(path: string, what: string, cause?: unknown): StorageError {
+  return new StorageError(
+    path,
+    `the coverage is damaged (${what}). Nothing was changed. Run "ticklake verify --repair" to rebuild it from the data files.`,
+    { code: 'DAMAGED_COVERAGE', ...(cause === undefined ? {} : { cause }) },
+  )
+}
+
+type Shape = Readonly<Record<string, 'string' | 'number'>>
+const RANGE: Shape = { from: 'number', to: 'number' }
+
+function findProblem(value: unknown): string | undefined {
+  if (!isObject(value)) return 'it is no object'
+  if (value.format !== 1) return `format ${JSON.stringify(value.format)} is not known to this version`
+  if (!isObject(value.series) || typeof value.series.symbol !== 'string') return 'series is missing'
+  for (const key of ['revision', 'defectCount', 'inexactValues']) {
+    if (typeof value[key] !== 'number') return `${key} is no number`
+  }
+  return (
+    checkList(value, 'covered', { ...RANGE, source: 'string' }) ??
+    checkList(value, 'files', { name: 'string', period: 'string', rows: 'number', bytes: 'number', sha256: 'string', first: 'number', last: 'number' }) ??
+    checkList(value, 'gaps', { ...RANGE, cause: 'string' }) ??
+    checkList(value, 'checks', { path: 'string', outcome: 'string' }) ??
+    checkList(value, 'defects', { type: 'string', where: 'string', detail: 'string' })
+  )
+}
+
+function checkList(value: Record<string, unknown>, key: string, shape: Shape): string | undefined {
+  const list = value[key]
+  if (!Array.isArray(list)) return `${key} is no list`
+  for (const [index, entry] of list.entries()) {
+    if (!isObject(entry)) return `${key}[${index}] is no object`
+    for (const [field, type] of Object.entries(shape)) {
+      if (typeof entry[field] !== type) return `${key}[${index}].${field} is no ${type}`
+    }
+  }
+  return undefined
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

@@ -1,0 +1,53 @@
+import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
+
+/** DuckDB's own modules, loaded at first use: 70 MB that `--help` does not need. */
+export interface DuckModules {
+  readonly api: typeof import('@duckdb/node-api')
+  readonly bindings: typeof import('@duckdb/node-bindings')
+}
+
+let modules: Promise<DuckModules> | undefined
+
+export function loadDuck(): Promise<DuckModules> {
+  modules ??= (async () => {
+    const api = await import('@duckdb/node-api')
+    const bindings = await import('@duckdb/node-bindings')
+    return { api, bindings: bindings.default as unknown as DuckModules['bindings'] }
+  })()
+  return modules
+}
+
+let instance: Promise<DuckDBInstance> | undefined
+
+/**
+ * The process' one in-memory DuckDB. It only ever reads and writes Parquet files: a database file would lock every
+ * other process out of the lake.
+ */
+async function sharedInstance(): Promise<DuckDBInstance> {
+  instance ??= (async () => {
+    const { api } = await loadDuck()
+    return api.DuckDBInstance.create(':memory:', {
+      // Extensions would be fetched over the network; all that is needed is built in.
+      autoinstall_known_extensions: 'false',
+      autoload_known_extensions: 'false',
+    })
+  })()
+  return instance
+}
+
+/** A connection of one's own, closed by its owner. Times are shown in UTC whatever the machine's zone. */
+export async function connectDuck(): Promise<DuckDBConnection & Disposable> {
+  const connection = await (await sharedInstance()).connect()
+  await connection.run("SET TimeZone = 'UTC'")
+  return Object.assign(connection, { [Symbol.dispose]: () => connection.closeSync() })
+}
+
+/** SQL text of a string. */
+export function quote(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`
+}
+
+/** SQL text of an identifier. */
+export function quoteName(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`
+}

@@ -1,0 +1,33 @@
+import { isAbortError, isTicklakeError, StorageError } from '../../model/errors.ts'
+
+const ADVICE: Readonly<Record<string, string>> = {
+  ENOSPC: 'the disk is full. Free some space, or choose another --data-dir; the next run goes on from here',
+  EDQUOT: 'your disk quota is used up. Free some space; the next run goes on from here',
+  EROFS: 'the file system is read-only. Choose another --data-dir',
+  EACCES: 'permission denied. Check the owner and mode of the folder, or choose another --data-dir',
+  EPERM: 'operation not permitted. Check the owner and mode of the folder, or choose another --data-dir',
+  EMFILE: 'too many open files. Lower --parallel or raise the limit (ulimit -n)',
+  ENOTDIR: 'a part of the path is a file, not a folder. Choose another --data-dir',
+  ENOENT: 'no such file or folder',
+  EIO: 'the disk reports an input/output error. Check the disk',
+}
+
+/** Turns what a file system or DuckDB threw into an error that says what, where and what to do. */
+export function storageError(path: string, doing: string, cause: unknown): Error {
+  if (isTicklakeError(cause) || isAbortError(cause)) return cause as Error
+  const code = (cause as { code?: unknown } | undefined)?.code
+  const text = cause instanceof Error ? cause.message : String(cause)
+  // DuckDB has no codes: the system's words stand in its message.
+  const known =
+    typeof code === 'string'
+      ? code
+      : /No space left/i.test(text)
+        ? 'ENOSPC'
+        : /Read-only file system/i.test(text)
+          ? 'EROFS'
+          : /Permission denied/i.test(text)
+            ? 'EACCES'
+            : undefined
+  const advice = known === undefined ? undefined : ADVICE[known]
+  return new StorageError(path, `${doing}: ${advice ?? text}`, { cause, code: known ?? 'STORAGE' })
+}
