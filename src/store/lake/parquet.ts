@@ -101,6 +101,8 @@ export interface ParquetQuery {
   /** Range of the sort key, half-open, epoch ms. */
   readonly from?: number
   readonly to?: number
+  /** At most this many rows will come; keeps the buffers of small reads small. */
+  readonly rowsHint?: number
   readonly signal?: AbortSignal
 }
 
@@ -120,22 +122,23 @@ export async function* readParquet(kind: Kind, query: ParquetQuery): AsyncGenera
   query.signal?.addEventListener('abort', stop)
   try {
     query.signal?.throwIfAborted()
-    let rows = newColumns(query.columns, READ_ROWS)
+    const capacity = Math.max(1, Math.min(READ_ROWS, query.rowsHint ?? READ_ROWS))
+    let rows = newColumns(query.columns, capacity)
     let length = 0
-    for await (const chunk of chunks(connection, selectSql(kind, query), query.paths)) {
+    for await (const chunk of chunks(connection, selectSql(kind, query))) {
       query.signal?.throwIfAborted()
       const count = bindings.data_chunk_get_size(chunk)
       let taken = 0
       while (taken < count) {
-        const take = Math.min(count - taken, READ_ROWS - length)
+        const take = Math.min(count - taken, capacity - length)
         query.columns.forEach((spec, index) => {
           copyColumn(bindings, chunk, index, spec, count, taken, take, rows[index]!, length, query.paths)
         })
         length += take
         taken += take
-        if (length === READ_ROWS) {
+        if (length === capacity) {
           yield toBatch(query.columns, rows, length)
-          rows = newColumns(query.columns, READ_ROWS)
+          rows = newColumns(query.columns, capacity)
           length = 0
         }
       }
@@ -165,7 +168,7 @@ export function sqlTime(time: number): string {
   return `make_timestamptz(${Math.round(time * 1000)}::BIGINT)`
 }
 
-async function* chunks(connection: DuckDBConnection, sql: string, _paths: readonly string[]): AsyncGenerator<DataChunk, void, void> {
+async function* chunks(connection: DuckDBConnection, sql: string): AsyncGenerator<DataChunk, void, void> {
   const result = await connection.stream(sql)
   for (;;) {
     const chunk = await result.fetchChunk()

@@ -1,0 +1,68 @@
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { type FileHandle, open, readdir, rename, unlink } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+
+/** Files being made, and files set aside, start so; no reader takes them for data. */
+export const TEMP_PREFIX = '.tmp-'
+
+async function withHandle<T>(path: string, flags: string, work: (handle: FileHandle) => Promise<T>): Promise<T> {
+  const handle = await open(path, flags)
+  try {
+    return await work(handle)
+  } finally {
+    await handle.close()
+  }
+}
+
+/** Makes a file's content survive a power cut. */
+export async function syncFile(path: string): Promise<void> {
+  await withHandle(path, 'r+', (handle) => handle.sync())
+}
+
+/** Makes the names in a folder (renames, deletions) survive a power cut. */
+export async function syncFolder(path: string): Promise<void> {
+  // Windows can't open a folder; its renames are journalled by the file system.
+  if (process.platform === 'win32') return
+  await withHandle(path, 'r', (handle) => handle.sync())
+}
+
+/** Writes a file so that a reader, or a crash, sees the old content or the new, never a mixture. */
+export async function writeFileAtomic(path: string, content: string | Uint8Array): Promise<void> {
+  const temp = join(dirname(path), `${TEMP_PREFIX}${process.pid}-${path.slice(dirname(path).length + 1)}`)
+  try {
+    await withHandle(temp, 'w', async (handle) => {
+      await handle.writeFile(content)
+      await handle.sync()
+    })
+    await rename(temp, path)
+  } catch (error) {
+    await removeIfThere(temp)
+    throw error
+  }
+  await syncFolder(dirname(path))
+}
+
+/** Deletes a file; one that does not exist is fine. */
+export async function removeIfThere(path: string): Promise<void> {
+  await unlink(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error
+  })
+}
+
+/** SHA-256 of a file's content, lower-case hex. */
+export async function hashFile(path: string, signal?: AbortSignal): Promise<string> {
+  const hash = createHash('sha256')
+  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20, ...(signal ? { signal } : {}) })) hash.update(chunk as Uint8Array)
+  return hash.digest('hex')
+}
+
+/** Names in a folder; none when the folder does not exist. */
+export async function listFolder(path: string): Promise<string[]> {
+  try {
+    return await readdir(path)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+    throw error
+  }
+}

@@ -1,0 +1,209 @@
+import { mkdir, stat } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { type Batch, concatBatches } from '../../model/batch.ts'
+import { InvalidRangeError, StorageError } from '../../model/errors.ts'
+import { kindOf, selectColumns } from '../../model/kinds.ts'
+import { type Log, silentLog } from '../../model/log.ts'
+import { type SeriesId, seriesKey } from '../../model/series.ts'
+import { JOURNAL_FILE } from './commit.ts'
+import { coverageRows, type LakeFile, readCoverage, type SeriesCoverage } from './coverage-file.ts'
+import { storageError } from './errors.ts'
+import { listFolder, TEMP_PREFIX } from './files.ts'
+import { lockFile } from './lock.ts'
+import { type Compression, readParquet } from './parquet.ts'
+import { findSeries } from './scan.ts'
+import { SeriesWriter } from './series-writer.ts'
+
+export interface LakeOptions {
+  /** No data file grows past this, bytes. */
+  readonly maxFileSize?: number
+  readonly compression?: Compression
+  /** How long to wait for a series that another process writes, ms. */
+  readonly lockWaitMs?: number
+  readonly log?: Log
+}
+
+/** Which rows and columns of a series to read. */
+export interface ReadOptions {
+  /** First sort key wanted, epoch ms. */
+  readonly from?: number
+  /** First sort key no longer wanted, epoch ms. */
+  readonly to?: number
+  /** Column names or properties; the kind's default ones when left out. */
+  readonly columns?: readonly string[]
+  readonly signal?: AbortSignal
+}
+
+export interface SeriesStats {
+  readonly series: SeriesId
+  readonly rows: number
+  readonly bytes: number
+  readonly files: number
+  /** Sort key of the first and last row, epoch ms; undefined when there is none. */
+  readonly first: number | undefined
+  readonly last: number | undefined
+  readonly gaps: number
+  readonly missing: number
+  readonly updatedAt: string
+}
+
+export const LOCK_FILE = '.lock'
+export const DEFAULT_MAX_FILE_SIZE = 100 * 1024 * 1024
+
+/**
+ * The store on disk: Parquet files by series and period, each series with its coverage (`series.json`). Reading needs
+ * no lock and never sees half a change; a series has one writer at a time, across processes.
+ */
+export class Lake {
+  readonly dataDir: string
+  readonly #maxFileSize: number
+  readonly #compression: Compression
+  readonly #lockWaitMs: number
+  readonly #log: Log
+
+  private constructor(dataDir: string, options: LakeOptions) {
+    this.dataDir = dataDir
+    this.#maxFileSize = options.maxFileSize ?? DEFAULT_MAX_FILE_SIZE
+    this.#compression = options.compression ?? 'zstd'
+    this.#lockWaitMs = options.lockWaitMs ?? 30_000
+    this.#log = options.log ?? silentLog
+    if (!(this.#maxFileSize >= 4096)) {
+      throw new InvalidRangeError(`maxFileSize is ${this.#maxFileSize} bytes; use at least 4096 (4 KB).`)
+    }
+  }
+
+  /** Opens a lake. The folder comes into being with the first write. */
+  static async open(dataDir: string, options: LakeOptions = {}): Promise<Lake> {
+    const path = resolve(dataDir)
+    const info = await stat(path).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return undefined
+      throw storageError(path, 'the lake could not be opened', error)
+    })
+    if (info && !info.isDirectory()) throw new StorageError(path, 'is a file, not a folder. Choose another --data-dir.')
+    return new Lake(path, options)
+  }
+
+  /** Folder of a series. */
+  folder(series: SeriesId): string {
+    return join(this.dataDir, seriesKey(series))
+  }
+
+  /** Every series on disk, sorted. */
+  async list(): Promise<SeriesId[]> {
+    return findSeries(this.dataDir)
+  }
+
+  /** What a series holds; undefined when the lake does not have it. */
+  async coverage(series: SeriesId): Promise<SeriesCoverage | undefined> {
+    await this.#finishInterrupted(series)
+    return readCoverage(this.folder(series))
+  }
+
+  /** Rows of a series in order, as batches of bounded size. A series that the lake does not have gives none. */
+  async *read(series: SeriesId, options: ReadOptions = {}): AsyncGenerator<Batch, void, void> {
+    const kind = kindOf(series.kind)
+    const columns = selectColumns(kind, options.columns)
+    const from = options.from ?? Number.NEGATIVE_INFINITY
+    const to = options.to ?? Number.POSITIVE_INFINITY
+    if (Number.isNaN(from) || Number.isNaN(to) || from > to) throw new InvalidRangeError(`The range from ${from} to ${to} is no range.`)
+    const files = await this.#filesOf(series, from, to)
+    // A file wholly inside the range needs no filter: DuckDB then copies columns instead of picking rows.
+    const inside = files.every((file) => file.first >= from && file.last < to)
+    yield* readParquet(kind, {
+      paths: files.map((file) => join(this.folder(series), file.name)),
+      columns,
+      ...(inside ? {} : { from, to }),
+      rowsHint: files.reduce((sum, file) => sum + file.rows, 0),
+      ...(options.signal ? { signal: options.signal } : {}),
+    })
+  }
+
+  /** All rows of a range in one batch: for ranges that fit in memory. */
+  async load(series: SeriesId, options: ReadOptions = {}): Promise<Batch> {
+    const kind = kindOf(series.kind)
+    const columns = selectColumns(kind, options.columns)
+    const batches: Batch[] = []
+    for await (const batch of this.read(series, options)) batches.push(batch)
+    return concatBatches({ ...kind, columns }, batches)
+  }
+
+  async stats(series: SeriesId): Promise<SeriesStats | undefined> {
+    const coverage = await this.coverage(series)
+    if (!coverage) return undefined
+    return {
+      series,
+      rows: coverageRows(coverage),
+      bytes: coverage.files.reduce((sum, file) => sum + file.bytes, 0),
+      files: coverage.files.length,
+      first: coverage.files[0]?.first,
+      last: coverage.files.at(-1)?.last,
+      gaps: coverage.gaps.length,
+      missing: coverage.gaps.reduce((sum, gap) => sum + (gap.count ?? 0), 0),
+      updatedAt: coverage.updatedAt,
+    }
+  }
+
+  /**
+   * Opens a series for writing; close it to let others write.
+   * @throws LakeLockedError when another process keeps it longer than `lockWaitMs`.
+   */
+  async writer(series: SeriesId, options: { signal?: AbortSignal; waitMs?: number } = {}): Promise<SeriesWriter> {
+    const folder = this.folder(series)
+    await mkdir(folder, { recursive: true }).catch((cause: unknown) => {
+      throw storageError(folder, 'the folder could not be made', cause)
+    })
+    const lock = await lockFile(join(folder, LOCK_FILE), {
+      waitMs: options.waitMs ?? this.#lockWaitMs,
+      ...(options.signal ? { signal: options.signal } : {}),
+      onWait: (holder) => this.#log.warn({ symbol: series.symbol, interval: series.interval, holder }, 'waiting for another writer'),
+    })
+    return SeriesWriter.open(folder, series, kindOf(series.kind), lock, { maxFileSize: this.#maxFileSize, compression: this.#compression })
+  }
+
+  /**
+   * Finishes and sweeps what killed processes left in any series: journals, temporary files, lock files. Series that
+   * someone is writing are left alone.
+   */
+  async recover(signal?: AbortSignal): Promise<void> {
+    for (const series of await this.list()) {
+      signal?.throwIfAborted()
+      const names = await listFolder(this.folder(series))
+      if (!names.some((name) => name === JOURNAL_FILE || name === LOCK_FILE || name.startsWith(TEMP_PREFIX))) continue
+      await this.#openBriefly(series)
+    }
+  }
+
+  async #filesOf(series: SeriesId, from: number, to: number): Promise<LakeFile[]> {
+    const folder = this.folder(series)
+    for (let attempt = 1; ; attempt++) {
+      const coverage = await this.coverage(series)
+      const files = (coverage?.files ?? []).filter((file) => file.last >= from && file.first < to)
+      const missing: string[] = []
+      for (const file of files) await stat(join(folder, file.name)).catch(() => missing.push(file.name))
+      if (missing.length === 0) return files
+      // A writer may have replaced files since the coverage was read; then it now says so.
+      if (attempt === 3) {
+        throw new StorageError(
+          join(folder, missing[0]!),
+          `the data file is missing${missing.length > 1 ? ` (and ${missing.length - 1} more)` : ''}. Run "ticklake verify --repair".`,
+          { code: 'MISSING_FILE' },
+        )
+      }
+    }
+  }
+
+  /** A journal without a writer is a change that a crash cut short: it is finished before anything is read. */
+  async #finishInterrupted(series: SeriesId): Promise<void> {
+    const journal = await stat(join(this.folder(series), JOURNAL_FILE)).catch(() => undefined)
+    if (journal) await this.#openBriefly(series)
+  }
+
+  async #openBriefly(series: SeriesId): Promise<void> {
+    try {
+      await using _writer = await this.writer(series, { waitMs: 0 })
+    } catch (error) {
+      // Someone is writing it, or we may not: then the last whole state is what there is to read.
+      this.#log.debug({ symbol: series.symbol, interval: series.interval, error }, 'left as it is')
+    }
+  }
+}

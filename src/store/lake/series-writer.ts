@@ -1,0 +1,401 @@
+import { mkdir, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type Batch, clipBatch, columnOf, concatBatches, lowerBound, mergeBatches, sliceBatch } from '../../model/batch.ts'
+import type { CoveredRange, Defect, FileCheck } from '../../model/coverage.ts'
+import type { IntervalGrid } from '../../model/interval.ts'
+import type { Kind } from '../../model/kind.ts'
+import { intersectRanges, normaliseRanges, subtractRanges } from '../../model/ranges.ts'
+import type { SeriesId } from '../../model/series.ts'
+import type { TimeRange } from '../../model/time.ts'
+import { commitChange, recoverCommit } from './commit.ts'
+import { emptyCoverage, type LakeFile, MAX_DEFECTS, readCoverage, type SeriesCoverage } from './coverage-file.ts'
+import { storageError } from './errors.ts'
+import { hashFile, listFolder, removeIfThere, syncFile, TEMP_PREFIX } from './files.ts'
+import { explainGaps, type GapFinding, joinGaps, missingOpens } from './gaps.ts'
+import type { FileLock } from './lock.ts'
+import { type Compression, readParquet, writeParquet } from './parquet.ts'
+import { type Period, periodLength, periodOf } from './periods.ts'
+
+/** Rows of one period that wait on disk until their change is committed. */
+export interface StagedRows {
+  readonly period: Period
+  readonly file: LakeFile
+  /** Temporary name in the series' folder. */
+  readonly temp: string
+  /** Open times that are missing between `from` and `to` of the staged range. */
+  readonly missing: readonly TimeRange[]
+}
+
+/** What a commit adds to a series. */
+export interface SeriesChange {
+  /** New rows; each batch rising. They take the place of stored rows with the same key. */
+  readonly batches?: readonly Batch[]
+  /** Rows staged before, each in a period of its own. */
+  readonly staged?: readonly StagedRows[]
+  /** Ranges that are dealt with now: what is missing in them is a gap. */
+  readonly covered?: readonly CoveredRange[]
+  /** What is known of missing records in those ranges. */
+  readonly findings?: readonly GapFinding[]
+  /** Ranges whose stored rows are dropped first (a repair, a user's deletion). */
+  readonly clear?: readonly TimeRange[]
+  readonly checks?: readonly FileCheck[]
+  readonly defects?: readonly Defect[]
+  /** Defects seen beyond those listed. */
+  readonly moreDefects?: number
+  readonly inexactValues?: number
+  readonly listedAt?: number
+}
+
+export interface WriterOptions {
+  readonly maxFileSize: number
+  readonly compression: Compression
+}
+
+/**
+ * The one writer of a series, as long as it holds the series' lock. Every change is complete or did not happen, also
+ * when the process is killed in the middle of it.
+ */
+export class SeriesWriter implements AsyncDisposable {
+  readonly folder: string
+  readonly kind: Kind
+  readonly #lock: FileLock
+  readonly #options: WriterOptions
+  #coverage: SeriesCoverage
+  #tempNumber = 0
+  #queue: Promise<void> = Promise.resolve()
+  /** A change was decided but could not be carried out to its end: its files must stay until that is made up for. */
+  #unfinished = false
+
+  private constructor(folder: string, kind: Kind, lock: FileLock, coverage: SeriesCoverage, options: WriterOptions) {
+    this.folder = folder
+    this.kind = kind
+    this.#lock = lock
+    this.#coverage = coverage
+    this.#options = options
+  }
+
+  /** Opens a series whose lock the caller took: finishes what a crash interrupted and sweeps what it left. */
+  static async open(folder: string, series: SeriesId, kind: Kind, lock: FileLock, options: WriterOptions): Promise<SeriesWriter> {
+    try {
+      await mkdir(folder, { recursive: true })
+      await recoverCommit(folder)
+      await sweepTemps(folder)
+      const coverage = (await readCoverage(folder)) ?? emptyCoverage(series)
+      return new SeriesWriter(folder, kind, lock, coverage, options)
+    } catch (error) {
+      await lock.release()
+      throw storageError(folder, 'the series could not be opened', error)
+    }
+  }
+
+  get coverage(): SeriesCoverage {
+    return this.#coverage
+  }
+
+  /** The series' open times; `3d` counts from the first one seen. */
+  get grid(): IntervalGrid {
+    return gridOf(this.#coverage)
+  }
+
+  /** The period that holds an instant. */
+  period(time: number): Period {
+    return periodOf(periodLength(this.kind, this.#coverage.series.interval), time)
+  }
+
+  /** Splits a rising batch where its periods change, as views. */
+  *splitByPeriod(batch: Batch): Generator<readonly [Period, Batch], void, void> {
+    const keys = columnOf(batch, this.kind.sortKey)
+    for (let start = 0; start < batch.length; ) {
+      const period = this.period(keys[start]!)
+      const end = lowerBound(keys, period.to, batch.length)
+      yield [period, sliceBatch(batch, start, end)]
+      start = end
+    }
+  }
+
+  /** Puts rows of one period on disk, uncommitted, so that memory stays small while a large file is read. */
+  async stage(period: Period, batches: readonly Batch[], covered: TimeRange): Promise<StagedRows> {
+    const batch = mergeAll(this.kind, batches)
+    const temp = this.#tempName(period)
+    const file = await this.#write(period, `${period.name}.parquet`, temp, batch)
+    const part = intersectRanges([covered], [period])
+    const times = [columnOf(batch, this.kind.sortKey)]
+    const grid = batch.length > 0 ? gridOf(this.#coverage, times[0]![0]!) : this.grid
+    return { period, file, temp, missing: part.flatMap((range) => missingOpens(grid, range, times)) }
+  }
+
+  /** Forgets staged rows. */
+  async discard(staged: readonly StagedRows[]): Promise<void> {
+    for (const { temp } of staged) await removeIfThere(join(this.folder, temp))
+  }
+
+  /** Carries out a change; changes are carried out one after another. */
+  commit(change: SeriesChange): Promise<void> {
+    const done = this.#queue.then(() => this.#commit(change))
+    this.#queue = done.catch(() => {})
+    return done.catch((error: unknown) => {
+      throw storageError(this.folder, 'the data could not be stored', error)
+    })
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#queue
+    try {
+      if (!this.#unfinished) await sweepTemps(this.folder)
+    } finally {
+      await this.#lock.release()
+    }
+  }
+
+  async #commit(change: SeriesChange): Promise<void> {
+    if (this.#unfinished) {
+      await recoverCommit(this.folder)
+      this.#coverage = (await readCoverage(this.folder)) ?? this.#coverage
+      this.#unfinished = false
+    }
+    const before = this.#coverage
+    const kind = this.kind
+    const touched = new Map<string, { period: Period; batches: Batch[]; staged: StagedRows[] }>()
+    const touch = (period: Period) => {
+      let entry = touched.get(period.name)
+      if (!entry) {
+        entry = { period, batches: [], staged: [] }
+        touched.set(period.name, entry)
+      }
+      return entry
+    }
+    for (const batch of change.batches ?? []) {
+      for (const [period, part] of this.splitByPeriod(batch)) touch(period).batches.push(part)
+    }
+    for (const staged of change.staged ?? []) touch(staged.period).staged.push(staged)
+    const clear = normaliseRanges(change.clear ?? [])
+    for (const file of before.files) {
+      const period = this.period(file.first)
+      if (clear.some((range) => range.from <= file.last && range.to > file.first)) touch(period)
+    }
+
+    let files = [...before.files]
+    const renames: [string, string][] = []
+    const removes: string[] = []
+    /** Open times of the periods that were rewritten, by period. */
+    const times = new Map<string, Float64Array>()
+    const temps: string[] = []
+    try {
+      for (const { period, batches, staged } of [...touched.values()].sort((a, b) => a.period.from - b.period.from)) {
+        const old = files.filter((file) => file.period === period.name)
+        const only = staged[0]
+        let made: { file: LakeFile; temp: string }[]
+        if (only && staged.length === 1 && batches.length === 0 && old.length === 0) {
+          made = await this.#fitted(only, period, temps)
+        } else {
+          const stored = old.length > 0 ? await this.#readAll(old.map((file) => file.name)) : undefined
+          const kept = stored === undefined ? [] : subtractFrom(kind, stored, clear)
+          const stagedRows: Batch[] = []
+          for (const part of staged) stagedRows.push(await this.#readAll([part.temp]))
+          const merged = mergeAll(kind, [...kept, ...stagedRows, ...batches])
+          times.set(period.name, columnOf(merged, kind.sortKey).subarray(0, merged.length))
+          made = merged.length > 0 ? await this.#writeFitted(period, merged, temps) : []
+        }
+        for (const { file, temp } of made) renames.push([temp, file.name])
+        const names = new Set(made.map(({ file }) => file.name))
+        removes.push(...old.map((file) => file.name).filter((name) => !names.has(name)))
+        files = [...files.filter((file) => file.period !== period.name), ...made.map(({ file }) => file)]
+      }
+      files.sort((a, b) => a.first - b.first)
+      const coverage = await this.#nextCoverage(before, change, files, times)
+      await commitChange(this.folder, { renames, removes, coverage }, () => {
+        this.#unfinished = true
+      })
+      this.#unfinished = false
+      this.#coverage = coverage
+    } finally {
+      if (!this.#unfinished) {
+        for (const temp of temps) await removeIfThere(join(this.folder, temp)).catch(() => {})
+        await this.discard(change.staged ?? []).catch(() => {})
+      }
+    }
+  }
+
+  async #nextCoverage(
+    before: SeriesCoverage,
+    change: SeriesChange,
+    files: readonly LakeFile[],
+    times: ReadonlyMap<string, Float64Array>,
+  ): Promise<SeriesCoverage> {
+    const origin = before.origin ?? files[0]?.first
+    const grid: IntervalGrid = gridOf(before, origin)
+    const added = change.covered ?? []
+    const covered = joinCovered([
+      ...added,
+      ...before.covered.flatMap((range) => subtractRanges([range], added).map((rest) => ({ ...rest, source: range.source }))),
+    ])
+    // Where rows changed or ranges were added, what is missing is looked up anew; elsewhere nothing has changed.
+    const changed = normaliseRanges([
+      ...added,
+      ...(change.clear ?? []),
+      ...(change.batches ?? []).filter((batch) => batch.length > 0).map((batch) => this.#span(batch)),
+      ...(change.staged ?? []).map(({ file }) => ({ from: file.first, to: file.last + 1 })),
+    ])
+    const findings = [...(change.findings ?? []), ...before.gaps.filter((gap) => gap.cause !== 'unknown')]
+    const gaps = [...before.gaps.flatMap((gap) => subtractRanges([gap], changed).map((rest) => ({ ...gap, ...rest })))]
+    if (before.series.interval !== undefined) {
+      const missing: TimeRange[] = []
+      for (const range of intersectRanges(covered, changed)) missing.push(...(await this.#missing(grid, range, files, times, change.staged ?? [])))
+      gaps.push(...explainGaps(grid, missing, findings))
+    }
+    const paths = new Set((change.checks ?? []).map((check) => check.path))
+    const defects = [...before.defects, ...(change.defects ?? [])].slice(-MAX_DEFECTS)
+    return {
+      ...before,
+      revision: before.revision + 1,
+      updatedAt: new Date().toISOString(),
+      ...(before.series.interval === '3d' && origin !== undefined ? { origin } : {}),
+      ...(change.listedAt === undefined ? {} : { listedAt: change.listedAt }),
+      covered,
+      files,
+      gaps: joinGaps(grid, gaps),
+      checks: [...before.checks.filter((check) => !paths.has(check.path)), ...(change.checks ?? [])].sort((a, b) => (a.path < b.path ? -1 : 1)),
+      defects,
+      defectCount: before.defectCount + (change.defects?.length ?? 0) + (change.moreDefects ?? 0),
+      inexactValues: before.inexactValues + (change.inexactValues ?? 0),
+    }
+  }
+
+  /** What is missing in a covered range, from the open times in memory, of staged parts, and of the files on disk. */
+  async #missing(
+    grid: IntervalGrid,
+    range: TimeRange,
+    files: readonly LakeFile[],
+    times: ReadonlyMap<string, Float64Array>,
+    staged: readonly StagedRows[],
+  ): Promise<TimeRange[]> {
+    const asStaged = staged.filter((part) => !times.has(part.period.name))
+    const known = asStaged.map((part) => part.period)
+    const missing = asStaged.flatMap((part) => intersectRanges(part.missing, [range]))
+    for (const rest of subtractRanges([range], known)) {
+      const open: Float64Array[] = []
+      const seen = new Set<string>()
+      for (const file of files) {
+        if (file.last < rest.from || file.first >= rest.to || seen.has(file.period)) continue
+        seen.add(file.period)
+        const inMemory = times.get(file.period)
+        if (inMemory) open.push(inMemory)
+        else {
+          const names = files.filter((other) => other.period === file.period).map((other) => other.name)
+          const stored = await this.#readAll(names, [this.kind.sortKey])
+          open.push(columnOf(stored, this.kind.sortKey))
+        }
+      }
+      missing.push(...missingOpens(grid, rest, open))
+    }
+    return missing
+  }
+
+  async #readAll(names: readonly string[], columns?: readonly string[]): Promise<Batch> {
+    const specs = columns === undefined ? this.kind.columns : this.kind.columns.filter((spec) => columns.includes(spec.name))
+    const kind = columns === undefined ? this.kind : { ...this.kind, columns: specs }
+    const batches: Batch[] = []
+    for await (const batch of readParquet(kind, { paths: names.map((name) => join(this.folder, name)), columns: specs })) batches.push(batch)
+    return concatBatches(kind, batches)
+  }
+
+  #span(batch: Batch): TimeRange {
+    const keys = columnOf(batch, this.kind.sortKey)
+    return { from: keys[0]!, to: keys[batch.length - 1]! + 1 }
+  }
+
+  #tempName(period: Period): string {
+    return `${TEMP_PREFIX}${process.pid}-${++this.#tempNumber}-${period.name}.parquet`
+  }
+
+  async #write(period: Period, name: string, temp: string, batch: Batch): Promise<LakeFile> {
+    const path = join(this.folder, temp)
+    await writeParquet(path, this.kind, [batch], this.#options.compression)
+    await syncFile(path)
+    const keys = columnOf(batch, this.kind.sortKey)
+    const { size } = await stat(path)
+    return { name, period: period.name, rows: batch.length, bytes: size, sha256: await hashFile(path), first: keys[0]!, last: keys[batch.length - 1]! }
+  }
+
+  /** Writes a period as one file, or as numbered parts when one would pass `maxFileSize`. */
+  async #writeFitted(period: Period, batch: Batch, temps: string[]): Promise<{ file: LakeFile; temp: string }[]> {
+    const temp = this.#tempName(period)
+    temps.push(temp)
+    const whole = await this.#write(period, `${period.name}.parquet`, temp, batch)
+    if (whole.bytes <= this.#options.maxFileSize || batch.length < 2) return [{ file: whole, temp }]
+    await removeIfThere(join(this.folder, temp))
+    // Rows do not pack alike: a tenth of slack saves writing twice.
+    const parts = Math.min(batch.length, Math.ceil((whole.bytes * 1.1) / this.#options.maxFileSize))
+    const made: { file: LakeFile; temp: string }[] = []
+    for (let part = 0; part < parts; part++) {
+      const rows = sliceBatch(batch, Math.floor((batch.length * part) / parts), Math.floor((batch.length * (part + 1)) / parts))
+      const partTemp = this.#tempName(period)
+      temps.push(partTemp)
+      const name = `${period.name}.${String(part + 1).padStart(3, '0')}.parquet`
+      made.push({ file: await this.#write(period, name, partTemp, rows), temp: partTemp })
+    }
+    return made
+  }
+
+  async #fitted(staged: StagedRows, period: Period, temps: string[]): Promise<{ file: LakeFile; temp: string }[]> {
+    if (staged.file.bytes <= this.#options.maxFileSize) return [{ file: staged.file, temp: staged.temp }]
+    return this.#writeFitted(period, await this.#readAll([staged.temp]), temps)
+  }
+}
+
+/** The grid of a series; `origin` stands in until the series has one of its own. */
+export function gridOf(coverage: SeriesCoverage, origin?: number): IntervalGrid {
+  const interval = coverage.series.interval ?? '1s'
+  const phase = coverage.origin ?? origin
+  return phase === undefined ? { interval } : { interval, origin: phase }
+}
+
+/** Merges rising batches; of rows with the same key the one of the later batch stays. */
+function mergeAll(kind: Kind, batches: readonly Batch[]): Batch {
+  let merged: Batch | undefined
+  let run: Batch[] = []
+  const flush = (): void => {
+    if (run.length === 0) return
+    const joined = concatBatches(kind, run)
+    merged = merged === undefined ? joined : mergeBatches(kind, joined, merged)
+    run = []
+  }
+  for (const batch of batches) {
+    if (batch.length === 0) continue
+    const last = run.at(-1)
+    // Batches that follow one another are joined in one go; only real overlaps cost a merge.
+    if (last && columnOf(last, kind.sortKey)[last.length - 1]! >= columnOf(batch, kind.sortKey)[0]!) flush()
+    run.push(batch)
+  }
+  flush()
+  return merged ?? concatBatches(kind, [])
+}
+
+/** The rows outside the given ranges, in rising pieces. */
+function subtractFrom(kind: Kind, batch: Batch, ranges: readonly TimeRange[]): Batch[] {
+  if (ranges.length === 0) return [batch]
+  return subtractRanges([{ from: Number.NEGATIVE_INFINITY, to: Number.POSITIVE_INFINITY }], ranges)
+    .map((range) => clipBatch(kind, batch, range.from, range.to))
+    .filter((part) => part.length > 0)
+}
+
+/** Joins covered ranges of the same source that touch. */
+function joinCovered(ranges: readonly CoveredRange[]): CoveredRange[] {
+  const sorted = ranges.filter((range) => range.from < range.to).sort((a, b) => a.from - b.from)
+  const joined: CoveredRange[] = []
+  for (const range of sorted) {
+    const last = joined.at(-1)
+    if (last && last.source === range.source && range.from <= last.to) {
+      joined[joined.length - 1] = { ...last, to: Math.max(last.to, range.to) }
+    } else if (last && range.from < last.to) {
+      if (range.to > last.to) joined.push({ ...range, from: last.to })
+    } else joined.push(range)
+  }
+  return joined
+}
+
+async function sweepTemps(folder: string): Promise<void> {
+  for (const name of await listFolder(folder)) {
+    if (name.startsWith(TEMP_PREFIX)) await removeIfThere(join(folder, name))
+  }
+}
