@@ -12,6 +12,8 @@ export interface TestServer extends AsyncDisposable {
   readonly requests: string[]
   /** Connections that are open now. */
   readonly sockets: ReadonlySet<Socket>
+  /** Answers whose connection went away before they were sent in full. */
+  aborted(): number
   /** Connections that were ever made. */
   connections(): number
   close(): Promise<void>
@@ -21,8 +23,12 @@ export async function startTestServer(handler: Handler): Promise<TestServer> {
   const requests: string[] = []
   const sockets = new Set<Socket>()
   let connections = 0
+  let aborted = 0
   const server: Server = createServer((request, response) => {
     requests.push(request.url ?? '')
+    response.on('close', () => {
+      if (!response.writableFinished) aborted++
+    })
     void self.handler(request, response, new URL(request.url ?? '/', self.url))
   })
   server.on('connection', (socket) => {
@@ -38,6 +44,7 @@ export async function startTestServer(handler: Handler): Promise<TestServer> {
     handler,
     requests,
     sockets,
+    aborted: () => aborted,
     connections: () => connections,
     close: () =>
       new Promise((resolve) => {
