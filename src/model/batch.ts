@@ -11,7 +11,8 @@ export interface Batch {
 /** A column of a batch. @throws InvalidRangeError when the batch was read without it. */
 export function columnOf(batch: Batch, name: string): Float64Array {
   const values = batch.columns[name]
-  if (!values) throw new InvalidRangeError(`The batch has no column "${name}", only ${Object.keys(batch.columns).join(', ')}.`)
+  if (!values)
+    throw new InvalidRangeError(`The batch has no column "${name}", only ${Object.keys(batch.columns).join(', ')}.`)
   return values
 }
 
@@ -19,11 +20,14 @@ export function emptyBatch(kind: Kind): Batch {
   return { length: 0, columns: Object.fromEntries(kind.columns.map((spec) => [spec.name, new Float64Array(0)])) }
 }
 
-/** Rows `from` (inside) to `to` (outside), as views: no value is copied. */
+/** Rows `from` (inside) to `to` (outside), as far as they exist, as views: no value is copied. */
 export function sliceBatch(batch: Batch, from: number, to: number): Batch {
+  // Clamped here, because `subarray` would count a negative index from the end.
+  const start = Math.min(Math.max(0, from), batch.length)
+  const end = Math.max(start, Math.min(to, batch.length))
   const columns: Record<string, Float64Array> = {}
-  for (const [name, values] of Object.entries(batch.columns)) columns[name] = values.subarray(from, to)
-  return { length: Math.max(0, Math.min(to, batch.length) - Math.max(0, from)), columns }
+  for (const [name, values] of Object.entries(batch.columns)) columns[name] = values.subarray(start, end)
+  return { length: end - start, columns }
 }
 
 /** Index of the first row whose `key` is at or after `value`. The key column must be rising. */

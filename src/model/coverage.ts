@@ -37,8 +37,7 @@ export interface CoveredRange extends TimeRange {
 export interface FileCheck {
   /** Path of the file in the archive, e.g. `data/spot/monthly/klines/BTCUSDT/1m/BTCUSDT-1m-2024-01.zip`. */
   readonly path: string
-  readonly outcome:
-    /** Hash equals the published one. */
+  readonly outcome: /** Hash equals the published one. */
     | 'verified'
     /** Hash differs from the published one, values equal REST's. */
     | 'mismatch-confirmed-by-rest'

@@ -72,9 +72,10 @@ export function decimalToNumber(value: Decimal): number {
   return Number(formatDecimal(value))
 }
 
-/** Whether a float64 gives the decimal text back: false for values with more digits than a float64 keeps. */
+/** Whether a float64 gives the decimal text back: false for more digits than a float64 keeps, and for other text. */
 export function roundTrips(text: string): boolean {
   const number = Number(text)
-  if (!Number.isFinite(number)) return false
-  return compareDecimal(parseDecimal(text), parseDecimal(String(number))) === 0
+  // Number also reads '' and 0x10, which are no decimals.
+  if (!Number.isFinite(number) || !/\d/.test(text) || !FORM.test(text.trim())) return false
+  return compareDecimal(parseDecimal(text), parseDecimal(number)) === 0
 }

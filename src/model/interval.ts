@@ -1,9 +1,24 @@
 import { InvalidRangeError } from './errors.ts'
-import { DAY, floorMonth, HOUR, MINUTE, nextMonth, SECOND, type TimeRange, WEEK } from './time.ts'
+import { DAY, floorMonth, HOUR, MINUTE, nextMonth, SECOND, type TimeRange, utcDay, WEEK } from './time.ts'
 
 /** Every candle interval of Binance, smallest first. `1m` is a minute, `1M` a calendar month. */
 export const INTERVALS = [
-  '1s', '1m', '3m', '5m', '15m', '30m', '1h', '2h', '4h', '6h', '8h', '12h', '1d', '3d', '1w', '1M',
+  '1s',
+  '1m',
+  '3m',
+  '5m',
+  '15m',
+  '30m',
+  '1h',
+  '2h',
+  '4h',
+  '6h',
+  '8h',
+  '12h',
+  '1d',
+  '3d',
+  '1w',
+  '1M',
 ] as const
 
 export type Interval = (typeof INTERVALS)[number]
@@ -40,7 +55,9 @@ export function isInterval(text: string): text is Interval {
 export function parseInterval(text: string): Interval {
   if (isInterval(text)) return text
   if (text === '1mo') return '1M'
-  throw new InvalidRangeError(`Unknown interval "${text}". Use one of ${INTERVALS.join(', ')} (1m is a minute, 1M a month).`)
+  throw new InvalidRangeError(
+    `Unknown interval "${text}". Use one of ${INTERVALS.join(', ')} (1m is a minute, 1M a month).`,
+  )
 }
 
 /** Length in milliseconds; for `1M` that of the shortest month, so use `nextOpen` to step. */
@@ -98,13 +115,13 @@ export function countOpens(grid: IntervalGrid, range: TimeRange): number {
   if (first >= range.to) return 0
   if (grid.interval !== '1M') return Math.ceil((range.to - first) / FIXED[grid.interval])
   const a = new Date(first)
-  const b = new Date(floorMonth(range.to - 1))
-  return (b.getUTCFullYear() - a.getUTCFullYear()) * 12 + b.getUTCMonth() - a.getUTCMonth() + 1
+  const b = new Date(ceilOpen(grid, range.to))
+  return (b.getUTCFullYear() - a.getUTCFullYear()) * 12 + b.getUTCMonth() - a.getUTCMonth()
 }
 
 /** The open time `count` candles after `open` (before it, when negative). `open` must lie on the grid. */
 export function addOpens(grid: IntervalGrid, open: number, count: number): number {
   if (grid.interval !== '1M') return open + count * FIXED[grid.interval]
   const date = new Date(open)
-  return Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + count, 1)
+  return utcDay(date.getUTCFullYear(), date.getUTCMonth() + count)
 }

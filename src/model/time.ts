@@ -35,7 +35,8 @@ export function parseTime(input: TimeInput, name = 'time'): number {
   if (typeof input === 'number') return checked(input, String(input), name)
   const text = input.trim()
   const date = DATE_ONLY.exec(text)
-  if (date) return calendarDate(Number(date[1]), Number(date[2]), date[3] === undefined ? 1 : Number(date[3]), text, name)
+  if (date)
+    return calendarDate(Number(date[1]), Number(date[2]), date[3] === undefined ? 1 : Number(date[3]), text, name)
   if (/^-?\d{9,}$/.test(text)) return checked(Number(text), text, name)
   const iso = ISO.exec(text)
   if (!iso) throw badTime(text, name)
@@ -57,11 +58,25 @@ export function parseInclusiveEnd(input: TimeInput, name = 'end'): number {
 }
 
 function calendarDate(year: number, month: number, day: number, text: string, name: string): number {
-  const time = Date.UTC(year, month - 1, day)
+  const time = utcDay(year, month - 1, day)
   const made = new Date(time)
   // Date.UTC rolls 02-30 over into March; that is a typing mistake, not a wish.
   if (made.getUTCMonth() !== month - 1 || made.getUTCDate() !== day) throw badTime(text, name)
   return time
+}
+
+/**
+ * Midnight of a day; `month` counts from 0 and may run over into other years. Unlike `Date.UTC` it takes the years 0 to
+ * 99 at their word.
+ */
+export function utcDay(year: number, month: number, day = 1): number {
+  const time = Date.UTC(year, month, day)
+  return year >= 0 && year < 100 ? new Date(time).setUTCFullYear(year, month, day) : time
+}
+
+/** The calendar date of an instant. `Date` cuts fractions towards 0, which before 1970 is the following millisecond. */
+function dateOf(time: number): Date {
+  return new Date(Math.floor(time))
 }
 
 function checked(time: number, text: string, name: string): number {
@@ -83,12 +98,12 @@ export function formatTime(time: number): string {
 
 /** `2024-01-31` of an instant. */
 export function formatDay(time: number): string {
-  return new Date(time).toISOString().slice(0, 10)
+  return dateOf(time).toISOString().slice(0, -'T00:00:00.000Z'.length)
 }
 
 /** `2024-01` of an instant. */
 export function formatMonth(time: number): string {
-  return new Date(time).toISOString().slice(0, 7)
+  return dateOf(time).toISOString().slice(0, -'-01T00:00:00.000Z'.length)
 }
 
 export function floorDay(time: number): number {
@@ -96,20 +111,20 @@ export function floorDay(time: number): number {
 }
 
 export function floorMonth(time: number): number {
-  const date = new Date(time)
-  return Date.UTC(date.getUTCFullYear(), date.getUTCMonth(), 1)
+  const date = dateOf(time)
+  return utcDay(date.getUTCFullYear(), date.getUTCMonth())
 }
 
 /** Start of the calendar month after the one that holds `time`. */
 export function nextMonth(time: number): number {
-  const date = new Date(time)
-  return Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1, 1)
+  const date = dateOf(time)
+  return utcDay(date.getUTCFullYear(), date.getUTCMonth() + 1)
 }
 
 export function floorYear(time: number): number {
-  return Date.UTC(new Date(time).getUTCFullYear(), 0, 1)
+  return utcDay(dateOf(time).getUTCFullYear(), 0)
 }
 
 export function nextYear(time: number): number {
-  return Date.UTC(new Date(time).getUTCFullYear() + 1, 0, 1)
+  return utcDay(dateOf(time).getUTCFullYear() + 1, 0)
 }
