@@ -64,8 +64,11 @@ function cost(files: readonly ListedFile[]): number {
   return files.reduce((sum, file) => sum + file.bytes + REQUEST_BYTES, 0)
 }
 
+/** Listings of separate stretches of days; beyond this one listing of all of them is cheaper. */
+const MAX_STRETCHES = 8
+
 /** The days whose files may be needed beside the monthly ones: those of months that lack a file or are wanted in part. */
-export function dailyRange(wanted: readonly TimeRange[], monthly: readonly ListedFile[], archiveUntil: number): TimeRange | undefined {
+export function dailyRanges(wanted: readonly TimeRange[], monthly: readonly ListedFile[], archiveUntil: number): TimeRange[] {
   const older = intersectRanges(wanted, [{ from: Number.NEGATIVE_INFINITY, to: archiveUntil }])
   const partly = older.flatMap((range) =>
     monthly.filter((month) => {
@@ -73,8 +76,7 @@ export function dailyRange(wanted: readonly TimeRange[], monthly: readonly Liste
       return part.length > 0 && rangesLength(part) < month.to - month.from
     }),
   )
-  const open = normaliseRanges([...subtractRanges(older, monthly), ...intersectRanges(older, partly)])
-  const first = open[0]
-  const last = open.at(-1)
-  return first && last ? { from: Math.floor(first.from / DAY) * DAY, to: last.to } : undefined
+  const open = [...subtractRanges(older, monthly), ...intersectRanges(older, partly)]
+  const days = normaliseRanges(open.map(({ from, to }) => ({ from: Math.floor(from / DAY) * DAY, to: Math.ceil(to / DAY) * DAY })))
+  return days.length <= MAX_STRETCHES ? days : [{ from: days[0]!.from, to: days.at(-1)!.to }]
 }

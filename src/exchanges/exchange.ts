@@ -68,6 +68,8 @@ export interface BaseDataClient extends AsyncDisposable {
    * reaches it. Together the pages cover the range from `from` to `to`.
    */
   candlePages(request: CandleRequest): AsyncGenerator<CandlePage, void, void>
+  /** Open time of the first candle at or after `from`, the unfinished one included; undefined when there is none. */
+  nextOpen(request: Omit<CandleRequest, 'to'>): Promise<number | undefined>
   /** How many requests a range will take. */
   candleRequests(request: Pick<CandleRequest, 'market' | 'interval' | 'from' | 'to'>): number
 }

@@ -1,4 +1,4 @@
-import { mkdir, stat } from 'node:fs/promises'
+import { mkdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Batch, clipBatch, columnOf, concatBatches, lowerBound, mergeBatches, sliceBatch } from '../../model/batch.ts'
 import type { CoveredRange, Defect, FileCheck } from '../../model/coverage.ts'
@@ -15,6 +15,8 @@ import { explainGaps, type GapFinding, joinGaps, missingOpens } from './gaps.ts'
 import type { FileLock } from './lock.ts'
 import { type Compression, readParquet, writeParquet } from './parquet.ts'
 import { type Period, periodLength, periodOf } from './periods.ts'
+
+const PARTS_FOLDER = '.parts'
 
 /** Rows of one period that wait on disk until their change is committed. */
 export interface StagedRows {
@@ -88,6 +90,16 @@ export class SeriesWriter implements AsyncDisposable {
     }
   }
 
+  /** Where archive files that arrived in part are kept for the next run. */
+  get partsFolder(): string {
+    return join(this.folder, PARTS_FOLDER)
+  }
+
+  /** Deletes partial archive files: what they belong to is done with. */
+  async dropParts(): Promise<void> {
+    await rm(this.partsFolder, { recursive: true, force: true })
+  }
+
   get coverage(): SeriesCoverage {
     return this.#coverage
   }
@@ -122,6 +134,15 @@ export class SeriesWriter implements AsyncDisposable {
     const times = [columnOf(batch, this.kind.sortKey)]
     const grid = batch.length > 0 ? gridOf(this.#coverage, times[0]![0]!) : this.grid
     return { period, file, temp, missing: part.flatMap((range) => missingOpens(grid, range, times)) }
+  }
+
+  /** Rows staged before, with the parts of `ranges` that each period settles; what no period holds comes empty. */
+  async *readStaged(staged: readonly StagedRows[], ranges: readonly TimeRange[]): AsyncGenerator<{ range: TimeRange; batch: Batch }, void, void> {
+    for (const range of subtractRanges(ranges, staged.map((part) => part.period))) yield { range, batch: concatBatches(this.kind, []) }
+    for (const part of staged) {
+      const batch = await this.#readAll([part.temp])
+      for (const range of intersectRanges(ranges, [part.period])) yield { range, batch: clipBatch(this.kind, batch, range.from, range.to) }
+    }
   }
 
   /** Forgets staged rows. */

@@ -1,0 +1,99 @@
+import type { RowSink } from '../../archive/fetch-file.ts'
+import { type Batch, clipBatch, columnOf, concatBatches, mergeBatches } from '../../model/batch.ts'
+import { CandleFlag, candle } from '../../model/candle.ts'
+import type { TimeRange } from '../../model/time.ts'
+import type { SeriesWriter, StagedRows } from '../../store/lake/series-writer.ts'
+
+/**
+ * The rows of one archive file while it arrives. Files longer than a period of the lake (a month of 1s candles) are
+ * staged on disk period by period, so that memory holds one period per file and no more.
+ */
+export class FileRows implements RowSink {
+  readonly #writer: SeriesWriter
+  readonly #wanted: readonly TimeRange[]
+  readonly #file: TimeRange
+  readonly #stages: boolean
+  #batches: Batch[] = []
+  #staged: StagedRows[] = []
+  /** Rows inside the wanted ranges. */
+  count = 0
+  /** Open times of rows that break a rule. */
+  suspects: number[] = []
+
+  constructor(writer: SeriesWriter, file: TimeRange, wanted: readonly TimeRange[]) {
+    this.#writer = writer
+    this.#file = file
+    this.#wanted = wanted
+    this.#stages = writer.period(file.from).to < file.to
+  }
+
+  get staged(): readonly StagedRows[] {
+    return this.#staged
+  }
+
+  async rows(batch: Batch): Promise<void> {
+    for (const range of this.#wanted) {
+      const part = clipBatch(candle, batch, range.from, range.to)
+      if (part.length === 0) continue
+      this.count += part.length
+      this.#collectSuspects(part)
+      if (this.#stages) await this.#stage(part)
+      else this.#batches.push(part)
+    }
+  }
+
+  async reset(): Promise<void> {
+    this.#batches = []
+    const staged = this.#staged
+    this.#staged = []
+    this.count = 0
+    this.suspects = []
+    await this.#writer.discard(staged)
+  }
+
+  /** Puts the last period on disk too, when this file is being staged. */
+  async finish(): Promise<void> {
+    if (this.#stages) await this.#flush()
+  }
+
+  /** The rows in memory, in order: all of them, unless the file is being staged. */
+  batch(): Batch {
+    let merged: Batch | undefined
+    for (const batch of this.#batches) merged = merged === undefined ? batch : join(merged, batch)
+    return merged ?? concatBatches(candle, [])
+  }
+
+  async #stage(part: Batch): Promise<void> {
+    for (const [period, rows] of this.#writer.splitByPeriod(part)) {
+      const held = this.#batches[0]
+      if (held && this.#writer.period(columnOf(held, candle.sortKey)[0]!).name !== period.name) await this.#flush()
+      this.#batches.push(rows)
+    }
+  }
+
+  async #flush(): Promise<void> {
+    const first = this.#batches[0]
+    if (!first) return
+    const period = this.#writer.period(columnOf(first, candle.sortKey)[0]!)
+    const batches = this.#batches
+    this.#batches = []
+    this.#staged.push(await this.#writer.stage(period, batches, this.#file))
+  }
+
+  #collectSuspects(batch: Batch): void {
+    const flags = columnOf(batch, 'flags')
+    const times = columnOf(batch, candle.sortKey)
+    for (let i = 0; i < batch.length; i++) if (flags[i]! & CandleFlag.suspect) this.suspects.push(times[i]!)
+  }
+}
+
+/** Sets a bit on every row. */
+export function withFlag(batch: Batch, flag: number): Batch {
+  if (batch.length === 0) return batch
+  const flags = columnOf(batch, 'flags').map((value) => value | flag)
+  return { length: batch.length, columns: { ...batch.columns, flags } }
+}
+
+function join(a: Batch, b: Batch): Batch {
+  return mergeBatches(candle, a, b)
+}
