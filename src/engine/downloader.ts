@@ -15,7 +15,7 @@ const SERIES_AT_ONCE = 6
  */
 export async function downloadAll(requests: readonly DownloadRequest[], context: DownloadContext): Promise<SeriesReport[]> {
   const jobs = joinRequests(requests)
-  const reports: (SeriesReport | undefined)[] = jobs.map(() => undefined)
+  const reports: SeriesReport[][] = jobs.map(() => [])
   let next = 0
   let failed: unknown
   const work = async (): Promise<void> => {
@@ -30,51 +30,59 @@ export async function downloadAll(requests: readonly DownloadRequest[], context:
   await Promise.all(Array.from({ length: Math.min(SERIES_AT_ONCE, jobs.length) }, work))
   context.signal?.throwIfAborted()
   if (failed !== undefined) throw failed
-  return reports.filter((report) => report !== undefined)
+  return reports.flat()
 }
 
-async function downloadOne(request: DownloadRequest, context: DownloadContext): Promise<SeriesReport> {
+/** Works through the ranges of one series, under one lock. */
+async function downloadOne(requests: readonly DownloadRequest[], context: DownloadContext): Promise<SeriesReport[]> {
   context.signal?.throwIfAborted()
   const started = performance.now()
+  const { series } = requests[0]!
+  const reports: SeriesReport[] = []
   try {
-    await using writer = await context.lake.writer(request.series, context.signal ? { signal: context.signal } : {})
-    return await new SeriesDownload(request, context, writer).run()
+    await using writer = await context.lake.writer(series, context.signal ? { signal: context.signal } : {})
+    for (const request of requests) reports.push(await new SeriesDownload(request, context, writer).run())
+    return reports
   } catch (error) {
     if (context.signal?.aborted || isAbortError(error) || !isTicklakeError(error)) throw error
     // The series could not even be opened (locked, damaged, no space): its report says so, the others go on.
-    context.log.error({ symbol: request.series.symbol, interval: request.series.interval, error: error.message }, 'the series could not be opened')
-    const report: SeriesReport = {
-      series: request.series,
-      from: request.from,
-      to: request.to,
-      rows: 0,
-      added: 0,
-      expected: 0,
-      gaps: [],
-      defects: 0,
-      files: [],
-      bytes: 0,
-      restRequests: 0,
-      complete: false,
-      error: error.message,
-      durationMs: Math.round(performance.now() - started),
-    }
-    context.onEvent({ type: 'done', series: request.series, report })
-    return report
+    context.log.error({ symbol: series.symbol, interval: series.interval, error: error.message }, 'the series could not be opened')
+    const failed = requests.slice(reports.length).map((request) => failedReport(request, error.message, performance.now() - started))
+    for (const report of failed) context.onEvent({ type: 'done', series, report })
+    return [...reports, ...failed]
   }
 }
 
-/** Requests for the same series become one, so that no series is opened twice at once. */
-function joinRequests(requests: readonly DownloadRequest[]): DownloadRequest[] {
+function failedReport({ series, from, to }: DownloadRequest, error: string, durationMs: number): SeriesReport {
+  return {
+    series,
+    from,
+    to,
+    rows: 0,
+    added: 0,
+    expected: 0,
+    gaps: [],
+    defects: 0,
+    files: [],
+    bytes: 0,
+    restRequests: 0,
+    complete: false,
+    error,
+    durationMs: Math.round(durationMs),
+  }
+}
+
+/** The requests of each series together, those whose ranges touch as one. */
+function joinRequests(requests: readonly DownloadRequest[]): DownloadRequest[][] {
   const bySeries = new Map<string, DownloadRequest[]>()
   for (const request of requests) {
     if (request.series.interval !== undefined) parseInterval(request.series.interval)
-    const key = `${seriesKey(request.series)} ${request.source}`
+    const key = seriesKey(request.series)
     bySeries.set(key, [...(bySeries.get(key) ?? []), request])
   }
-  return [...bySeries.values()].flatMap((same) =>
-    normaliseRanges(same).length === 1
-      ? [{ ...same[0]!, from: Math.min(...same.map(({ from }) => from)), to: Math.max(...same.map(({ to }) => to)) }]
-      : same,
-  )
+  return [...bySeries.values()].map((same) => {
+    const first = same[0]!
+    if (same.some((request) => request.source !== first.source)) return same
+    return normaliseRanges(same).map((range) => ({ ...first, ...range }))
+  })
 }

@@ -40,6 +40,10 @@ export interface SeriesChange {
   readonly findings?: readonly GapFinding[]
   /** Ranges whose stored rows are dropped first (a repair, a user's deletion). */
   readonly clear?: readonly TimeRange[]
+  /** Data files that are given up unread, because they are damaged or gone. */
+  readonly drop?: readonly string[]
+  /** Ranges that have to be asked for again. */
+  readonly uncover?: readonly TimeRange[]
   readonly checks?: readonly FileCheck[]
   readonly defects?: readonly Defect[]
   /** Defects seen beyond those listed. */
@@ -195,9 +199,10 @@ export class SeriesWriter implements AsyncDisposable {
       if (clear.some((range) => range.from <= file.last && range.to > file.first)) touch(period)
     }
 
-    let files = [...before.files]
+    const drop = new Set(change.drop ?? [])
+    let files = before.files.filter((file) => !drop.has(file.name))
     const renames: [string, string][] = []
-    const removes: string[] = []
+    const removes: string[] = [...drop]
     /** Open times of the periods that were rewritten, by period. */
     const times = new Map<string, Float64Array>()
     const temps: string[] = []
@@ -224,7 +229,9 @@ export class SeriesWriter implements AsyncDisposable {
       }
       files.sort((a, b) => a.first - b.first)
       const coverage = await this.#nextCoverage(before, change, files, times)
-      await commitChange(this.folder, { renames, removes, coverage }, () => {
+      const made = new Set(renames.map(([, name]) => name))
+      const gone = removes.filter((name) => !made.has(name))
+      await commitChange(this.folder, { renames, removes: gone, coverage }, () => {
         this.#unfinished = true
       })
       this.#unfinished = false
@@ -246,9 +253,10 @@ export class SeriesWriter implements AsyncDisposable {
     const origin = before.origin ?? files[0]?.first
     const grid: IntervalGrid = gridOf(before, origin)
     const added = change.covered ?? []
+    const uncover = change.uncover ?? []
     const covered = joinCovered([
       ...added,
-      ...before.covered.flatMap((range) => subtractRanges([range], added).map((rest) => ({ ...rest, source: range.source }))),
+      ...before.covered.flatMap((range) => subtractRanges([range], [...added, ...uncover]).map((rest) => ({ ...rest, source: range.source }))),
     ])
     // Where rows changed or ranges were added, what is missing is looked up anew; elsewhere nothing has changed.
     const changed = normaliseRanges([
@@ -258,7 +266,7 @@ export class SeriesWriter implements AsyncDisposable {
       ...(change.staged ?? []).map(({ file }) => ({ from: file.first, to: file.last + 1 })),
     ])
     const findings = [...(change.findings ?? []), ...before.gaps.filter((gap) => gap.cause !== 'unknown')]
-    const gaps = [...before.gaps.flatMap((gap) => subtractRanges([gap], changed).map((rest) => ({ ...gap, ...rest })))]
+    const gaps = [...before.gaps.flatMap((gap) => subtractRanges([gap], [...changed, ...uncover]).map((rest) => ({ ...gap, ...rest })))]
     if (before.series.interval !== undefined) {
       const missing: TimeRange[] = []
       for (const range of intersectRanges(covered, changed)) missing.push(...(await this.#missing(grid, range, files, times, change.staged ?? [])))
