@@ -1,0 +1,188 @@
+import type { Gap } from '../../model/coverage.ts'
+import { ConfigError } from '../../model/errors.ts'
+import type { SeriesId } from '../../model/series.ts'
+import type { SeriesCoverage } from '../../store/lake/coverage-file.ts'
+import type { Context } from '../context.ts'
+import { seriesLabel } from '../progress/state.ts'
+import { buildHeatMap, renderHeatMap } from '../render/heatmap.ts'
+import { renderTable } from '../render/table.ts'
+import { formatCount, formatPercent, plural, printable } from '../render/text.ts'
+import { formatInstant } from '../render/time.ts'
+import { openLake, type SelectOptions, selectSeries, seriesFields } from '../select.ts'
+import { type CoverageSummary, explainCause, gridOf, isHarmless, summarise } from '../summary.ts'
+import { ExitCode, examples, type Verb } from '../verb.ts'
+
+interface CoverageOptions extends SelectOptions {
+  readonly map?: boolean
+  readonly gaps?: string
+}
+
+/** Calendars of more series than this are only drawn when asked for. */
+const MAX_MAPS = 4
+
+export const verb: Verb<CoverageOptions> = {
+  configure(command) {
+    command
+      .argument('[symbols...]', 'only these symbols')
+      .option('--kind <kind>', 'only this kind of data')
+      .option('--interval <list>', 'only these intervals, e.g. 1m,1h')
+      .option('--gaps <count>', 'list this many gaps and defects per series, or all (default: 10)')
+      .option('--map', `draw the calendar of every series (default: of up to ${MAX_MAPS})`)
+      .option('--no-map', 'draw no calendar')
+    command.addHelpText(
+      'after',
+      `
+Exit code 3 tells that candles are missing which the exchange published, or may have.
+--json gives a line per series with all covered ranges, gaps, checks and defects; times are epoch ms.`,
+    )
+    examples(command, [
+      ['ticklake coverage', 'what the lake holds, and what is missing and why'],
+      ['ticklake coverage BTCUSDT --interval 1m --gaps all', 'every gap of one series, with its calendar'],
+      ['ticklake coverage --json', 'all of it for programs'],
+    ])
+  },
+
+  async run(context, symbols, options) {
+    const maxGaps = readMaxGaps(options.gaps)
+    const lake = await openLake(context)
+    const series = await selectSeries(context, lake, symbols, options)
+    if (series.length === 0) {
+      context.say(
+        `The lake ${context.shortPath(lake.dataDir)} holds nothing${symbols.length > 0 ? ' of it' : ' yet. Run: ticklake download BTCUSDT'}`,
+      )
+      return ExitCode.done
+    }
+    const found: { id: SeriesId; coverage: SeriesCoverage; summary: CoverageSummary }[] = []
+    for (const id of series) {
+      context.signal.throwIfAborted()
+      const coverage = await lake.coverage(id)
+      if (coverage) found.push({ id, coverage, summary: summarise(coverage) })
+    }
+    if (context.json) {
+      for (const { id, coverage, summary } of found) await context.out.json(toJson(id, coverage, summary))
+    } else {
+      await printTable(context, found)
+      const maps = options.map ?? found.length <= MAX_MAPS
+      for (const { id, coverage, summary } of found) {
+        await printDetails(context, id, coverage, summary, maxGaps)
+        const grid = gridOf(coverage)
+        if (!maps || !grid) continue
+        await context.out.line('')
+        await context.out.line(context.style.bold(seriesLabel(id)))
+        for (const line of renderHeatMap(buildHeatMap(grid, coverage.covered, coverage.gaps), context.style)) {
+          await context.out.line(line)
+        }
+      }
+    }
+    return found.every(({ summary }) => summary.complete) ? ExitCode.done : ExitCode.incomplete
+  },
+}
+
+function readMaxGaps(text: string | undefined): number {
+  if (text === undefined) return 10
+  if (text === 'all') return Number.POSITIVE_INFINITY
+  if (/^\d+$/.test(text)) return Number(text)
+  throw new ConfigError(`--gaps is "${text}"; allowed: a whole number, or all.`)
+}
+
+function toJson(id: SeriesId, coverage: SeriesCoverage, summary: CoverageSummary): Record<string, unknown> {
+  const { range, holes, ...numbers } = summary
+  return {
+    ...seriesFields(id),
+    from: range?.from ?? null,
+    to: range?.to ?? null,
+    ...numbers,
+    ...(coverage.origin === undefined ? {} : { origin: coverage.origin }),
+    ...(coverage.listedAt === undefined ? {} : { listedAt: coverage.listedAt }),
+    covered: coverage.covered,
+    holes,
+    gaps: coverage.gaps,
+    checks: coverage.checks,
+    defects: coverage.defects,
+    defectCount: coverage.defectCount,
+    inexactValues: coverage.inexactValues,
+    files: coverage.files,
+    updatedAt: coverage.updatedAt,
+  }
+}
+
+async function printTable(
+  context: Context,
+  found: readonly { id: SeriesId; coverage: SeriesCoverage; summary: CoverageSummary }[],
+): Promise<void> {
+  const rows = found.map(({ id, coverage, summary }) => [
+    id.market,
+    id.symbol,
+    id.interval ?? id.kind,
+    formatInstant(summary.range?.from),
+    formatInstant(summary.range?.to),
+    formatCount(summary.rows),
+    formatPercent(summary.expected - summary.unpublished - summary.missing, summary.expected - summary.unpublished),
+    formatCount(summary.missing),
+    formatCount(summary.unpublished),
+    formatCount(coverage.defectCount),
+    [...new Set(coverage.covered.map((part) => part.source))].join(', '),
+  ])
+  const columns = [
+    { title: 'market' },
+    { title: 'symbol' },
+    { title: 'interval' },
+    { title: 'from (UTC)' },
+    { title: 'to (UTC)' },
+    { title: 'rows', align: 'right' as const },
+    { title: 'complete', align: 'right' as const },
+    { title: 'missing', align: 'right' as const },
+    { title: 'unpublished', align: 'right' as const },
+    { title: 'defects', align: 'right' as const },
+    { title: 'sources' },
+  ]
+  for (const line of renderTable(columns, rows, { paintTitle: context.style.bold })) await context.out.line(line)
+}
+
+async function printDetails(
+  context: Context,
+  id: SeriesId,
+  coverage: SeriesCoverage,
+  summary: CoverageSummary,
+  maxGaps: number,
+): Promise<void> {
+  const { style, out } = context
+  const notes: string[] = []
+  const checks = Object.entries(summary.checksByOutcome).map(([outcome, count]) => `${formatCount(count)} ${outcome}`)
+  if (checks.length > 0) notes.push(`archive files: ${checks.join(', ')}`)
+  if (coverage.inexactValues > 0)
+    notes.push(`${plural(coverage.inexactValues, 'value')} with more digits than a float64 keeps`)
+  // What matters comes first: a lost candle before one that never was.
+  const gaps = [...coverage.gaps].sort((a, b) => Number(isHarmless(a)) - Number(isHarmless(b)) || a.from - b.from)
+  if (notes.length === 0 && gaps.length === 0 && summary.holes.length === 0 && coverage.defects.length === 0) return
+  await out.line('')
+  await out.line(style.bold(seriesLabel(id)))
+  for (const note of notes) await out.line(`  ${note}`)
+  for (const hole of summary.holes.slice(0, maxGaps)) {
+    await out.line(`  ${style.yellow('not asked for')}  ${span(hole)}`)
+  }
+  if (summary.holes.length > maxGaps)
+    await out.line(`  … and ${plural(summary.holes.length - maxGaps, 'more stretch', 'more stretches')} not asked for`)
+  for (const gap of gaps.slice(0, maxGaps)) await out.line(`  ${gapLine(gap, style.red)}`)
+  if (gaps.length > maxGaps) await out.line(`  … and ${plural(gaps.length - maxGaps, 'more gap')} (--gaps all)`)
+  for (const defect of coverage.defects.slice(0, maxGaps)) {
+    const when = defect.time === undefined ? '' : ` at ${formatInstant(defect.time)}`
+    await out.line(
+      `  defect: ${defect.type}${when} in ${printable(defect.where)}: ${printable(defect.detail)} (kept: ${defect.kept})`,
+    )
+  }
+  if (coverage.defectCount > maxGaps && coverage.defects.length > maxGaps) {
+    await out.line(`  … and ${plural(coverage.defectCount - maxGaps, 'more defect')} (--gaps all)`)
+  }
+}
+
+function gapLine(gap: Gap, alarm: (text: string) => string): string {
+  const count = gap.count === undefined ? '' : `, ${plural(gap.count, 'candle')}`
+  const word = isHarmless(gap) ? 'gap' : alarm('gap')
+  const note = gap.note === undefined ? '' : ` (${printable(gap.note)})`
+  return `${word}  ${span(gap)}${count}: ${gap.cause}, ${explainCause(gap.cause)}${note}`
+}
+
+function span(range: { from: number; to: number }): string {
+  return `${formatInstant(range.from)} to ${formatInstant(range.to)}`
+}

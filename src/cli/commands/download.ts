@@ -1,0 +1,332 @@
+import type { DataSourceManager } from '../../engine/data-source-manager.ts'
+import type { DownloadRequest, SeriesReport, SourceChoice } from '../../engine/types.ts'
+import { ConfigError, InvalidRangeError, InvalidSymbolError, isTicklakeError } from '../../model/errors.ts'
+import { floorOpen, type Interval } from '../../model/interval.ts'
+import type { Market, SeriesId } from '../../model/series.ts'
+import { loadPairs } from '../config/pairs.ts'
+import type { Context } from '../context.ts'
+import { chosenExchange, openEngine } from '../engine.ts'
+import { wordOption } from '../options.ts'
+import { createProgressView, type ProgressView } from '../progress/show.ts'
+import { seriesLabel } from '../progress/state.ts'
+import { addMonths, type RangeOptions, readRangeWithLength } from '../range.ts'
+import { renderTable } from '../render/table.ts'
+import { formatBytes, formatCount, formatDuration, plural, printable } from '../render/text.ts'
+import { formatInstant } from '../render/time.ts'
+import {
+  openLake,
+  readIntervals,
+  readKind,
+  readSymbols,
+  type SelectOptions,
+  selectSeries,
+  seriesFields,
+} from '../select.ts'
+import { explainCause, isHarmless } from '../summary.ts'
+import { ExitCode, examples, type Verb } from '../verb.ts'
+
+interface DownloadOptions extends SelectOptions, RangeOptions {
+  readonly update?: boolean
+  readonly parallel?: string
+  readonly source?: SourceChoice
+}
+
+export const verb: Verb<DownloadOptions> = {
+  configure(command) {
+    command
+      .argument('[symbols...]', 'symbols in any spelling; without any, the pairs of the config')
+      .option('--symbols <list...>', 'more symbols')
+      .option('--kind <kind>', 'kind of data (default: candle)')
+      .option('--interval <list>', 'intervals, e.g. 1m,1h (default: DEFAULT_INTERVAL, 1m; of the pairs: 30m, 1h, 2h)')
+      .option('--intervals <list...>', 'intervals, e.g. 1m 1h')
+      .option('--from <time>', 'first instant wanted: 2024-01-31, ISO or epoch ms (default: since listing)')
+      .option('--to <time>', 'first instant no longer wanted (default: now)')
+      .option('--start-date <date>', 'the same as --from')
+      .option('--end-date <date>', 'last day, month or instant wanted: inclusive')
+      .option('--days <n>', 'this many days, back from the end or on from the start')
+      .option('--months <n>', 'this many calendar months, likewise (default of the pairs: 12)')
+      .option('--update', 'bring what the lake has up to now; without symbols, all of it')
+      .option('--parallel <n>', 'downloads at a time (default: 13)')
+      .addOption(wordOption('--source <source>', 'where from', ['auto', 'archive', 'rest'], 'auto: archive, then REST'))
+    command.addHelpText(
+      'after',
+      `
+What the lake has is not fetched again. Ctrl-C stops cleanly, and the same command then goes on where it was.
+--json gives a line per series with its rows, gaps, files and defects; times are epoch ms.`,
+    )
+    examples(command, [
+      ['ticklake download BTCUSDT', 'every 1m candle since listing'],
+      [
+        'ticklake download BTC/USDT ETH/USDT:USDT --interval 1m,1h --from 2024-01-01',
+        'spot and USD-M, two intervals, since 2024',
+      ],
+      [
+        'ticklake download --symbols BTCUSDT ETHUSDT --intervals 1h --start-date 2024-01-01 --end-date 2024-01-31',
+        'January, both ends included',
+      ],
+      ['ticklake download', 'the pairs and intervals of pairs.yaml'],
+      ['ticklake download --update', 'bring the whole lake up to now'],
+    ])
+  },
+
+  async run(context, operands, options) {
+    checkCombination(options)
+    readKind(options)
+    const settings = await context.settings({ 'download.parallel': options.parallel })
+    const exchange = await chosenExchange(settings)
+    const typed = [...operands, ...(options.symbols ?? [])]
+    await using engine = await openEngine(context)
+    const requests = options.update
+      ? await planUpdate(context, engine, typed, options)
+      : await planDownload(context, engine, typed, options)
+    for (const { series } of requests) {
+      if (!exchange.markets.includes(series.market)) {
+        throw new ConfigError(
+          `${series.symbol} is of market ${series.market}; ${exchange.id} has ${exchange.markets.join(', ')} here.`,
+        )
+      }
+      const intervals = exchange.intervals(series.market)
+      if (series.interval !== undefined && !intervals.includes(series.interval)) {
+        throw new InvalidRangeError(
+          `${exchange.id} has no ${series.interval} candles on ${series.market}; it has ${intervals.join(', ')}.`,
+        )
+      }
+    }
+    if (requests.length === 0) return ExitCode.done
+
+    const done = new Map<string, SeriesReport>()
+    let stored = 0
+    const view: ProgressView = await createProgressView(context, requests.length)
+    const onAbort = (): void => {
+      if (context.io.signal.aborted)
+        context.say('Stopping: what is under way is put on disk first. Ctrl-C again stops at once.')
+    }
+    context.signal.addEventListener('abort', onAbort, { once: true })
+    let reports: SeriesReport[]
+    try {
+      reports = await engine.download(requests, {
+        parallel: settings.download.parallel,
+        signal: context.signal,
+        onEvent: (event) => {
+          if (event.type === 'done') done.set(seriesLabel(event.series), event.report)
+          if (event.type === 'commit') stored += event.rows
+          view.event(event)
+        },
+      })
+      // Whoever stopped the work must hear so, even when the last series was just done.
+      context.signal.throwIfAborted()
+    } catch (error) {
+      view.close()
+      if (context.io.signal.aborted) {
+        context.say(
+          `Stopped. ${plural(stored, 'new row')} kept, ${done.size} of ${plural(requests.length, 'series', 'series')} done. The same command goes on from here.`,
+        )
+      }
+      throw error
+    } finally {
+      view.close()
+      context.signal.removeEventListener('abort', onAbort)
+    }
+    if (context.json)
+      for (const report of reports)
+        await context.out.json({ ...seriesFields(report.series), ...report, series: undefined })
+    else await printReports(context, reports, settings.data.dataDir)
+    if (reports.some((report) => report.error !== undefined)) return ExitCode.failed
+    return reports.every((report) => report.complete) ? ExitCode.done : ExitCode.incomplete
+  },
+}
+
+function checkCombination(options: DownloadOptions): void {
+  if (!options.update) return
+  for (const [flag, value] of Object.entries({
+    '--from': options.from,
+    '--start-date': options.startDate,
+    '--to': options.to,
+    '--end-date': options.endDate,
+    '--days': options.days,
+    '--months': options.months,
+  })) {
+    if (value !== undefined)
+      throw new ConfigError(`--update goes from the last stored candle to now; leave ${flag} out.`)
+  }
+}
+
+async function planDownload(
+  context: Context,
+  engine: DataSourceManager,
+  typed: readonly string[],
+  options: DownloadOptions,
+): Promise<DownloadRequest[]> {
+  const { settings, origins } = await context.load()
+  const kind = readKind(options)
+  let intervals: readonly Interval[] = readIntervals(options)
+  let symbols = await readSymbols(context, typed)
+  let months: number | undefined
+  if (symbols.length === 0) {
+    const pairs = await loadPairs(settings, origins.get('download.pairs')?.from !== 'default')
+    const wanted = await Promise.all(
+      pairs.pairs.map(async (pair) => {
+        const [symbol] = await readSymbols(context, [pair.symbol])
+        return {
+          ...symbol!,
+          market: context.common.market === undefined ? (pair.market ?? symbol!.market) : symbol!.market,
+        }
+      }),
+    )
+    symbols = wanted
+    if (intervals.length === 0) intervals = pairs.intervals
+    months = pairs.months
+    const from =
+      pairs.from === 'default' ? 'the default pairs (ticklake init writes a pairs.yaml to change)' : pairs.from
+    context.say(`${plural(symbols.length, 'pair')} of ${from}, ${intervals.join(', ')}`)
+  }
+  if (intervals.length === 0) intervals = [settings.download.defaultInterval]
+
+  const series: SeriesId[] = symbols.flatMap(({ symbol, market }) =>
+    intervals.map((interval) => ({
+      exchange: settings.exchange.name,
+      market: market ?? 'spot',
+      kind,
+      symbol,
+      interval,
+    })),
+  )
+  if (typed.length > 0) await checkSymbols(context, engine, series, typed)
+  const nows = new Map<Market, number>()
+  for (const market of new Set(series.map((id) => id.market)))
+    nows.set(market, await engine.now(market, context.signal))
+  return series.map((id) => {
+    const now = nows.get(id.market)!
+    const { from, to } = readRangeWithLength(options, now)
+    const end = to ?? now
+    if (from !== undefined && from >= now) {
+      throw new InvalidRangeError(
+        `The range starts at ${formatInstant(from)}, which has not come yet; the exchange's clock says ${formatInstant(Math.floor(now / 1000) * 1000)}.`,
+      )
+    }
+    // 0 stands for the listing, which the engine finds.
+    const start = from ?? (months === undefined ? 0 : addMonths(end, -months))
+    // A length that counts back from now would else begin inside a candle.
+    const onGrid = options.from === undefined && options.startDate === undefined && start > 0 && id.interval !== '3d'
+    return {
+      series: id,
+      from: onGrid ? floorOpen({ interval: id.interval! }, start) : start,
+      to: end,
+      source: options.source ?? 'auto',
+    }
+  })
+}
+
+/** One look per symbol before anything is fetched: a typing mistake should cost a second, not an hour. */
+async function checkSymbols(
+  context: Context,
+  engine: DataSourceManager,
+  series: readonly SeriesId[],
+  typed: readonly string[],
+): Promise<void> {
+  const firsts = series.filter(
+    (id, index) => series.findIndex((other) => other.symbol === id.symbol && other.market === id.market) === index,
+  )
+  await Promise.all(
+    firsts.map(async (id) => {
+      let known: number | undefined
+      try {
+        known = await engine.firstAvailable(id, context.signal)
+      } catch (error) {
+        // A network that does not answer is for the download to deal with, series by series.
+        if (context.signal.aborted || error instanceof InvalidSymbolError || !isTicklakeError(error)) throw error
+        return
+      }
+      if (known === undefined) {
+        await engine.client.instrument(id.market, id.symbol, context.signal)
+        context.warn(
+          `${seriesLabel(id)}: the exchange knows ${typed.length === 1 ? typed[0] : id.symbol}, but has no candles of it.`,
+        )
+      }
+    }),
+  )
+}
+
+async function planUpdate(
+  context: Context,
+  engine: DataSourceManager,
+  typed: readonly string[],
+  options: DownloadOptions,
+): Promise<DownloadRequest[]> {
+  const lake = await openLake(context)
+  const series = await selectSeries(context, lake, typed, { ...options, symbols: [] })
+  if (series.length === 0) {
+    context.say(
+      `The lake ${context.shortPath(lake.dataDir)} holds nothing to update. Run first: ticklake download BTCUSDT`,
+    )
+    return []
+  }
+  const requests: DownloadRequest[] = []
+  for (const id of series) {
+    const coverage = await lake.coverage(id)
+    const from = coverage?.covered.at(-1)?.to ?? 0
+    const to = await engine.now(id.market, context.signal)
+    requests.push({ series: id, from: Math.min(from, to), to, source: options.source ?? 'auto' })
+  }
+  return requests
+}
+
+async function printReports(context: Context, reports: readonly SeriesReport[], dataDir: string): Promise<void> {
+  const { style, out } = context
+  const columns = [
+    { title: 'market' },
+    { title: 'symbol' },
+    { title: 'interval' },
+    { title: 'from (UTC)' },
+    { title: 'to (UTC)' },
+    { title: 'rows', align: 'right' as const },
+    { title: 'new', align: 'right' as const },
+    { title: 'files', align: 'right' as const },
+    { title: 'REST', align: 'right' as const },
+    { title: 'received', align: 'right' as const },
+    { title: 'time', align: 'right' as const },
+    { title: 'state' },
+  ]
+  const rows = reports.map((report) => [
+    report.series.market,
+    report.series.symbol,
+    report.series.interval ?? report.series.kind,
+    formatInstant(report.from),
+    formatInstant(report.to),
+    formatCount(report.rows),
+    formatCount(report.added),
+    String(report.files.length),
+    String(report.restRequests),
+    formatBytes(report.bytes),
+    formatDuration(report.durationMs),
+    report.error !== undefined ? 'failed' : report.complete ? 'complete' : 'incomplete',
+  ])
+  for (const line of renderTable(columns, rows, { paintTitle: style.bold })) await out.line(line)
+  for (const report of reports) {
+    const notes: string[] = []
+    if (report.error !== undefined) notes.push(style.red(printable(report.error)))
+    for (const gap of report.gaps.filter((one) => !isHarmless(one)).slice(0, 5)) {
+      notes.push(
+        `${style.yellow('missing')}  ${formatInstant(gap.from)} to ${formatInstant(gap.to)}${gap.count === undefined ? '' : `, ${plural(gap.count, 'candle')}`}: ${gap.cause}, ${explainCause(gap.cause)}`,
+      )
+    }
+    const harmless = report.gaps.filter((gap) => isHarmless(gap) && gap.cause !== 'not-listed')
+    if (harmless.length > 0) {
+      const candles = harmless.reduce((sum, gap) => sum + (gap.count ?? 0), 0)
+      notes.push(`${plural(candles, 'candle')} in ${plural(harmless.length, 'gap')} never published by the exchange`)
+    }
+    const odd = report.files.filter((check) => check.outcome !== 'verified')
+    for (const check of odd.slice(0, 5))
+      notes.push(
+        `${style.yellow(check.outcome)}  ${printable(check.path)}${check.note === undefined ? '' : `: ${printable(check.note)}`}`,
+      )
+    if (odd.length > 5) notes.push(`… and ${plural(odd.length - 5, 'more file')} with something to note`)
+    if (report.defects > 0)
+      notes.push(`${plural(report.defects, 'defect')} on record: ticklake coverage ${report.series.symbol}`)
+    if (notes.length === 0) continue
+    await out.line('')
+    await out.line(style.bold(seriesLabel(report.series)))
+    for (const note of notes) await out.line(`  ${note}`)
+  }
+  context.say(`The lake is in ${context.shortPath(dataDir)}.`)
+}

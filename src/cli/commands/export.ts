@@ -1,0 +1,251 @@
+import { createReadStream } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { ConfigError, InvalidRangeError } from '../../model/errors.ts'
+import { kindOf, selectColumns } from '../../model/kinds.ts'
+import { subtractRanges } from '../../model/ranges.ts'
+import type { SeriesId } from '../../model/series.ts'
+import type { TimeRange } from '../../model/time.ts'
+import type { SeriesCoverage } from '../../store/lake/coverage-file.ts'
+import type { Lake } from '../../store/lake/lake.ts'
+import { words } from '../config/values.ts'
+import type { Context } from '../context.ts'
+import { csvHeader, csvRows, jsonRows, type NamedColumn, type TimeFormat } from '../export/rows.ts'
+import { FileSink, OutputSink, type Sink } from '../export/sink.ts'
+import { wordOption } from '../options.ts'
+import { seriesLabel } from '../progress/state.ts'
+import { type RangeOptions, readRange } from '../range.ts'
+import { formatBytes, plural } from '../render/text.ts'
+import { formatInstant } from '../render/time.ts'
+import { openLake, readKind, type SelectOptions, selectSeries, seriesFields } from '../select.ts'
+import { explainCause, gridOf, isHarmless } from '../summary.ts'
+import { ExitCode, examples, type Verb } from '../verb.ts'
+
+const FORMATS = ['csv', 'jsonl', 'parquet', 'arrow'] as const
+type Format = (typeof FORMATS)[number]
+
+interface ExportOptions extends SelectOptions, RangeOptions {
+  readonly interval?: string
+  readonly columns?: string[]
+  readonly names?: 'snake' | 'camel'
+  readonly time?: TimeFormat
+  readonly format?: Format
+  readonly out?: string
+  readonly header: boolean
+}
+
+export const verb: Verb<ExportOptions> = {
+  configure(command) {
+    command
+      .argument('<symbol>', 'symbol, in any spelling')
+      .option('--kind <kind>', 'kind of data (default: candle)')
+      .option('--interval <interval>', 'interval (default: the only one there is, else DEFAULT_INTERVAL)')
+      .option('--from <time>', 'first instant wanted: 2024-01-31, ISO or epoch ms (default: the first)')
+      .option('--to <time>', 'first instant no longer wanted (default: the end)')
+      .option('--start-date <date>', 'the same as --from')
+      .option('--end-date <date>', 'last day, month or instant wanted: inclusive')
+      .option('--columns <names...>', 'columns, e.g. open_time,close (default: all but flags)')
+      .addOption(wordOption('--names <style>', 'how columns are called', ['snake', 'camel'], 'snake, open_time'))
+      .addOption(wordOption('--time <format>', 'times', ['ms', 'us', 'iso'], 'ms; Parquet and Arrow: timestamps'))
+      .addOption(wordOption('--format <format>', 'format', FORMATS, 'by the name of --out, else csv'))
+      .option('--out <file>', 'write to a file, whole or not at all (default: stdout)')
+      .option('--no-header', 'CSV without the line of names')
+    command.addHelpText(
+      'after',
+      `
+Numbers are written with the fewest digits that read back as the same float64, and never with an exponent in CSV.
+Arrow is the file format (Feather v2) with --out and the stream format on stdout.
+Exit code 3 and a note on stderr tell that candles are missing which the exchange published, or may have.`,
+    )
+    examples(command, [
+      ['ticklake export BTCUSDT --interval 1m --from 2024-01-01 --to 2024-02-01 > january.csv', 'a month as CSV'],
+      ['ticklake export BTC/USDT:USDT --interval 1h --out btc.parquet', 'all of a USD-M perpetual as Parquet'],
+      [
+        'ticklake export BTCUSDT --interval 1d --columns open_time,close --time iso --format jsonl',
+        'two columns as JSON lines',
+      ],
+    ])
+  },
+
+  async run(context, [symbol], options) {
+    const kind = kindOf(readKind(options))
+    const { names } = options
+    const columns: NamedColumn[] = selectColumns(kind, options.columns === undefined ? [] : words(options.columns)).map(
+      (spec) => ({ spec, name: names === 'camel' ? spec.property : spec.name }),
+    )
+    const format = chooseFormat(context, options)
+    const { from, to } = readRange(options)
+    const lake = await openLake(context)
+    const id = await chooseSeries(context, lake, symbol!, { ...options, kind: kind.id })
+    const coverage = (await lake.coverage(id))!
+    const range = { from: from ?? coverage.covered[0]?.from ?? 0, to: to ?? coverage.covered.at(-1)?.to ?? 0 }
+    if (range.from > range.to) {
+      throw new InvalidRangeError(
+        `The lake holds ${seriesLabel(id)} from ${formatInstant(coverage.covered[0]?.from)} to ${formatInstant(coverage.covered.at(-1)?.to)}; the range lies outside.`,
+      )
+    }
+    const job: Job = { context, lake, id, coverage, columns, range, format, options }
+
+    const written = format === 'parquet' ? await exportParquet(job) : await exportRows(job)
+    if (context.signal.aborted) context.signal.throwIfAborted()
+    if (options.out !== undefined && options.out !== '-') {
+      const file = resolve(context.cwd, options.out)
+      if (context.json) await context.out.json({ ...seriesFields(id), ...range, format, file, ...written })
+      else
+        context.say(
+          `wrote ${plural(written.rows, 'row')} of ${seriesLabel(id)} to ${context.shortPath(file)} (${formatBytes(written.bytes)})`,
+        )
+    }
+    return tellMissing(job, written.rows) ? ExitCode.incomplete : ExitCode.done
+  },
+}
+
+interface Job {
+  readonly context: Context
+  readonly lake: Lake
+  readonly id: SeriesId
+  readonly coverage: SeriesCoverage
+  readonly columns: readonly NamedColumn[]
+  readonly range: TimeRange
+  readonly format: Format
+  readonly options: ExportOptions
+}
+
+interface Written {
+  readonly rows: number
+  readonly bytes: number
+}
+
+function chooseFormat(context: Context, options: ExportOptions): Format {
+  const toFile = options.out !== undefined && options.out !== '-'
+  const ending = /\.([a-z]+)$/i.exec(options.out ?? '')?.[1]?.toLowerCase()
+  const byName = {
+    csv: 'csv',
+    jsonl: 'jsonl',
+    ndjson: 'jsonl',
+    json: 'jsonl',
+    parquet: 'parquet',
+    arrow: 'arrow',
+    feather: 'arrow',
+  } as const
+  const named =
+    ending !== undefined && Object.hasOwn(byName, ending) ? byName[ending as keyof typeof byName] : undefined
+  const format = options.format ?? named ?? (context.json && !toFile ? 'jsonl' : 'csv')
+  if (context.json && !toFile && format !== 'jsonl') {
+    throw new ConfigError(`--json writes JSON lines to stdout; ${format} needs --out FILE, or leave --json out.`)
+  }
+  if ((format === 'parquet' || format === 'arrow') && options.time === 'iso') {
+    throw new ConfigError(
+      `--time iso is for csv and jsonl; ${format} has real timestamps (leave --time out) or whole numbers (ms, us).`,
+    )
+  }
+  if (!toFile && (format === 'parquet' || format === 'arrow') && context.out.stream.isTTY) {
+    throw new ConfigError(`${format} is not for a terminal; use --out FILE, or a pipe.`)
+  }
+  return format
+}
+
+/** The series that a symbol means; without `--interval` the only one, else that of the default interval. */
+async function chooseSeries(context: Context, lake: Lake, symbol: string, options: SelectOptions): Promise<SeriesId> {
+  const found = await selectSeries(context, lake, [symbol], options)
+  const { defaultInterval } = (await context.settings()).download
+  const markets = new Set(found.map((id) => id.market))
+  const inMarket = markets.size > 1 && markets.has('spot') ? found.filter((id) => id.market === 'spot') : found
+  if (inMarket.length === 1) return inMarket[0]!
+  const byDefault = inMarket.filter((id) => id.interval === defaultInterval)
+  if (byDefault.length === 1) return byDefault[0]!
+  const list = found.map(seriesLabel).join(', ')
+  throw new ConfigError(
+    `The lake has several series of ${symbol}: ${list}. Choose one with --interval${markets.size > 1 ? ' and --market' : ''}.`,
+  )
+}
+
+async function exportRows(job: Job): Promise<Written> {
+  const { context, lake, id, columns, range, format, options } = job
+  const toFile = options.out !== undefined && options.out !== '-'
+  await using sink: Sink = toFile
+    ? await FileSink.create(resolve(context.cwd, options.out!))
+    : new OutputSink(context.out)
+  const time = options.time
+  const read = lake.read(id, { ...range, columns: columns.map(({ spec }) => spec.name), signal: context.signal })
+  let rows = 0
+  if (format === 'arrow') {
+    const { ArrowEncoder } = await import('../export/arrow.ts')
+    const encoder = await ArrowEncoder.create(columns, toFile ? 'file' : 'stream', time)
+    for await (const batch of read) {
+      rows += batch.length
+      for (const chunk of encoder.encode(batch)) await sink.write(chunk)
+    }
+    for (const chunk of encoder.finish()) await sink.write(chunk)
+  } else {
+    const { sliceBatch } = await import('../../model/batch.ts')
+    if (format === 'csv' && options.header) await sink.write(csvHeader(columns))
+    const render = format === 'csv' ? csvRows : jsonRows
+    for await (const batch of read) {
+      rows += batch.length
+      for (let at = 0; at < batch.length; at += TEXT_ROWS) {
+        await sink.write(render(sliceBatch(batch, at, Math.min(batch.length, at + TEXT_ROWS)), columns, time ?? 'ms'))
+      }
+    }
+  }
+  await sink.commit()
+  return { rows, bytes: sink.bytes }
+}
+
+/** Rows turned into text at a time: about a megabyte. */
+const TEXT_ROWS = 8_192
+
+async function exportParquet(job: Job): Promise<Written> {
+  const { context, lake, id, coverage, columns, range, options } = job
+  const { writeParquetFile } = await import('../export/parquet.ts')
+  const base = {
+    kind: kindOf(id.kind),
+    paths: coverage.files
+      .filter((file) => file.last >= range.from && file.first < range.to)
+      .map((file) => join(lake.folder(id), file.name)),
+    columns,
+    ...range,
+    time: options.time,
+    compression: (await context.settings()).data.compression,
+    signal: context.signal,
+  }
+  if (options.out !== undefined && options.out !== '-') {
+    await using sink = await FileSink.create(resolve(context.cwd, options.out))
+    const written = await writeParquetFile({ ...base, target: sink.temp })
+    await sink.commit()
+    return written
+  }
+  // A Parquet file ends with its index: it can be piped only once it is whole.
+  const folder = await mkdtemp(join(tmpdir(), 'ticklake-'))
+  try {
+    const target = join(folder, 'export.parquet')
+    const written = await writeParquetFile({ ...base, target })
+    for await (const chunk of createReadStream(target)) await context.out.write(chunk as Uint8Array)
+    return written
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+/** Says on stderr what is missing in the range. True when something is. */
+function tellMissing(job: Job, rows: number): boolean {
+  const { context, coverage, range, id } = job
+  const gaps = coverage.gaps.filter((gap) => gap.from < range.to && gap.to > range.from && !isHarmless(gap))
+  const known = coverage.listedAt === undefined ? range : { ...range, from: Math.max(range.from, coverage.listedAt) }
+  const grid = gridOf(coverage)
+  const absent = known.from < known.to ? subtractRanges([known], coverage.covered) : []
+  for (const gap of gaps.slice(0, 5)) {
+    context.warn(
+      `missing ${formatInstant(gap.from)} to ${formatInstant(gap.to)}: ${gap.cause}, ${explainCause(gap.cause)}`,
+    )
+  }
+  if (gaps.length > 5) context.warn(`${gaps.length - 5} more gaps: ticklake coverage ${id.symbol} --gaps all`)
+  for (const part of absent.slice(0, 5)) {
+    context.warn(
+      `not in the lake: ${formatInstant(part.from)} to ${formatInstant(part.to)}; fetch it with ticklake download ${id.symbol}${grid ? ` --interval ${grid.interval}` : ''}`,
+    )
+  }
+  if (rows === 0 && absent.length === 0 && gaps.length === 0) context.say('The range holds no rows.')
+  return gaps.length > 0 || absent.length > 0
+}

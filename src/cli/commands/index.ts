@@ -1,0 +1,23 @@
+import type { VerbEntry } from '../verb.ts'
+
+/** Every verb, in the order of `ticklake --help`. A new verb is one file and one line here. */
+export const VERBS: readonly VerbEntry[] = [
+  {
+    name: 'download',
+    summary: 'fetch candles into the lake, from archive and REST',
+    load: () => import('./download.ts'),
+  },
+  { name: 'export', summary: 'write a series as CSV, JSON lines, Parquet or Arrow', load: () => import('./export.ts') },
+  { name: 'query', summary: 'run SQL over the lake', load: () => import('./query.ts') },
+  {
+    name: 'coverage',
+    summary: 'show what the lake holds, and what is missing and why',
+    load: () => import('./coverage.ts'),
+  },
+  { name: 'verify', summary: 'check every file of the lake, and repair it', load: () => import('./verify.ts') },
+  { name: 'stats', summary: 'rows, files and bytes of each series', load: () => import('./stats.ts') },
+  { name: 'list', summary: 'list the series of the lake', load: () => import('./list.ts') },
+  { name: 'doctor', summary: 'check machine, settings, lake and exchange', load: () => import('./doctor.ts') },
+  { name: 'init', summary: 'write example config files', load: () => import('./init.ts') },
+  { name: 'sandbox', summary: 'run a local exchange that speaks Binance', load: () => import('./sandbox.ts') },
+]

@@ -1,0 +1,52 @@
+import type { DataSourceManager } from '../engine/data-source-manager.ts'
+import type { Exchange } from '../exchanges/exchange.ts'
+import { ConfigError } from '../model/errors.ts'
+import { HOUR } from '../model/time.ts'
+import type { SettingKey, Settings } from './config/settings.ts'
+import type { Context } from './context.ts'
+import { didYouMean } from './suggest.ts'
+
+/** The exchange of the settings. @throws ConfigError naming those that exist. */
+export async function chosenExchange(settings: Settings): Promise<Exchange> {
+  const { EXCHANGES } = await import('../exchanges/index.ts')
+  const { name } = settings.exchange
+  const known = Object.keys(EXCHANGES)
+  const exchange = Object.hasOwn(EXCHANGES, name) ? EXCHANGES[name] : undefined
+  if (!exchange) throw new ConfigError(`exchange is "${name}"; allowed: ${known.join(', ')}.${didYouMean(name, known)}`)
+  const { market } = settings.exchange
+  if (market !== undefined && !exchange.markets.includes(market)) {
+    throw new ConfigError(
+      `market is "${market}"; ${name} has ${exchange.markets.join(', ')}.${didYouMean(market, exchange.markets)}`,
+    )
+  }
+  return exchange
+}
+
+/** The engine with the settings in force; its owner disposes of it. */
+export async function openEngine(
+  context: Context,
+  own: Readonly<Partial<Record<SettingKey, unknown>>> = {},
+): Promise<DataSourceManager> {
+  const settings = await context.settings(own)
+  const { exchange, data, download } = settings
+  await chosenExchange(settings)
+  const { DataSourceManager } = await import('../engine/data-source-manager.ts')
+  return new DataSourceManager({
+    dataDir: data.dataDir,
+    ...(data.cacheDir === undefined ? {} : { cacheDir: data.cacheDir }),
+    exchange: exchange.name,
+    ...(exchange.market === undefined ? {} : { market: exchange.market }),
+    ...(exchange.endpoint === undefined ? {} : { endpoint: exchange.endpoint }),
+    ...(exchange.restUrl === undefined ? {} : { restUrl: exchange.restUrl }),
+    ...(exchange.archiveUrl === undefined ? {} : { archiveUrl: exchange.archiveUrl }),
+    ...(exchange.apiKey === undefined ? {} : { apiKey: exchange.apiKey }),
+    testnet: exchange.testnet,
+    parallel: download.parallel,
+    recentMs: download.recentHours * HOUR,
+    maxFileSize: data.maxFileSize,
+    compression: data.compression,
+    timeoutMs: download.timeout,
+    attempts: download.retries + 1,
+    log: await context.log(),
+  })
+}

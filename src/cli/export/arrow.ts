@@ -1,0 +1,95 @@
+import type { Data, DataType, RecordBatchFileWriter, RecordBatchStreamWriter, Schema } from 'apache-arrow'
+import type { Batch } from '../../model/batch.ts'
+import type { ColumnType } from '../../model/kind.ts'
+import type { NamedColumn, TimeFormat } from './rows.ts'
+
+/**
+ * Turns batches into Arrow IPC bytes, one batch at a time, so that memory stays bounded by the batch. `file` is the
+ * random-access format (Feather v2), `stream` the one for pipes.
+ */
+export class ArrowEncoder {
+  readonly #arrow: typeof import('apache-arrow')
+  readonly #writer: RecordBatchFileWriter | RecordBatchStreamWriter
+  readonly #schema: Schema
+  readonly #columns: readonly NamedColumn[]
+  readonly #time: TimeFormat | undefined
+  #bytes: Uint8Array[] = []
+
+  private constructor(
+    arrow: typeof import('apache-arrow'),
+    columns: readonly NamedColumn[],
+    format: 'file' | 'stream',
+    time: TimeFormat | undefined,
+  ) {
+    this.#arrow = arrow
+    this.#columns = columns
+    this.#time = time
+    this.#schema = new arrow.Schema(
+      columns.map(({ name, spec }) => new arrow.Field(name, this.#type(spec.type), false)),
+    )
+    this.#writer = format === 'file' ? new arrow.RecordBatchFileWriter() : new arrow.RecordBatchStreamWriter()
+    const collected = this.#bytes
+    // The writer's own queue has no bound; this one is emptied after every batch.
+    const queue = new (class extends arrow.AsyncByteQueue {
+      override write(value: Parameters<InstanceType<typeof arrow.AsyncByteQueue>['write']>[0]): void {
+        if (value instanceof Uint8Array && value.byteLength > 0) collected.push(value.slice())
+      }
+    })()
+    this.#writer.reset(queue, this.#schema)
+  }
+
+  /** @param time leave out for Arrow timestamps in µs, UTC; else whole numbers in ms or µs */
+  static async create(
+    columns: readonly NamedColumn[],
+    format: 'file' | 'stream',
+    time: TimeFormat | undefined,
+  ): Promise<ArrowEncoder> {
+    return new ArrowEncoder(await import('apache-arrow'), columns, format, time)
+  }
+
+  encode(batch: Batch): Uint8Array[] {
+    const arrow = this.#arrow
+    const children = this.#columns.map(({ spec }) => this.#data(spec.type, batch.columns[spec.name]!, batch.length))
+    const data = arrow.makeData({
+      type: new arrow.Struct(this.#schema.fields),
+      length: batch.length,
+      nullCount: 0,
+      children,
+    })
+    this.#writer.write(new arrow.RecordBatch(this.#schema, data))
+    return this.#take()
+  }
+
+  /** The bytes that end the stream or file. */
+  finish(): Uint8Array[] {
+    this.#writer.close()
+    return this.#take()
+  }
+
+  #take(): Uint8Array[] {
+    return this.#bytes.splice(0)
+  }
+
+  #type(type: ColumnType): DataType {
+    const arrow = this.#arrow
+    if (type === 'float64') return new arrow.Float64()
+    if (type === 'flags') return new arrow.Int32()
+    if (type === 'time' && this.#time === undefined) return new arrow.TimestampMicrosecond('UTC')
+    return new arrow.Int64()
+  }
+
+  #data(type: ColumnType, values: Float64Array, length: number): Data {
+    const arrow = this.#arrow
+    if (type === 'float64') return arrow.makeData({ type: new arrow.Float64(), length, nullCount: 0, data: values })
+    if (type === 'flags') {
+      return arrow.makeData({ type: new arrow.Int32(), length, nullCount: 0, data: Int32Array.from(values) })
+    }
+    const scale = type === 'time' && this.#time !== 'ms' ? 1000 : 1
+    const whole = new BigInt64Array(length)
+    for (let i = 0; i < length; i++) whole[i] = BigInt(Math.round(values[i]! * scale))
+    if (type === 'time' && this.#time === undefined) {
+      return arrow.makeData({ type: new arrow.TimestampMicrosecond('UTC'), length, nullCount: 0, data: whole })
+    }
+    return arrow.makeData({ type: new arrow.Int64(), length, nullCount: 0, data: whole })
+  }
+}

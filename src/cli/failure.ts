@@ -1,0 +1,51 @@
+import { ConfigError, InvalidRangeError, InvalidSymbolError, isTicklakeError, StorageError } from '../model/errors.ts'
+import { ExitCode } from './verb.ts'
+
+/** An error as the CLI tells it. */
+export interface Failure {
+  readonly exitCode: ExitCode
+  readonly code: string
+  readonly message: string
+}
+
+const SYSTEM: Readonly<Record<string, string>> = {
+  ENOSPC: 'The disk is full. Free some space, or use another --data-dir; what was stored before is safe.',
+  EDQUOT: 'Your disk quota is used up. Free some space, or use another --data-dir; what was stored before is safe.',
+  EACCES: 'Permission denied. Change the permissions, or use another --data-dir.',
+  EPERM: 'The system does not permit it. Change the permissions, or use another --data-dir.',
+  EROFS: 'The file system is read-only. Use another --data-dir.',
+  EMFILE: 'Too many open files. Raise the limit (ulimit -n), or use a smaller --parallel.',
+}
+
+/** Sorts an error: wrong usage or a failure, and the words for it. */
+export function describeError(error: unknown): Failure {
+  if (isTicklakeError(error)) {
+    const usage =
+      error instanceof ConfigError || error instanceof InvalidRangeError || error instanceof InvalidSymbolError
+    return { exitCode: usage ? ExitCode.usage : ExitCode.failed, code: error.code, message: withSystemHint(error) }
+  }
+  const system = error as NodeJS.ErrnoException
+  if (error instanceof Error && typeof system.code === 'string' && system.syscall !== undefined) {
+    return { exitCode: ExitCode.failed, code: system.code, message: withSystemHint(error) }
+  }
+  const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
+  return {
+    exitCode: ExitCode.failed,
+    code: 'UNEXPECTED',
+    message: `${text}\nThis should not happen. Please report it with what --log-level debug adds.`,
+  }
+}
+
+function withSystemHint(error: Error): string {
+  for (let at: unknown = error; at instanceof Error; at = at.cause) {
+    const code = (at as NodeJS.ErrnoException).code
+    const hint = code === undefined ? undefined : SYSTEM[code]
+    if (hint) return error.message.includes(hint) ? error.message : `${error.message}\n${hint}`
+  }
+  return error.message
+}
+
+/** Whether an error that came after the user asked to stop tells something that the user must know. */
+export function isNewsAfterAbort(error: unknown): boolean {
+  return error instanceof StorageError && !/interrupt|abort/i.test(error.message)
+}

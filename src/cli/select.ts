@@ -1,0 +1,183 @@
+import { ConfigError, InvalidSymbolError } from '../model/errors.ts'
+import { INTERVALS, type Interval, intervalLength } from '../model/interval.ts'
+import { KINDS } from '../model/kinds.ts'
+import { MARKETS, type Market, type SeriesId } from '../model/series.ts'
+import type { Lake } from '../store/lake/lake.ts'
+import { suggestInterval, words } from './config/values.ts'
+import type { Context } from './context.ts'
+import { seriesLabel } from './progress/state.ts'
+import { didYouMean, nearest } from './suggest.ts'
+
+/** Flags by which several verbs choose series. */
+export interface SelectOptions {
+  readonly symbols?: readonly string[]
+  readonly kind?: string
+  readonly interval?: string | readonly string[]
+  readonly intervals?: readonly string[]
+}
+
+/** A symbol as it was typed and as the exchange knows it. */
+export interface WantedSymbol {
+  readonly typed: string
+  readonly symbol: string
+  /** The market that the spelling, the flag or the config names. */
+  readonly market: Market | undefined
+}
+
+/** The intervals named by `--interval` and `--intervals`. @throws ConfigError for one that does not exist. */
+export function readIntervals(options: SelectOptions): Interval[] {
+  const found: Interval[] = []
+  for (const [flag, value] of [
+    ['--interval', options.interval],
+    ['--intervals', options.intervals],
+  ] as const) {
+    for (const word of value === undefined ? [] : words(value)) {
+      const known = word === '1mo' ? '1M' : INTERVALS.find((interval) => interval === word)
+      if (!known) {
+        const alias = suggestInterval(word)
+        const hint = alias ? ` Did you mean ${alias}?` : didYouMean(word, INTERVALS)
+        throw new ConfigError(
+          `${flag} is "${word}"; allowed: ${INTERVALS.join(', ')} (1m is a minute, 1M a month).${hint}`,
+        )
+      }
+      if (!found.includes(known)) found.push(known)
+    }
+  }
+  return found
+}
+
+/** @throws ConfigError for a kind that does not exist. */
+export function readKind(options: SelectOptions): string {
+  const kind = options.kind ?? 'candle'
+  if (Object.hasOwn(KINDS, kind)) return kind
+  const known = Object.keys(KINDS)
+  const hint = /^(k-?lines?|candles|candlesticks?|bars?|ohlcv?)$/i.test(kind)
+    ? ' Did you mean candle?'
+    : didYouMean(kind, known)
+  throw new ConfigError(`--kind is "${kind}"; allowed: ${known.join(', ')}.${hint}`)
+}
+
+/**
+ * Reads symbols in any spelling; commas separate, as blanks do.
+ * @throws InvalidSymbolError for text that has no form of a symbol.
+ * @throws ConfigError when the spelling names one market and `--market` another.
+ */
+export async function readSymbols(context: Context, typed: readonly string[]): Promise<WantedSymbol[]> {
+  const settings = await context.settings()
+  const { offlineNative, parseSymbol } = await import('../model/symbol.ts')
+  const chosen = settings.exchange.market
+  const wanted: WantedSymbol[] = []
+  for (const word of words(typed)) {
+    let parsed = parseSymbol(word, chosen === undefined ? {} : { market: chosen })
+    // `BTC/USDT` says spot only for want of a settlement; someone who names a market beside it means that one.
+    if (chosen !== undefined && parsed.base !== undefined && parsed.settle === undefined)
+      parsed = { ...parsed, market: chosen }
+    if (chosen !== undefined && parsed.market !== chosen && context.common.market !== undefined) {
+      throw new ConfigError(
+        `${word} is a symbol of market ${parsed.market}, but --market is "${chosen}". Leave one of them out.`,
+      )
+    }
+    const native = offlineNative(parsed)
+    if (!native)
+      throw new InvalidSymbolError(
+        word,
+        `market ${parsed.market ?? 'spot'}; write it as the exchange does, e.g. BTCUSDT`,
+      )
+    const market = parsed.market
+    if (!wanted.some((other) => other.symbol === native.symbol && other.market === market)) {
+      wanted.push({ typed: word, symbol: native.symbol, market })
+    }
+  }
+  return wanted
+}
+
+/** Opens the lake of the settings for reading. */
+export async function openLake(context: Context): Promise<Lake> {
+  const settings = await context.settings()
+  const { Lake } = await import('../store/lake/lake.ts')
+  return Lake.open(settings.data.dataDir, { log: await context.log() })
+}
+
+/**
+ * The series of the lake that symbols, kind, interval and market choose, sorted; all when nothing is chosen.
+ * @throws InvalidSymbolError for a symbol that the lake does not have.
+ * @throws ConfigError when a symbol is there, but not so.
+ */
+export async function selectSeries(
+  context: Context,
+  lake: Lake,
+  typed: readonly string[],
+  options: SelectOptions,
+): Promise<SeriesId[]> {
+  const settings = await context.settings()
+  const kind = options.kind === undefined ? undefined : readKind(options)
+  const intervals = readIntervals(options)
+  const all = (await lake.list()).filter((id) => id.exchange === settings.exchange.name)
+  const wanted = await readSymbols(context, [...typed, ...(options.symbols ?? [])])
+  const fits = (id: SeriesId): boolean =>
+    (kind === undefined || id.kind === kind) &&
+    (intervals.length === 0 || (id.interval !== undefined && intervals.includes(id.interval)))
+  const market = settings.exchange.market
+  if (wanted.length === 0) {
+    return all.filter((id) => fits(id) && (market === undefined || id.market === market)).sort(bySeries)
+  }
+  const chosen: SeriesId[] = []
+  for (const { typed: word, symbol, market: inMarket } of wanted) {
+    const ofSymbol = all.filter((id) => id.symbol === symbol && (inMarket === undefined || id.market === inMarket))
+    if (ofSymbol.length === 0) throw unknownSymbol(word, symbol, all, settings.data.dataDir, context)
+    const found = ofSymbol.filter(fits)
+    if (found.length === 0) {
+      const have = ofSymbol.sort(bySeries).map(seriesLabel).join(', ')
+      throw new ConfigError(`The lake has no such series of ${word}; it has ${have}.`)
+    }
+    for (const id of found) if (!chosen.includes(id)) chosen.push(id)
+  }
+  return chosen.sort(bySeries)
+}
+
+function unknownSymbol(
+  typed: string,
+  symbol: string,
+  all: readonly SeriesId[],
+  dataDir: string,
+  context: Context,
+): Error {
+  const where = `the lake ${context.shortPath(dataDir)}`
+  if (all.length === 0) {
+    return new ConfigError(
+      `${where[0]!.toUpperCase()}${where.slice(1)} holds nothing yet. Run: ticklake download ${typed}`,
+    )
+  }
+  const known = [...new Set(all.map((id) => id.symbol))]
+  return new InvalidSymbolError(typed, where, nearest(symbol, known, 3))
+}
+
+/** By exchange, market, kind, symbol, then the length of the interval. */
+export function bySeries(a: SeriesId, b: SeriesId): number {
+  return (
+    compare(a.exchange, b.exchange) ||
+    MARKETS.indexOf(a.market) - MARKETS.indexOf(b.market) ||
+    compare(a.kind, b.kind) ||
+    compare(a.symbol, b.symbol) ||
+    length(a) - length(b)
+  )
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0
+}
+
+function length(id: SeriesId): number {
+  return id.interval === undefined ? 0 : intervalLength(id.interval)
+}
+
+/** The fields that name a series in JSON results. */
+export function seriesFields(id: SeriesId): Record<string, string> {
+  return {
+    exchange: id.exchange,
+    market: id.market,
+    kind: id.kind,
+    symbol: id.symbol,
+    ...(id.interval === undefined ? {} : { interval: id.interval }),
+  }
+}
