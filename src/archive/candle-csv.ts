@@ -176,7 +176,8 @@ export class CandleCsvParser {
       // A byte order mark has been seen in other archives; it is no data.
       if (bytes[p] === 0xef && bytes[p + 1] === 0xbb && bytes[p + 2] === 0xbf) p += 3
       const first = bytes[p]!
-      if (!(first >= 48 && first <= 57) && first !== 45 && first !== NEWLINE && first !== RETURN) p = this.#header(bytes, p)
+      if (!(first >= 48 && first <= 57) && first !== 45 && first !== NEWLINE && first !== RETURN)
+        p = this.#header(bytes, p)
     }
     const row = this.#row
     const order = this.#order
@@ -274,7 +275,8 @@ export class CandleCsvParser {
         } else this.timeUnit ??= 'ms'
         if (close >= MICROS) close = Math.floor(close / 1000)
         if (!(open >= MIN_TIME && open < MAX_TIME)) reason = `open time ${row[OPEN_TIME]} is no time`
-        else if (!(close >= open && close < MAX_TIME)) reason = `close time ${row[CLOSE_TIME]} is not after the open time`
+        else if (!(close >= open && close < MAX_TIME))
+          reason = `close time ${row[CLOSE_TIME]} is not after the open time`
         else if (!Number.isSafeInteger(row[TRADES]!)) reason = `trade count ${row[TRADES]} is no whole number`
         row[OPEN_TIME] = open
         row[CLOSE_TIME] = close
@@ -333,8 +335,17 @@ export class CandleCsvParser {
 }
 
 type Eleven = [
-  Float64Array, Float64Array, Float64Array, Float64Array, Float64Array, Float64Array,
-  Float64Array, Float64Array, Float64Array, Float64Array, Float64Array,
+  Float64Array,
+  Float64Array,
+  Float64Array,
+  Float64Array,
+  Float64Array,
+  Float64Array,
+  Float64Array,
+  Float64Array,
+  Float64Array,
+  Float64Array,
+  Float64Array,
 ]
 
 function newRows(capacity: number): CandleRows {

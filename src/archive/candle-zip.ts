@@ -118,11 +118,15 @@ export class CandleZipReader {
     this.#csv.finish()
     await this.#flush()
     const tail = Buffer.concat(this.#tail)
-    const files = readCentralDirectory(tail, this.#bytes - tail.length, path).filter((entry) => !entry.name.endsWith('/'))
+    const files = readCentralDirectory(tail, this.#bytes - tail.length, path).filter(
+      (entry) => !entry.name.endsWith('/'),
+    )
     const entry = files[0]
     if (!entry || files.length !== 1) throw new ParseError(path, `the zip holds ${files.length} files, not one`)
-    if (entry.size !== this.#size) throw new ParseError(path, `the zip says ${entry.size} bytes but holds ${this.#size}`)
-    if (entry.crc32 !== this.#crc >>> 0) throw new ParseError(path, 'the CRC-32 of the unpacked bytes is wrong: the zip is damaged')
+    if (entry.size !== this.#size)
+      throw new ParseError(path, `the zip says ${entry.size} bytes but holds ${this.#size}`)
+    if (entry.crc32 !== this.#crc >>> 0)
+      throw new ParseError(path, 'the CRC-32 of the unpacked bytes is wrong: the zip is damaged')
     return {
       sha256: this.#hash.digest('hex'),
       bytes: this.#bytes,
@@ -144,7 +148,8 @@ export class CandleZipReader {
   #begin(entry: ZipEntry): void {
     const stem = this.#spec.path.slice(this.#spec.path.lastIndexOf('/') + 1).replace(/\.zip$/, '')
     // The name is never used as a path here, but a stranger's unzip would: it belongs on record.
-    if (entry.name !== `${stem}.csv`) this.#notes.push(`the zip's entry is named ${JSON.stringify(entry.name.slice(0, 200))}`)
+    if (entry.name !== `${stem}.csv`)
+      this.#notes.push(`the zip's entry is named ${JSON.stringify(entry.name.slice(0, 200))}`)
     if (entry.compressedSize !== undefined) this.#left = entry.compressedSize
     if (entry.method === 'stored') return
     const inflate = createInflateRaw({ chunkSize: INFLATE_CHUNK })
@@ -201,7 +206,8 @@ export class CandleZipReader {
     const { interval, from, to, path } = this.#spec
     const fields = rows.fields as readonly Float64Array[]
     const openTime = fields[0]!
-    const [, open, high, low, close, volume, closeTime, quoteVolume, trades, takerVolume, takerQuote] = fields as Float64Array[]
+    const [, open, high, low, close, volume, closeTime, quoteVolume, trades, takerVolume, takerQuote] =
+      fields as Float64Array[]
     const flags = new Float64Array(rows.length)
     const grid = { interval, ...(interval === '3d' && rows.length > 0 ? { origin: openTime[0]! } : {}) }
     let rising = true
@@ -219,7 +225,13 @@ export class CandleZipReader {
       } else if (!isOpenTime(grid, time)) {
         keep ??= new Uint8Array(rows.length).fill(1)
         keep[i] = 0
-        this.#defect({ time, type: 'off-grid', where: path, detail: `no ${interval} candle opens at ${time}`, kept: 'none' })
+        this.#defect({
+          time,
+          type: 'off-grid',
+          where: path,
+          detail: `no ${interval} candle opens at ${time}`,
+          kept: 'none',
+        })
       }
       if (closeTime![i]! < nextOpen(grid, time) - 1) flag |= CandleFlag.short
       const sane =

@@ -20,7 +20,8 @@ export async function fetchChecksum(
 ): Promise<string | undefined> {
   try {
     const bytes = await retryWithBackoff(
-      () => http.getBytes(url, { signal: options.signal, maxBytes: 64 * 1024, headers: { 'cache-control': 'no-cache' } }),
+      () =>
+        http.getBytes(url, { signal: options.signal, maxBytes: 64 * 1024, headers: { 'cache-control': 'no-cache' } }),
       { ...options.retry, ...(options.signal ? { signal: options.signal } : {}) },
     )
     return parseChecksum(Buffer.from(bytes).toString('latin1'), url)

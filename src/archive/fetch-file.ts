@@ -39,7 +39,11 @@ export interface FileHint {
 
 /** How a fetched file stands. */
 export type FetchedFile =
-  | { readonly state: 'verified' | 'mismatch' | 'no-checksum'; readonly published?: string; readonly result: CandleFileResult }
+  | {
+      readonly state: 'verified' | 'mismatch' | 'no-checksum'
+      readonly published?: string
+      readonly result: CandleFileResult
+    }
   | { readonly state: 'missing' }
   | { readonly state: 'unreadable'; readonly published?: string; readonly error: Error }
 
@@ -54,7 +58,12 @@ const MAX_ROUNDS = 100
  * since it may have been replaced in between.
  * @throws NetworkError or HttpError when the archive can't be reached; what is wrong with the file itself is a state.
  */
-export async function fetchCandleFile(hint: FileHint, spec: CandleFileSpec, sink: RowSink, context: FetchContext): Promise<FetchedFile> {
+export async function fetchCandleFile(
+  hint: FileHint,
+  spec: CandleFileSpec,
+  sink: RowSink,
+  context: FetchContext,
+): Promise<FetchedFile> {
   let last: FetchedFile = { state: 'missing' }
   for (let attempt = 1; attempt <= 2; attempt++) {
     if (attempt > 1) await sink.reset()
@@ -163,7 +172,10 @@ class Transfer {
     if (response.status === 416) {
       // Nothing follows what we have: either that is all, or the file became shorter.
       await this.#restart()
-      throw new NetworkError(this.#url, 'the file is shorter than the part that was received before; it is fetched anew')
+      throw new NetworkError(
+        this.#url,
+        'the file is shorter than the part that was received before; it is fetched anew',
+      )
     }
     if (response.status === 200) {
       if (this.received > 0) await this.#restart()

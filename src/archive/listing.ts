@@ -1,10 +1,9 @@
 import type { ArchiveLayout, ArchivePeriod } from '../exchanges/exchange.ts'
+import { HttpError, ParseError } from '../model/errors.ts'
 import type { Interval } from '../model/interval.ts'
-import { ParseError } from '../model/errors.ts'
 import type { Market } from '../model/series.ts'
 import type { TimeRange } from '../model/time.ts'
 import type { HttpClient } from '../net/http.ts'
-import { HttpError } from '../model/errors.ts'
 import { type RetryOptions, retryWithBackoff } from '../net/retry.ts'
 
 /** One object of the archive's bucket. */
@@ -47,7 +46,12 @@ const MAX_PAGES = 2000
  * Lists a prefix of the bucket page by page (S3 ListObjects v1).
  * @param after objects whose key sorts after this only.
  */
-export async function* listObjects(options: ListOptions, prefix: string, delimiter: string, after?: string): AsyncGenerator<ListingPage, void, void> {
+export async function* listObjects(
+  options: ListOptions,
+  prefix: string,
+  delimiter: string,
+  after?: string,
+): AsyncGenerator<ListingPage, void, void> {
   let marker = after
   for (let page = 0; page < MAX_PAGES; page++) {
     const url = new URL(options.url)
@@ -57,7 +61,11 @@ export async function* listObjects(options: ListOptions, prefix: string, delimit
     url.searchParams.set('max-keys', '1000')
     const text = await retryWithBackoff(
       async () => {
-        await using response = await options.http.request({ url: url.href, signal: options.signal, maxBytes: 8 * 2 ** 20 })
+        await using response = await options.http.request({
+          url: url.href,
+          signal: options.signal,
+          maxBytes: 8 * 2 ** 20,
+        })
         const body = Buffer.from(await response.bytes()).toString('utf8')
         if (response.status !== 200) throw new HttpError(url.href, response.status, firstLine(body))
         return body
@@ -68,7 +76,10 @@ export async function* listObjects(options: ListOptions, prefix: string, delimit
     yield parsed
     if (parsed.next === undefined) return
     if (marker !== undefined && parsed.next <= marker) {
-      throw new ParseError(url.href, `the listing goes round in circles: the page after "${marker}" ends at "${parsed.next}"`)
+      throw new ParseError(
+        url.href,
+        `the listing goes round in circles: the page after "${marker}" ends at "${parsed.next}"`,
+      )
     }
     marker = parsed.next
   }
@@ -90,12 +101,20 @@ export async function parseListing(text: string, source: string, delimiter: stri
   if (typeof root !== 'object' || root === null) {
     throw new ParseError(source, `the answer is no listing: ${firstLine(text)}`, { retryable: true })
   }
-  const result = root as { IsTruncated?: unknown; NextMarker?: unknown; Contents?: unknown[]; CommonPrefixes?: unknown[] }
+  const result = root as {
+    IsTruncated?: unknown
+    NextMarker?: unknown
+    Contents?: unknown[]
+    CommonPrefixes?: unknown[]
+  }
   const objects = (result.Contents ?? []).map((entry) => readObject(entry, source))
   const folders = (result.CommonPrefixes ?? []).map((entry) => readText(entry, 'Prefix', source))
   if (result.IsTruncated !== 'true') return { objects, folders, next: undefined }
   // NextMarker comes only with a delimiter; without one the last key takes its place.
-  const last = [objects.at(-1)?.path, folders.at(-1)].filter((key) => key !== undefined).sort().at(-1)
+  const last = [objects.at(-1)?.path, folders.at(-1)]
+    .filter((key) => key !== undefined)
+    .sort()
+    .at(-1)
   const next = typeof result.NextMarker === 'string' && delimiter !== '' ? result.NextMarker : last
   if (next === undefined) throw new ParseError(source, 'the listing says that more follows, but not where')
   return { objects, folders, next }
@@ -103,7 +122,8 @@ export async function parseListing(text: string, source: string, delimiter: stri
 
 function readObject(entry: unknown, source: string): ListedObject {
   const bytes = Number(readText(entry, 'Size', source))
-  if (!Number.isSafeInteger(bytes) || bytes < 0) throw new ParseError(source, `an object's Size is "${readText(entry, 'Size', source)}"`)
+  if (!Number.isSafeInteger(bytes) || bytes < 0)
+    throw new ParseError(source, `an object's Size is "${readText(entry, 'Size', source)}"`)
   return {
     path: readText(entry, 'Key', source),
     bytes,

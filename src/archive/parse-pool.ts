@@ -74,7 +74,8 @@ export class ParsePool implements AsyncDisposable {
       if (this.#jobs.delete(job) && --slot.jobs === 0) slot.worker.unref()
     }
     void result.then(finish, finish)
-    const post = (request: ParseRequest, transfer: ArrayBuffer[] = []): void => slot.worker.postMessage(request, transfer)
+    const post = (request: ParseRequest, transfer: ArrayBuffer[] = []): void =>
+      slot.worker.postMessage(request, transfer)
     post({ type: 'open', job, spec })
     return {
       write: async (chunk) => {
@@ -102,7 +103,8 @@ export class ParsePool implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true
-    for (const state of [...this.#jobs.values()]) this.#fail(state, new TicklakeError('CLOSED', 'The parse pool was closed.'))
+    for (const state of [...this.#jobs.values()])
+      this.#fail(state, new TicklakeError('CLOSED', 'The parse pool was closed.'))
     await Promise.all(this.#workers.splice(0).map(({ worker }) => worker.terminate()))
   }
 
@@ -118,7 +120,10 @@ export class ParsePool implements AsyncDisposable {
       if (index >= 0) this.#workers.splice(index, 1)
       for (const state of [...this.#jobs.values()]) {
         if (state.worker === worker) {
-          this.#fail(state, new TicklakeError('WORKER_LOST', `${state.spec.path}: the parsing thread died`, { cause, retryable: true }))
+          this.#fail(
+            state,
+            new TicklakeError('WORKER_LOST', `${state.spec.path}: the parsing thread died`, { cause, retryable: true }),
+          )
         }
       }
     }
@@ -152,7 +157,9 @@ export class ParsePool implements AsyncDisposable {
       })
     } else {
       const { path } = state.spec
-      const message = response.message.startsWith(`${path}: `) ? response.message.slice(path.length + 2) : response.message
+      const message = response.message.startsWith(`${path}: `)
+        ? response.message.slice(path.length + 2)
+        : response.message
       this.#fail(
         state,
         response.isParseError ? new ParseError(path, message) : new TicklakeError('WORKER', `${path}: ${message}`),

@@ -50,7 +50,8 @@ function open(job: number, spec: CandleFileSpec): void {
         { type: 'batch', job, batch },
         Object.values(batch.columns).map((values) => values.buffer as ArrayBuffer),
       )
-      if (state.underWay >= BATCHES_AHEAD && !state.closed) await new Promise<void>((resolve) => (state.resume = resolve))
+      if (state.underWay >= BATCHES_AHEAD && !state.closed)
+        await new Promise<void>((resolve) => (state.resume = resolve))
     },
     BLOCK_ROWS,
   )

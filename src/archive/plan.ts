@@ -68,7 +68,11 @@ function cost(files: readonly ListedFile[]): number {
 const MAX_STRETCHES = 8
 
 /** The days whose files may be needed beside the monthly ones: those of months that lack a file or are wanted in part. */
-export function dailyRanges(wanted: readonly TimeRange[], monthly: readonly ListedFile[], archiveUntil: number): TimeRange[] {
+export function dailyRanges(
+  wanted: readonly TimeRange[],
+  monthly: readonly ListedFile[],
+  archiveUntil: number,
+): TimeRange[] {
   const older = intersectRanges(wanted, [{ from: Number.NEGATIVE_INFINITY, to: archiveUntil }])
   const partly = older.flatMap((range) =>
     monthly.filter((month) => {
@@ -77,6 +81,8 @@ export function dailyRanges(wanted: readonly TimeRange[], monthly: readonly List
     }),
   )
   const open = [...subtractRanges(older, monthly), ...intersectRanges(older, partly)]
-  const days = normaliseRanges(open.map(({ from, to }) => ({ from: Math.floor(from / DAY) * DAY, to: Math.ceil(to / DAY) * DAY })))
+  const days = normaliseRanges(
+    open.map(({ from, to }) => ({ from: Math.floor(from / DAY) * DAY, to: Math.ceil(to / DAY) * DAY })),
+  )
   return days.length <= MAX_STRETCHES ? days : [{ from: days[0]!.from, to: days.at(-1)!.to }]
 }

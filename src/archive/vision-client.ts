@@ -108,7 +108,10 @@ export class VisionClient implements AsyncDisposable {
     await this.#http.close()
   }
 
-  async #fetchFile(file: ListedFile, request: ArchiveRequest): Promise<{ state: FetchedFile['state']; rows: Batch | undefined }> {
+  async #fetchFile(
+    file: ListedFile,
+    request: ArchiveRequest,
+  ): Promise<{ state: FetchedFile['state']; rows: Batch | undefined }> {
     let batches: Batch[] = []
     const fetched = await fetchCandleFile(
       file,
@@ -132,7 +135,10 @@ export class VisionClient implements AsyncDisposable {
     let rows = concatBatches(candle, [])
     for (const part of batches) rows = mergeBatches(candle, part, rows)
     if (fetched.state !== 'verified' && rows.length > 0) {
-      rows = { ...rows, columns: { ...rows.columns, flags: rows.columns.flags!.map((flag) => flag | CandleFlag.unverified) } }
+      rows = {
+        ...rows,
+        columns: { ...rows.columns, flags: rows.columns.flags!.map((flag) => flag | CandleFlag.unverified) },
+      }
     }
     return { state: fetched.state, rows }
   }

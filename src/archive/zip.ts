@@ -38,7 +38,8 @@ export function readLocalHeader(bytes: Uint8Array, source: string, offset = 0): 
   if (flags & 1) throw new ParseError(source, 'the zip is encrypted')
   const sizesFollow = (flags & 8) !== 0
   const compressedSize = view.getUint32(offset + 18, true)
-  if (compressedSize === 0xffffffff) throw new ParseError(source, 'the zip is larger than 4 GiB (zip64), which no archive file is')
+  if (compressedSize === 0xffffffff)
+    throw new ParseError(source, 'the zip is larger than 4 GiB (zip64), which no archive file is')
   return {
     name: entryName(bytes, offset + LOCAL_SIZE, nameLength),
     method: methodOf(view.getUint16(offset + 8, true), source),

@@ -14,7 +14,11 @@ export interface ArrowOptions {
  * An Arrow table of batches, one record batch each. Float columns are views on the batch, not copies; times become
  * `Timestamp(us, UTC)`, which reads as epoch milliseconds in JS.
  */
-export async function batchesToTable(columns: readonly ColumnSpec[], batches: readonly Batch[], options: ArrowOptions = {}): Promise<Table> {
+export async function batchesToTable(
+  columns: readonly ColumnSpec[],
+  batches: readonly Batch[],
+  options: ArrowOptions = {},
+): Promise<Table> {
   const arrow = await import('apache-arrow')
   const typeOf = (spec: ColumnSpec) => {
     if (spec.type === 'time') return new arrow.Timestamp(arrow.TimeUnit.MICROSECOND, 'UTC')
@@ -29,7 +33,12 @@ export async function batchesToTable(columns: readonly ColumnSpec[], batches: re
     const children = fields.map((field, index) => {
       const spec = columns[index]!
       const values = batch.length === 0 ? new Float64Array(0) : columnOf(batch, spec.name).subarray(0, batch.length)
-      return arrow.makeData({ type: field.type, length: batch.length, nullCount: 0, data: arrowValues(values, spec, options) } as never)
+      return arrow.makeData({
+        type: field.type,
+        length: batch.length,
+        nullCount: 0,
+        data: arrowValues(values, spec, options),
+      } as never)
     })
     return new arrow.RecordBatch(schema, arrow.makeData({ type: struct, length: batch.length, nullCount: 0, children }))
   })
@@ -38,7 +47,11 @@ export async function batchesToTable(columns: readonly ColumnSpec[], batches: re
 
 const TWO_32 = 4_294_967_296
 
-function arrowValues(values: Float64Array, spec: ColumnSpec, options: ArrowOptions): Float64Array | Int32Array | BigInt64Array {
+function arrowValues(
+  values: Float64Array,
+  spec: ColumnSpec,
+  options: ArrowOptions,
+): Float64Array | Int32Array | BigInt64Array {
   if (spec.type === 'flags') return Int32Array.from(values)
   if (spec.type === 'time' || (spec.type === 'integer' && options.integers === 'int64')) {
     // Two halves per value: a BigInt for each would cost ten times as much.

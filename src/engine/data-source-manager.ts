@@ -6,7 +6,7 @@ import type { BaseDataClient, ClientOptions, Exchange } from '../exchanges/excha
 import { exchangeOf } from '../exchanges/index.ts'
 import { type Batch, clipBatch, columnOf } from '../model/batch.ts'
 import { CandleFlag, candle } from '../model/candle.ts'
-import { ConfigError, InvalidRangeError } from '../model/errors.ts'
+import { ConfigError, InvalidRangeError, InvalidSymbolError } from '../model/errors.ts'
 import { floorOpen, type Interval, parseInterval } from '../model/interval.ts'
 import { kindOf, selectColumns } from '../model/kinds.ts'
 import { type Log, silentLog } from '../model/log.ts'
@@ -178,7 +178,8 @@ export class DataSourceManager implements AsyncDisposable {
       if (source === 'auto') {
         const [report] = await this.download([{ series, ...range, source }], abort)
         complete = report?.complete ?? false
-        if (report?.error !== undefined) this.#log.warn({ symbol: series.symbol, interval, error: report.error }, 'the range is incomplete')
+        if (report?.error !== undefined)
+          this.#log.warn({ symbol: series.symbol, interval, error: report.error }, 'the range is incomplete')
       }
       const lake = await this.lake()
       for await (const batch of lake.read(series, { ...range, columns: names, ...abort })) batches.push(batch)
@@ -201,7 +202,10 @@ export class DataSourceManager implements AsyncDisposable {
       const series = this.series(request)
       const range = await this.#range(request, series.market)
       const from = Math.max(range.from, range.to - maxDays * 24 * HOUR)
-      await this.download([{ series, from, to: range.to, source: 'auto' }], request.signal ? { signal: request.signal } : {})
+      await this.download(
+        [{ series, from, to: range.to, source: 'auto' }],
+        request.signal ? { signal: request.signal } : {},
+      )
     })().catch((error: unknown) => this.#log.warn({ symbol: request.symbol, error: String(error) }, 'prefetch failed'))
     this.#background.add(work)
     void work.finally(() => this.#background.delete(work))
@@ -233,15 +237,21 @@ export class DataSourceManager implements AsyncDisposable {
   series(request: Pick<GetDataRequest, 'symbol' | 'market' | 'interval'>): SeriesId {
     const interval = parseInterval(request.interval)
     const hint = request.market === undefined ? undefined : parseMarket(request.market)
-    const parsed = parseSymbol(request.symbol, { market: hint ?? this.#market })
-    const market = hint ?? parsed.market ?? this.#market
+    const parsed = parseSymbol(request.symbol, hint === undefined ? {} : { market: hint })
+    const native = offlineNative(parsed.market === undefined ? { ...parsed, market: hint ?? this.#market } : parsed)
+    if (!native) throw new InvalidSymbolError(request.symbol, `${this.#exchange.id}`)
+    const { market, symbol } = native
     if (!this.#exchange.markets.includes(market)) {
-      throw new InvalidRangeError(`${this.#exchange.id} has no market ${market} here. Use one of ${this.#exchange.markets.join(', ')}.`)
+      throw new InvalidRangeError(
+        `${this.#exchange.id} has no market ${market} here. Use one of ${this.#exchange.markets.join(', ')}.`,
+      )
     }
     if (!this.#exchange.intervals(market).includes(interval)) {
-      throw new InvalidRangeError(`${market} has no ${interval} candles. Use one of ${this.#exchange.intervals(market).join(', ')}.`)
+      throw new InvalidRangeError(
+        `${market} has no ${interval} candles. Use one of ${this.#exchange.intervals(market).join(', ')}.`,
+      )
     }
-    return { exchange: this.#exchange.id, market, kind: kindOf('candle').id, symbol: offlineNative(parsed), interval }
+    return { exchange: this.#exchange.id, market, kind: kindOf('candle').id, symbol, interval }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -253,9 +263,14 @@ export class DataSourceManager implements AsyncDisposable {
     await this.#http.close()
   }
 
-  async #range(request: Pick<GetDataRequest, 'startTime' | 'endTime' | 'from' | 'to' | 'signal'>, market: Market): Promise<TimeRange> {
-    if (request.startTime !== undefined && request.from !== undefined) throw new InvalidRangeError('Give startTime or from, not both.')
-    if (request.endTime !== undefined && request.to !== undefined) throw new InvalidRangeError('Give endTime or to, not both.')
+  async #range(
+    request: Pick<GetDataRequest, 'startTime' | 'endTime' | 'from' | 'to' | 'signal'>,
+    market: Market,
+  ): Promise<TimeRange> {
+    if (request.startTime !== undefined && request.from !== undefined)
+      throw new InvalidRangeError('Give startTime or from, not both.')
+    if (request.endTime !== undefined && request.to !== undefined)
+      throw new InvalidRangeError('Give endTime or to, not both.')
     const start = request.startTime ?? request.from
     if (start === undefined) throw new InvalidRangeError('The start is missing: give startTime or from.')
     const from = parseTime(start, request.startTime === undefined ? 'from' : 'startTime')
@@ -269,11 +284,22 @@ export class DataSourceManager implements AsyncDisposable {
     return { from, to }
   }
 
-  async #unfinished(series: SeriesId, interval: Interval, range: TimeRange, signal: AbortSignal | undefined): Promise<Batch | undefined> {
+  async #unfinished(
+    series: SeriesId,
+    interval: Interval,
+    range: TimeRange,
+    signal: AbortSignal | undefined,
+  ): Promise<Batch | undefined> {
     const now = await this.now(series.market, signal)
     const open = floorOpen({ interval }, now)
     const from = interval === '3d' ? open - 3 * 24 * HOUR : open
-    for await (const page of this.client.candlePages({ ...series, interval, from, to: now + 1, ...(signal ? { signal } : {}) })) {
+    for await (const page of this.client.candlePages({
+      ...series,
+      interval,
+      from,
+      to: now + 1,
+      ...(signal ? { signal } : {}),
+    })) {
       const last = clipBatch(candle, page.batch, range.from, range.to)
       const index = last.length - 1
       if (index >= 0 && columnOf(last, 'flags')[index]! & CandleFlag.unfinished) {
@@ -296,11 +322,18 @@ export class DataSourceManager implements AsyncDisposable {
   }
 
   #archiveClient(): VisionClient {
-    this.#vision ??= new VisionClient({ ...this.#archiveAccess(), parallel: this.#options.parallel ?? DEFAULT_PARALLEL })
+    this.#vision ??= new VisionClient({
+      ...this.#archiveAccess(),
+      parallel: this.#options.parallel ?? DEFAULT_PARALLEL,
+    })
     return this.#vision
   }
 
-  async #context(limitFiles: Limiter, signal: AbortSignal, onEvent?: (event: DownloadEvent) => void): Promise<DownloadContext> {
+  async #context(
+    limitFiles: Limiter,
+    signal: AbortSignal,
+    onEvent?: (event: DownloadEvent) => void,
+  ): Promise<DownloadContext> {
     this.#pool ??= new ParsePool()
     return {
       lake: await this.lake(),

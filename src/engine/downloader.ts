@@ -13,7 +13,10 @@ const SERIES_AT_ONCE = 6
  * Downloads series side by side. What fails in one series is in its report and does not stop the others; an abort stops
  * all of them, and what was committed stays.
  */
-export async function downloadAll(requests: readonly DownloadRequest[], context: DownloadContext): Promise<SeriesReport[]> {
+export async function downloadAll(
+  requests: readonly DownloadRequest[],
+  context: DownloadContext,
+): Promise<SeriesReport[]> {
   const jobs = joinRequests(requests)
   const reports: SeriesReport[][] = jobs.map(() => [])
   let next = 0
@@ -46,8 +49,13 @@ async function downloadOne(requests: readonly DownloadRequest[], context: Downlo
   } catch (error) {
     if (context.signal?.aborted || isAbortError(error) || !isTicklakeError(error)) throw error
     // The series could not even be opened (locked, damaged, no space): its report says so, the others go on.
-    context.log.error({ symbol: series.symbol, interval: series.interval, error: error.message }, 'the series could not be opened')
-    const failed = requests.slice(reports.length).map((request) => failedReport(request, error.message, performance.now() - started))
+    context.log.error(
+      { symbol: series.symbol, interval: series.interval, error: error.message },
+      'the series could not be opened',
+    )
+    const failed = requests
+      .slice(reports.length)
+      .map((request) => failedReport(request, error.message, performance.now() - started))
     for (const report of failed) context.onEvent({ type: 'done', series, report })
     return [...reports, ...failed]
   }

@@ -9,7 +9,13 @@ import { type SeriesId, seriesKey } from '../model/series.ts'
 import type { TimeRange } from '../model/time.ts'
 import type { HttpClient } from '../net/http.ts'
 import { commitChange } from '../store/lake/commit.ts'
-import { COVERAGE_FILE, coverageRows, emptyCoverage, type LakeFile, type SeriesCoverage } from '../store/lake/coverage-file.ts'
+import {
+  COVERAGE_FILE,
+  coverageRows,
+  emptyCoverage,
+  type LakeFile,
+  type SeriesCoverage,
+} from '../store/lake/coverage-file.ts'
 import { inspectFile, rebuildFiles, strayFiles } from '../store/lake/inspect.ts'
 import type { Lake } from '../store/lake/lake.ts'
 import { LOCK_FILE } from '../store/lake/lake.ts'
@@ -40,7 +46,12 @@ export async function verifySeries(series: SeriesId, context: VerifyContext): Pr
     if (!isTicklakeError(error)) throw error
     const repaired = context.repair && error.code === 'DAMAGED_COVERAGE'
     if (repaired) await rebuildCoverage(series, folder, context)
-    problems.push({ type: 'damaged-coverage', path: join(seriesKey(series), COVERAGE_FILE), detail: error.message, repaired })
+    problems.push({
+      type: 'damaged-coverage',
+      path: join(seriesKey(series), COVERAGE_FILE),
+      detail: error.message,
+      repaired,
+    })
     if (!repaired) return { series, files: 0, rows: 0, bytes: 0, problems, gaps: [], ok: false }
     coverage = await context.lake.coverage(series)
   }
@@ -67,9 +78,14 @@ export async function verifySeries(series: SeriesId, context: VerifyContext): Pr
   }
   const replaced = context.archive ? await findReplaced(coverage, context.archive, context) : []
   const redo = [...damaged.map(({ file }) => file), ...replaced]
-  const repaired = context.repair && redo.length > 0 ? await refetch(series, coverage, damaged, replaced, context) : false
+  const repaired =
+    context.repair && redo.length > 0 ? await refetch(series, coverage, damaged, replaced, context) : false
   problems.push(...damaged.map(({ problem }) => ({ ...problem, repaired })))
-  problems.push(...replaced.map((check): VerifyProblem => ({ type: 'replaced-in-archive', path: check.path, detail: check.detail, repaired })))
+  problems.push(
+    ...replaced.map(
+      (check): VerifyProblem => ({ type: 'replaced-in-archive', path: check.path, detail: check.detail, repaired }),
+    ),
+  )
   for (const name of await strayFiles(folder, (await context.lake.coverage(series)) ?? coverage)) {
     problems.push({
       type: 'stray-file',
@@ -96,7 +112,11 @@ interface Replaced extends TimeRange {
 }
 
 /** Archive files whose published hash is no longer the one that was checked when they were taken in. */
-async function findReplaced(coverage: SeriesCoverage, archive: ArchiveAccess, context: VerifyContext): Promise<Replaced[]> {
+async function findReplaced(
+  coverage: SeriesCoverage,
+  archive: ArchiveAccess,
+  context: VerifyContext,
+): Promise<Replaced[]> {
   const replaced: Replaced[] = []
   for (const check of coverage.checks) {
     const about = archive.layout.parseFile(check.path)
@@ -104,7 +124,11 @@ async function findReplaced(coverage: SeriesCoverage, archive: ArchiveAccess, co
     const url = `${archive.url}/${check.path.split('/').map(encodeURIComponent).join('/')}.CHECKSUM`
     const published = await fetchChecksum(context.http, url, context.signal ? { signal: context.signal } : {})
     if (published !== undefined && published !== check.sha256 && published !== check.published) {
-      replaced.push({ ...about, path: check.path, detail: `the archive now publishes ${published}; ${check.sha256} was taken in` })
+      replaced.push({
+        ...about,
+        path: check.path,
+        detail: `the archive now publishes ${published}; ${check.sha256} was taken in`,
+      })
     }
   }
   return replaced
@@ -128,14 +152,18 @@ async function refetch(
   }
   const reports = await context.download(ranges.map((range) => ({ series, ...range, source: 'auto' as const })))
   for (const report of reports) {
-    if (report.error !== undefined) context.log.error({ symbol: series.symbol, interval: series.interval, error: report.error }, 'not repaired')
+    if (report.error !== undefined)
+      context.log.error({ symbol: series.symbol, interval: series.interval, error: report.error }, 'not repaired')
   }
   return reports.every((report) => report.error === undefined && report.rows + report.gaps.length > 0)
 }
 
 /** Sets the damaged coverage aside and writes one that says what the data files hold. */
 async function rebuildCoverage(series: SeriesId, folder: string, context: VerifyContext): Promise<void> {
-  await using _lock = await lockFile(join(folder, LOCK_FILE), { waitMs: 30_000, ...(context.signal ? { signal: context.signal } : {}) })
+  await using _lock = await lockFile(join(folder, LOCK_FILE), {
+    waitMs: 30_000,
+    ...(context.signal ? { signal: context.signal } : {}),
+  })
   const { files, covered, unreadable } = await rebuildFiles(folder, series)
   const path = join(folder, COVERAGE_FILE)
   await rename(path, `${path}.damaged-${Date.now()}`).catch((error: NodeJS.ErrnoException) => {
@@ -149,7 +177,12 @@ async function rebuildCoverage(series: SeriesId, folder: string, context: Verify
     ...(series.interval === '3d' && first !== undefined ? { origin: first } : {}),
     covered: normaliseRanges(covered).map((range) => ({ ...range, source: 'user' as const })),
     files,
-    defects: unreadable.map((name) => ({ type: 'lost-file' as const, where: name, detail: 'unreadable when the coverage was rebuilt', kept: 'none' as const })),
+    defects: unreadable.map((name) => ({
+      type: 'lost-file' as const,
+      where: name,
+      detail: 'unreadable when the coverage was rebuilt',
+      kept: 'none' as const,
+    })),
     defectCount: unreadable.length,
   }
   await commitChange(folder, { renames: [], removes: [], coverage }, () => {})

@@ -18,7 +18,11 @@ const MAX_DIFFERENCES = 200
  * Fetches one archive file, checks it, and commits what is good of it for the given ranges.
  * @returns whether the ranges are settled; if not, another source has to serve them.
  */
-export async function takeArchiveFile(download: SeriesDownload, file: ListedFile, ranges: readonly TimeRange[]): Promise<boolean> {
+export async function takeArchiveFile(
+  download: SeriesDownload,
+  file: ListedFile,
+  ranges: readonly TimeRange[],
+): Promise<boolean> {
   const { context, writer } = download
   const rows = new FileRows(writer, file, ranges)
   let committed = false
@@ -53,7 +57,10 @@ export async function takeArchiveFile(download: SeriesDownload, file: ListedFile
   } catch (error) {
     if (context.signal?.aborted || !isTicklakeError(error) || !error.retryable) throw error
     // The archive does not give this file out now. The run goes on; REST may have it.
-    context.log.warn({ ...download.logFields(), file: file.path, error: error.message }, 'the archive file could not be fetched')
+    context.log.warn(
+      { ...download.logFields(), file: file.path, error: error.message },
+      'the archive file could not be fetched',
+    )
     await download.commit({ defects: [{ type: 'lost-file', where: file.path, detail: error.message, kept: 'none' }] })
     return false
   } finally {
@@ -111,7 +118,9 @@ async function doubtfulChange(
     if (found === undefined) {
       unverified += batch.length
       batches.push(withFlag(batch, CandleFlag.unverified))
-      findings.push(...(await download.fillHoles(missingOpens(download.grid, range, [columnOf(batch, candle.sortKey)]))).findings)
+      findings.push(
+        ...(await download.fillHoles(missingOpens(download.grid, range, [columnOf(batch, candle.sortKey)]))).findings,
+      )
       continue
     }
     const rest = concatBatches(candle, found)
@@ -119,9 +128,17 @@ async function doubtfulChange(
     compared += comparison.shared
     differing += comparison.differing.length + comparison.onlyFirst.length
     const limit = Math.max(0, MAX_DIFFERENCES - defects.length)
-    defects.push(...differences(candle, { source: 'archive', batch }, { source: 'rest', batch: rest }, 'rest', file.path, limit))
+    defects.push(
+      ...differences(candle, { source: 'archive', batch }, { source: 'rest', batch: rest }, 'rest', file.path, limit),
+    )
     for (const time of comparison.onlyFirst.slice(0, limit)) {
-      defects.push({ time, type: 'difference', where: file.path, detail: 'the archive has this candle, REST does not', kept: 'archive' })
+      defects.push({
+        time,
+        type: 'difference',
+        where: file.path,
+        detail: 'the archive has this candle, REST does not',
+        kept: 'archive',
+      })
     }
     // A row that only the doubtful file has is better than none, but it is nobody's word but the file's.
     const only = rowsAt(batch, new Set(comparison.onlyFirst))
@@ -129,9 +146,12 @@ async function doubtfulChange(
     const replaced = rowsAt(rest, new Set([...comparison.differing, ...comparison.onlySecond]))
     const merged = mergeBatches(candle, withFlag(only, CandleFlag.unverified), mergeBatches(candle, agreed, replaced))
     batches.push(merged)
-    findings.push(...(await download.fillHoles(missingOpens(download.grid, range, [columnOf(merged, candle.sortKey)]))).findings)
+    findings.push(
+      ...(await download.fillHoles(missingOpens(download.grid, range, [columnOf(merged, candle.sortKey)]))).findings,
+    )
   }
-  const outcome = unverified > 0 ? 'unverified' : differing > 0 ? 'mismatch-replaced-by-rest' : 'mismatch-confirmed-by-rest'
+  const outcome =
+    unverified > 0 ? 'unverified' : differing > 0 ? 'mismatch-replaced-by-rest' : 'mismatch-confirmed-by-rest'
   const note =
     unverified > 0
       ? `${reason}; REST could not be asked; ${unverified} rows are flagged as unverified`
@@ -178,10 +198,22 @@ function isSane(row: Batch): boolean {
   const value = (name: string): number => columnOf(row, name)[0]!
   const low = value('low')
   const high = value('high')
-  return low > 0 && low <= value('open') && low <= value('close') && high >= value('open') && high >= value('close') && value('volume') >= 0
+  return (
+    low > 0 &&
+    low <= value('open') &&
+    low <= value('close') &&
+    high >= value('open') &&
+    high >= value('close') &&
+    value('volume') >= 0
+  )
 }
 
-function findMissing(download: SeriesDownload, ranges: readonly TimeRange[], batch: Batch, staged: readonly StagedRows[]): TimeRange[] {
+function findMissing(
+  download: SeriesDownload,
+  ranges: readonly TimeRange[],
+  batch: Batch,
+  staged: readonly StagedRows[],
+): TimeRange[] {
   if (staged.length === 0) {
     const times = [columnOf(batch, candle.sortKey)]
     const origin = batch.length > 0 ? times[0]![0]! : undefined
@@ -218,17 +250,21 @@ function pick(batch: Batch, wanted: (time: number) => boolean): Batch {
   const picks: number[] = []
   for (let i = 0; i < batch.length; i++) if (wanted(times[i]!)) picks.push(i)
   const columns: Record<string, Float64Array> = {}
-  for (const [name, values] of Object.entries(batch.columns)) columns[name] = Float64Array.from(picks, (index) => values[index]!)
+  for (const [name, values] of Object.entries(batch.columns))
+    columns[name] = Float64Array.from(picks, (index) => values[index]!)
   return { length: picks.length, columns }
 }
 
 /** Rows that the file garbled and REST gave are no longer lost. */
 function markFilled(defects: readonly Defect[], filled: ReadonlySet<number>): Defect[] {
-  return defects.map((defect) => (defect.time !== undefined && filled.has(defect.time) ? { ...defect, kept: 'rest' as const } : defect))
+  return defects.map((defect) =>
+    defect.time !== undefined && filled.has(defect.time) ? { ...defect, kept: 'rest' as const } : defect,
+  )
 }
 
 function lostFile(file: ListedFile, fetched: Extract<FetchedFile, { state: 'missing' | 'unreadable' }>): Defect[] {
-  const detail = fetched.state === 'missing' ? 'listed, but the archive answers that it does not exist' : fetched.error.message
+  const detail =
+    fetched.state === 'missing' ? 'listed, but the archive answers that it does not exist' : fetched.error.message
   return [{ type: 'lost-file', where: file.path, detail, kept: 'none' }]
 }
 
@@ -238,5 +274,13 @@ function checkOf(file: ListedFile, fetched: FetchedFile, outcome: FileCheck['out
   const published = fetched.published === undefined ? {} : { published: fetched.published }
   if (fetched.state === 'unreadable') return { path: file.path, outcome, at, ...published, note: fetched.error.message }
   const { sha256, rows, notes } = fetched.result
-  return { path: file.path, outcome, sha256, rows, at, ...published, ...(notes.length > 0 ? { note: notes.join('; ') } : {}) }
+  return {
+    path: file.path,
+    outcome,
+    sha256,
+    rows,
+    at,
+    ...published,
+    ...(notes.length > 0 ? { note: notes.join('; ') } : {}),
+  }
 }

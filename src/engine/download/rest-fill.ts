@@ -15,7 +15,10 @@ const EMPTY_REQUESTS = 2
  * Reads a range of closed candles from REST in rising pieces that together settle it. Long stretches without candles
  * (before listing, long halts) are jumped over with one request instead of walked through.
  */
-export async function* restPieces(client: BaseDataClient, request: CandleRequest): AsyncGenerator<RestPiece, void, void> {
+export async function* restPieces(
+  client: BaseDataClient,
+  request: CandleRequest,
+): AsyncGenerator<RestPiece, void, void> {
   let from = request.from
   while (from < request.to) {
     if (client.candleRequests({ ...request, from }) > EMPTY_REQUESTS) {
@@ -27,7 +30,8 @@ export async function* restPieces(client: BaseDataClient, request: CandleRequest
     }
     let empty = 0
     for await (const page of client.candlePages({ ...request, from })) {
-      const batch = page.batch.length === 0 ? emptyBatch(candle) : closedOnly(clipBatch(candle, page.batch, from, request.to))
+      const batch =
+        page.batch.length === 0 ? emptyBatch(candle) : closedOnly(clipBatch(candle, page.batch, from, request.to))
       const to = Math.min(page.to, request.to)
       yield { from, to, batch }
       from = to
@@ -47,5 +51,7 @@ export function closedOnly(batch: Batch): Batch {
   if (batch.length === 0) return batch
   const flags = columnOf(batch, 'flags')
   const last = flags[batch.length - 1]! & CandleFlag.unfinished
-  return last === 0 ? batch : clipBatch(candle, batch, Number.NEGATIVE_INFINITY, columnOf(batch, 'open_time')[batch.length - 1]!)
+  return last === 0
+    ? batch
+    : clipBatch(candle, batch, Number.NEGATIVE_INFINITY, columnOf(batch, 'open_time')[batch.length - 1]!)
 }

@@ -87,7 +87,10 @@ export class SeriesDownload {
       return await this.#report(range)
     } catch (error) {
       if (this.context.signal?.aborted || !isTicklakeError(error)) throw error
-      this.context.log.error({ ...this.logFields(), error: error.message, code: error.code }, 'the series could not be finished')
+      this.context.log.error(
+        { ...this.logFields(), error: error.message, code: error.code },
+        'the series could not be finished',
+      )
       return this.#report(range, error.message)
     } finally {
       await this.#commits.idle()
@@ -104,7 +107,8 @@ export class SeriesDownload {
       this.#checks.push(check)
       this.context.onEvent({ type: 'file', series: this.request.series, check })
     }
-    for (const defect of change.defects ?? []) this.context.onEvent({ type: 'defect', series: this.request.series, defect })
+    for (const defect of change.defects ?? [])
+      this.context.onEvent({ type: 'defect', series: this.request.series, defect })
     await this.#commits.add(change)
     const rows = changeRows(change)
     this.#added += rows
@@ -118,8 +122,18 @@ export class SeriesDownload {
 
   onRetry(retry: RetryInfo): void {
     const { attempt, delayMs } = retry
-    this.context.log.warn({ ...this.logFields(), attempt, delayMs, error: retry.error.message }, `trying ${retry.what} again`)
-    this.context.onEvent({ type: 'retry', series: this.request.series, what: retry.what, attempt, delayMs, error: retry.error.message })
+    this.context.log.warn(
+      { ...this.logFields(), attempt, delayMs, error: retry.error.message },
+      `trying ${retry.what} again`,
+    )
+    this.context.onEvent({
+      type: 'retry',
+      series: this.request.series,
+      what: retry.what,
+      attempt,
+      delayMs,
+      error: retry.error.message,
+    })
   }
 
   /**
@@ -158,7 +172,10 @@ export class SeriesDownload {
   /** What is missing in ranges whose rows were staged period by period: inside the staged periods, and around them. */
   missingAroundStaged(ranges: readonly TimeRange[], staged: readonly StagedRows[]): TimeRange[] {
     const inside = staged.flatMap((part) => intersectRanges(part.missing, ranges))
-    const around = subtractRanges(ranges, staged.map((part) => part.period))
+    const around = subtractRanges(
+      ranges,
+      staged.map((part) => part.period),
+    )
     return [...inside, ...around].sort((a, b) => a.from - b.from)
   }
 
@@ -240,19 +257,29 @@ export class SeriesDownload {
 
   async #fetch(wanted: readonly TimeRange[]): Promise<void> {
     let left: readonly TimeRange[] = await this.#skipUnlisted(wanted)
-    const archiveUntil = this.request.source === 'archive' ? Number.POSITIVE_INFINITY : floorDay(this.#now - this.context.recentMs)
+    const archiveUntil =
+      this.request.source === 'archive' ? Number.POSITIVE_INFINITY : floorDay(this.#now - this.context.recentMs)
     const excluded = new Set<string>()
     let announced = false
     if (this.request.source !== 'rest' && left.length > 0) {
       const listed = await this.#listing(left, archiveUntil)
-      for (let pass = 1; listed !== undefined; pass++) {
+      while (listed !== undefined) {
         const plan = planArchive({ wanted: left, ...listed, archiveUntil, excluded })
-        if (!announced) this.#announce(plan.files.map(({ file }) => file), left, plan.rest)
+        if (!announced)
+          this.#announce(
+            plan.files.map(({ file }) => file),
+            left,
+            plan.rest,
+          )
         announced = true
         if (plan.files.length === 0) break
         const outcomes = await this.#settleAll(
-          plan.files.map(({ file, ranges }) => () =>
-            this.context.limitFiles(() => takeArchiveFile(this, file, ranges), this.context.signal).then((taken) => ({ file, ranges, taken })),
+          plan.files.map(
+            ({ file, ranges }) =>
+              () =>
+                this.context
+                  .limitFiles(() => takeArchiveFile(this, file, ranges), this.context.signal)
+                  .then((taken) => ({ file, ranges, taken })),
           ),
         )
         for (const { file, ranges, taken } of outcomes) {
@@ -273,7 +300,9 @@ export class SeriesDownload {
       series: this.request.series,
       files: files.length,
       bytes: files.reduce((sum, file) => sum + file.bytes, 0),
-      restRequests: this.usesRest ? rest.reduce((sum, range) => sum + this.context.client.candleRequests({ ...base, ...range }), 0) : 0,
+      restRequests: this.usesRest
+        ? rest.reduce((sum, range) => sum + this.context.client.candleRequests({ ...base, ...range }), 0)
+        : 0,
       totalRows: wanted.reduce((sum, range) => sum + countOpens(this.grid, range), 0),
     })
   }
@@ -283,12 +312,18 @@ export class SeriesDownload {
     const listedAt = this.#listedAt
     if (listedAt === undefined) return [...wanted]
     const before = intersectRanges(wanted, [{ from: 0, to: listedAt }])
-    const covered: CoveredRange[] = before.map((range) => ({ ...range, source: this.usesRest && !this.#restGone ? 'rest' : 'archive' }))
+    const covered: CoveredRange[] = before.map((range) => ({
+      ...range,
+      source: this.usesRest && !this.#restGone ? 'rest' : 'archive',
+    }))
     await this.commit({ covered, findings: before.map((range) => this.#finding(range, 'archive')), listedAt })
     return subtractRanges(wanted, before)
   }
 
-  async #listing(wanted: readonly TimeRange[], archiveUntil: number): Promise<{ monthly: ListedFile[]; daily: ListedFile[] } | undefined> {
+  async #listing(
+    wanted: readonly TimeRange[],
+    archiveUntil: number,
+  ): Promise<{ monthly: ListedFile[]; daily: ListedFile[] } | undefined> {
     const { archive } = this.context
     if (!archive?.layout.hasCandles(this.market, this.interval)) {
       if (this.request.source === 'archive') {
@@ -303,13 +338,19 @@ export class SeriesDownload {
       for (const range of dailyRanges(wanted, monthly, archiveUntil)) daily.push(...(await this.#list('daily', range)))
       const all = [...monthly, ...daily]
       if (all.length > 0) {
-        this.#archived = { from: Math.min(...all.map((file) => file.from)), to: Math.max(...all.map((file) => file.to)) }
+        this.#archived = {
+          from: Math.min(...all.map((file) => file.from)),
+          to: Math.max(...all.map((file) => file.to)),
+        }
       }
       return { monthly, daily }
     } catch (error) {
       // Without the archive REST can still serve; it is only slower. Whoever asked for the archive alone must know.
       if (this.context.signal?.aborted || !isTicklakeError(error) || this.request.source === 'archive') throw error
-      this.context.log.warn({ ...this.logFields(), error: error.message }, 'the archive can not be listed; REST is used instead')
+      this.context.log.warn(
+        { ...this.logFields(), error: error.message },
+        'the archive can not be listed; REST is used instead',
+      )
       return undefined
     }
   }
@@ -321,7 +362,10 @@ export class SeriesDownload {
       {
         url: archive.listUrl,
         http: this.context.http,
-        retry: { attempts: this.context.attempts, onRetry: (retry) => this.onRetry({ ...retry, what: 'the archive listing' }) },
+        retry: {
+          attempts: this.context.attempts,
+          onRetry: (retry) => this.onRetry({ ...retry, what: 'the archive listing' }),
+        },
         ...(this.context.signal ? { signal: this.context.signal } : {}),
       },
       archive.layout,
@@ -406,7 +450,8 @@ export class SeriesDownload {
       return { cause: 'archive-defect', note: 'missing in the archive, and REST no longer knows the symbol' }
     }
     if (!asked) return { cause: 'unknown', note: 'REST was not asked (--source archive)' }
-    if (stretch.to - stretch.from <= Math.max(LONGEST_OUTAGE, 2 * intervalLength(this.interval))) return { cause: 'exchange-outage' }
+    if (stretch.to - stretch.from <= Math.max(LONGEST_OUTAGE, 2 * intervalLength(this.interval)))
+      return { cause: 'exchange-outage' }
     return { cause: 'unknown', note: 'no source has it, and it is too long for an outage' }
   }
 
@@ -415,10 +460,16 @@ export class SeriesDownload {
     const { coverage } = this.writer
     const { series } = this.request
     const gaps = coverage.gaps.filter((gap) => gap.from < range.to && gap.to > range.from)
-    const missing = gaps.reduce((sum, gap) => sum + countOpens(this.grid, intersectRanges([gap], [range])[0] ?? { from: 0, to: 0 }), 0)
+    const missing = gaps.reduce(
+      (sum, gap) => sum + countOpens(this.grid, intersectRanges([gap], [range])[0] ?? { from: 0, to: 0 }),
+      0,
+    )
     const expected = range.from < range.to ? countOpens(this.grid, range) : 0
     const covered = range.from >= range.to || coversRange(coverage.covered, range)
-    const unsettled = subtractRanges([range], coverage.covered).reduce((sum, part) => sum + countOpens(this.grid, part), 0)
+    const unsettled = subtractRanges([range], coverage.covered).reduce(
+      (sum, part) => sum + countOpens(this.grid, part),
+      0,
+    )
     const report: SeriesReport = {
       series,
       ...range,

@@ -126,7 +126,15 @@ function findProblem(value: unknown): string | undefined {
   }
   return (
     checkList(value, 'covered', { ...RANGE, source: 'string' }) ??
-    checkList(value, 'files', { name: 'string', period: 'string', rows: 'number', bytes: 'number', sha256: 'string', first: 'number', last: 'number' }) ??
+    checkList(value, 'files', {
+      name: 'string',
+      period: 'string',
+      rows: 'number',
+      bytes: 'number',
+      sha256: 'string',
+      first: 'number',
+      last: 'number',
+    }) ??
     checkList(value, 'gaps', { ...RANGE, cause: 'string' }) ??
     checkList(value, 'checks', { path: 'string', outcome: 'string' }) ??
     checkList(value, 'defects', { type: 'string', where: 'string', detail: 'string' })

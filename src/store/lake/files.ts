@@ -53,7 +53,8 @@ export async function removeIfThere(path: string): Promise<void> {
 /** SHA-256 of a file's content, lower-case hex. */
 export async function hashFile(path: string, signal?: AbortSignal): Promise<string> {
   const hash = createHash('sha256')
-  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20, ...(signal ? { signal } : {}) })) hash.update(chunk as Uint8Array)
+  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20, ...(signal ? { signal } : {}) }))
+    hash.update(chunk as Uint8Array)
   return hash.digest('hex')
 }
 

@@ -62,7 +62,8 @@ export function joinGaps(grid: IntervalGrid, gaps: readonly Gap[]): Gap[] {
   const joined: Gap[] = []
   for (const gap of sorted) {
     const last = joined.at(-1)
-    const touches = last !== undefined && last.cause === gap.cause && last.note === gap.note && ceilOpen(grid, last.to) >= gap.from
+    const touches =
+      last !== undefined && last.cause === gap.cause && last.note === gap.note && ceilOpen(grid, last.to) >= gap.from
     if (touches) {
       const merged = { from: last.from, to: Math.max(last.to, gap.to) }
       const checked = [...new Set([...last.checked, ...gap.checked])]

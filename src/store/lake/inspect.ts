@@ -5,7 +5,7 @@ import { isOpenTime, nextOpen } from '../../model/interval.ts'
 import { kindOf } from '../../model/kinds.ts'
 import type { SeriesId } from '../../model/series.ts'
 import type { TimeRange } from '../../model/time.ts'
-import { type LakeFile, type SeriesCoverage } from './coverage-file.ts'
+import type { LakeFile, SeriesCoverage } from './coverage-file.ts'
 import { hashFile, TEMP_PREFIX } from './files.ts'
 import { readParquet } from './parquet.ts'
 import { periodLength, periodOf } from './periods.ts'
@@ -17,23 +17,35 @@ export interface FileProblem {
 }
 
 /** Reads a data file whole and compares it with what the coverage says of it. Undefined when all is well. */
-export async function inspectFile(folder: string, file: LakeFile, coverage: SeriesCoverage, signal?: AbortSignal): Promise<FileProblem | undefined> {
+export async function inspectFile(
+  folder: string,
+  file: LakeFile,
+  coverage: SeriesCoverage,
+  signal?: AbortSignal,
+): Promise<FileProblem | undefined> {
   const path = join(folder, file.name)
   const info = await stat(path).catch(() => undefined)
   if (!info) return { type: 'missing-file', detail: 'the file is gone' }
-  if (info.size !== file.bytes) return { type: 'damaged-file', detail: `the file has ${info.size} bytes, ${file.bytes} were written` }
+  if (info.size !== file.bytes)
+    return { type: 'damaged-file', detail: `the file has ${info.size} bytes, ${file.bytes} were written` }
   const sha256 = await hashFile(path, signal)
-  if (sha256 !== file.sha256) return { type: 'hash-mismatch', detail: `SHA-256 is ${sha256}, ${file.sha256} was written` }
+  if (sha256 !== file.sha256)
+    return { type: 'hash-mismatch', detail: `SHA-256 is ${sha256}, ${file.sha256} was written` }
   const kind = kindOf(coverage.series.kind)
   const grid = gridOf(coverage, file.first)
   let rows = 0
   let last = Number.NEGATIVE_INFINITY
   try {
-    for await (const batch of readParquet(kind, { paths: [path], columns: kind.columns, ...(signal ? { signal } : {}) })) {
+    for await (const batch of readParquet(kind, {
+      paths: [path],
+      columns: kind.columns,
+      ...(signal ? { signal } : {}),
+    })) {
       const times = columnOf(batch, kind.sortKey)
       for (const time of times) {
         if (time <= last) return { type: 'order', detail: `the row at ${time} does not come after ${last}` }
-        if (coverage.series.interval !== undefined && !isOpenTime(grid, time)) return { type: 'values', detail: `${time} is no open time` }
+        if (coverage.series.interval !== undefined && !isOpenTime(grid, time))
+          return { type: 'values', detail: `${time} is no open time` }
         last = time
       }
       const nan = findNaN(batch)
@@ -54,7 +66,10 @@ function findNaN(batch: Batch): string | undefined {
 }
 
 /** Parquet files in a series' folder that its coverage does not know. Readers never see them. */
-export async function strayFiles(folder: string, coverage: Pick<SeriesCoverage, 'files'> | undefined): Promise<string[]> {
+export async function strayFiles(
+  folder: string,
+  coverage: Pick<SeriesCoverage, 'files'> | undefined,
+): Promise<string[]> {
   const known = new Set(coverage?.files.map((file) => file.name))
   const names = await readdir(folder).catch(() => [])
   return names.filter((name) => name.endsWith('.parquet') && !name.startsWith(TEMP_PREFIX) && !known.has(name)).sort()
@@ -88,7 +103,15 @@ export async function rebuildFiles(
       }
       if (first === undefined) continue
       const period = periodOf(periodLength(kind, series.interval), first)
-      files.push({ name, period: period.name, rows, bytes: (await stat(path)).size, sha256: await hashFile(path), first, last })
+      files.push({
+        name,
+        period: period.name,
+        rows,
+        bytes: (await stat(path)).size,
+        sha256: await hashFile(path),
+        first,
+        last,
+      })
       covered.push(...stretches)
     } catch {
       unreadable.push(name)

@@ -105,7 +105,8 @@ export class Lake {
     const columns = selectColumns(kind, options.columns)
     const from = options.from ?? Number.NEGATIVE_INFINITY
     const to = options.to ?? Number.POSITIVE_INFINITY
-    if (Number.isNaN(from) || Number.isNaN(to) || from > to) throw new InvalidRangeError(`The range from ${from} to ${to} is no range.`)
+    if (Number.isNaN(from) || Number.isNaN(to) || from > to)
+      throw new InvalidRangeError(`The range from ${from} to ${to} is no range.`)
     const files = await this.#filesOf(series, from, to)
     // A file wholly inside the range needs no filter: DuckDB then copies columns instead of picking rows.
     const inside = files.every((file) => file.first >= from && file.last < to)
@@ -155,9 +156,13 @@ export class Lake {
     const lock = await lockFile(join(folder, LOCK_FILE), {
       waitMs: options.waitMs ?? this.#lockWaitMs,
       ...(options.signal ? { signal: options.signal } : {}),
-      onWait: (holder) => this.#log.warn({ symbol: series.symbol, interval: series.interval, holder }, 'waiting for another writer'),
+      onWait: (holder) =>
+        this.#log.warn({ symbol: series.symbol, interval: series.interval, holder }, 'waiting for another writer'),
     })
-    return SeriesWriter.open(folder, series, kindOf(series.kind), lock, { maxFileSize: this.#maxFileSize, compression: this.#compression })
+    return SeriesWriter.open(folder, series, kindOf(series.kind), lock, {
+      maxFileSize: this.#maxFileSize,
+      compression: this.#compression,
+    })
   }
 
   /**

@@ -95,7 +95,10 @@ function loadFlock(): Promise<Flock | undefined> {
     try {
       const { default: koffi } = await import('koffi')
       // The process itself is linked against libc, on glibc, musl and macOS alike.
-      const flock = koffi.load(null).func('int flock(int fd, int operation)') as (fd: number, operation: number) => number
+      const flock = koffi.load(null).func('int flock(int fd, int operation)') as (
+        fd: number,
+        operation: number,
+      ) => number
       const LOCK_EX = 2
       const LOCK_NB = 4
       return (fd: number) => (flock(fd, LOCK_EX | LOCK_NB) === 0 ? 0 : koffi.errno())
@@ -117,7 +120,8 @@ async function tryFlock(path: string, flock: Flock): Promise<FileLock | undefine
       await handle.close()
       return undefined
     }
-    if (errno !== 0) throw new StorageError(path, `flock failed with errno ${errno}; the file system may not support locks`)
+    if (errno !== 0)
+      throw new StorageError(path, `flock failed with errno ${errno}; the file system may not support locks`)
     // The former holder unlinks the file as it goes: a lock on an unlinked file locks nobody out.
     const ours = await handle.stat()
     const there = await stat(path).catch(() => undefined)
@@ -148,7 +152,9 @@ async function tryExclusiveFile(path: string): Promise<FileLock | undefined> {
     if (holder && holder.host === hostname() && !isAlive(holder.pid)) {
       // Renamed, not unlinked: of two processes that both see the dead one, only one can win the rename.
       const aside = `${path}.dead-${process.pid}`
-      await rename(path, aside).then(() => unlink(aside)).catch(() => {})
+      await rename(path, aside)
+        .then(() => unlink(aside))
+        .catch(() => {})
     }
     return undefined
   }

@@ -28,7 +28,12 @@ let tableNumber = 0
  * Writes batches to one Parquet file (format v2: byte-stream split and delta encodings, smaller and faster than v1).
  * The file is complete and closed when this resolves; making it durable and visible is the caller's business.
  */
-export async function writeParquet(path: string, kind: Kind, batches: readonly Batch[], compression: Compression): Promise<void> {
+export async function writeParquet(
+  path: string,
+  kind: Kind,
+  batches: readonly Batch[],
+  compression: Compression,
+): Promise<void> {
   const { api, bindings } = await loadDuck()
   using connection = await connectDuck()
   const table = `write_${++tableNumber}`
@@ -48,7 +53,13 @@ export async function writeParquet(path: string, kind: Kind, batches: readonly B
           const vector = bindings.data_chunk_get_vector(chunk.chunk, index)
           const values = columnOf(batch, spec.name)
           if (spec.type === 'float64') {
-            bindings.copy_data_to_vector(vector, 0, values.buffer as ArrayBuffer, values.byteOffset + offset * 8, rows * 8)
+            bindings.copy_data_to_vector(
+              vector,
+              0,
+              values.buffer as ArrayBuffer,
+              values.byteOffset + offset * 8,
+              rows * 8,
+            )
           } else {
             const bytes = packIntegers(values, offset, rows, spec.type, scratch)
             bindings.copy_data_to_vector(vector, 0, scratch, 0, bytes)
@@ -75,7 +86,13 @@ function duckType(api: DuckModules['api'], type: ColumnType) {
 }
 
 /** Puts whole numbers into `scratch` as DuckDB holds them and gives their length in bytes. */
-function packIntegers(values: Float64Array, offset: number, rows: number, type: ColumnType, scratch: ArrayBuffer): number {
+function packIntegers(
+  values: Float64Array,
+  offset: number,
+  rows: number,
+  type: ColumnType,
+  scratch: ArrayBuffer,
+): number {
   if (type === 'flags') {
     const target = new Int32Array(scratch)
     for (let i = 0; i < rows; i++) target[i] = values[offset + i]!
@@ -192,7 +209,9 @@ function copyColumn(
   const vector = bindings.data_chunk_get_vector(chunk, index)
   const validity = bindings.vector_get_validity(vector, Math.ceil(count / 64) * 8) as Uint8Array | null
   if (validity !== null && hasNull(validity, count)) {
-    throw new StorageError(paths[0] ?? '', `column ${spec.name} holds NULL, which ticklake never writes`, { code: 'DAMAGED_FILE' })
+    throw new StorageError(paths[0] ?? '', `column ${spec.name} holds NULL, which ticklake never writes`, {
+      code: 'DAMAGED_FILE',
+    })
   }
   if (spec.type === 'flags') {
     const bytes = bindings.vector_get_data(vector, count * 4)
@@ -230,5 +249,8 @@ function toBatch(columns: readonly ColumnSpec[], rows: readonly Float64Array[], 
 /** The file that DuckDB's message names, else the only candidate, else the folder. */
 function damagedPath(paths: readonly string[], cause: unknown): string {
   const text = cause instanceof Error ? cause.message : ''
-  return paths.find((path) => text.includes(path)) ?? (paths.length === 1 ? paths[0]! : `${paths[0]} … (${paths.length} files)`)
+  return (
+    paths.find((path) => text.includes(path)) ??
+    (paths.length === 1 ? paths[0]! : `${paths[0]} … (${paths.length} files)`)
+  )
 }

@@ -1,6 +1,16 @@
-import type { Kind } from '../../model/kind.ts'
 import type { Interval } from '../../model/interval.ts'
-import { DAY, floorDay, floorMonth, floorYear, formatDay, formatMonth, nextMonth, nextYear, type TimeRange } from '../../model/time.ts'
+import type { Kind } from '../../model/kind.ts'
+import {
+  DAY,
+  floorDay,
+  floorMonth,
+  floorYear,
+  formatDay,
+  formatMonth,
+  nextMonth,
+  nextYear,
+  type TimeRange,
+} from '../../model/time.ts'
 
 /** A stretch of a series that is stored in one file (or, past `maxFileSize`, in numbered parts of it). */
 export interface Period extends TimeRange {

@@ -1,6 +1,14 @@
 import { mkdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type Batch, clipBatch, columnOf, concatBatches, lowerBound, mergeBatches, sliceBatch } from '../../model/batch.ts'
+import {
+  type Batch,
+  clipBatch,
+  columnOf,
+  concatBatches,
+  lowerBound,
+  mergeBatches,
+  sliceBatch,
+} from '../../model/batch.ts'
 import type { CoveredRange, Defect, FileCheck } from '../../model/coverage.ts'
 import type { IntervalGrid } from '../../model/interval.ts'
 import type { Kind } from '../../model/kind.ts'
@@ -81,7 +89,13 @@ export class SeriesWriter implements AsyncDisposable {
   }
 
   /** Opens a series whose lock the caller took: finishes what a crash interrupted and sweeps what it left. */
-  static async open(folder: string, series: SeriesId, kind: Kind, lock: FileLock, options: WriterOptions): Promise<SeriesWriter> {
+  static async open(
+    folder: string,
+    series: SeriesId,
+    kind: Kind,
+    lock: FileLock,
+    options: WriterOptions,
+  ): Promise<SeriesWriter> {
     try {
       await mkdir(folder, { recursive: true })
       await recoverCommit(folder)
@@ -141,11 +155,19 @@ export class SeriesWriter implements AsyncDisposable {
   }
 
   /** Rows staged before, with the parts of `ranges` that each period settles; what no period holds comes empty. */
-  async *readStaged(staged: readonly StagedRows[], ranges: readonly TimeRange[]): AsyncGenerator<{ range: TimeRange; batch: Batch }, void, void> {
-    for (const range of subtractRanges(ranges, staged.map((part) => part.period))) yield { range, batch: concatBatches(this.kind, []) }
+  async *readStaged(
+    staged: readonly StagedRows[],
+    ranges: readonly TimeRange[],
+  ): AsyncGenerator<{ range: TimeRange; batch: Batch }, void, void> {
+    for (const range of subtractRanges(
+      ranges,
+      staged.map((part) => part.period),
+    ))
+      yield { range, batch: concatBatches(this.kind, []) }
     for (const part of staged) {
       const batch = await this.#readAll([part.temp])
-      for (const range of intersectRanges(ranges, [part.period])) yield { range, batch: clipBatch(this.kind, batch, range.from, range.to) }
+      for (const range of intersectRanges(ranges, [part.period]))
+        yield { range, batch: clipBatch(this.kind, batch, range.from, range.to) }
     }
   }
 
@@ -256,7 +278,9 @@ export class SeriesWriter implements AsyncDisposable {
     const uncover = change.uncover ?? []
     const covered = joinCovered([
       ...added,
-      ...before.covered.flatMap((range) => subtractRanges([range], [...added, ...uncover]).map((rest) => ({ ...rest, source: range.source }))),
+      ...before.covered.flatMap((range) =>
+        subtractRanges([range], [...added, ...uncover]).map((rest) => ({ ...rest, source: range.source })),
+      ),
     ])
     // Where rows changed or ranges were added, what is missing is looked up anew; elsewhere nothing has changed.
     const changed = normaliseRanges([
@@ -266,10 +290,15 @@ export class SeriesWriter implements AsyncDisposable {
       ...(change.staged ?? []).map(({ file }) => ({ from: file.first, to: file.last + 1 })),
     ])
     const findings = [...(change.findings ?? []), ...before.gaps.filter((gap) => gap.cause !== 'unknown')]
-    const gaps = [...before.gaps.flatMap((gap) => subtractRanges([gap], [...changed, ...uncover]).map((rest) => ({ ...gap, ...rest })))]
+    const gaps = [
+      ...before.gaps.flatMap((gap) =>
+        subtractRanges([gap], [...changed, ...uncover]).map((rest) => ({ ...gap, ...rest })),
+      ),
+    ]
     if (before.series.interval !== undefined) {
       const missing: TimeRange[] = []
-      for (const range of intersectRanges(covered, changed)) missing.push(...(await this.#missing(grid, range, files, times, change.staged ?? [])))
+      for (const range of intersectRanges(covered, changed))
+        missing.push(...(await this.#missing(grid, range, files, times, change.staged ?? [])))
       gaps.push(...explainGaps(grid, missing, findings))
     }
     const paths = new Set((change.checks ?? []).map((check) => check.path))
@@ -283,7 +312,9 @@ export class SeriesWriter implements AsyncDisposable {
       covered,
       files,
       gaps: joinGaps(grid, gaps),
-      checks: [...before.checks.filter((check) => !paths.has(check.path)), ...(change.checks ?? [])].sort((a, b) => (a.path < b.path ? -1 : 1)),
+      checks: [...before.checks.filter((check) => !paths.has(check.path)), ...(change.checks ?? [])].sort((a, b) =>
+        a.path < b.path ? -1 : 1,
+      ),
       defects,
       defectCount: before.defectCount + (change.defects?.length ?? 0) + (change.moreDefects ?? 0),
       inexactValues: before.inexactValues + (change.inexactValues ?? 0),
@@ -321,10 +352,15 @@ export class SeriesWriter implements AsyncDisposable {
   }
 
   async #readAll(names: readonly string[], columns?: readonly string[]): Promise<Batch> {
-    const specs = columns === undefined ? this.kind.columns : this.kind.columns.filter((spec) => columns.includes(spec.name))
+    const specs =
+      columns === undefined ? this.kind.columns : this.kind.columns.filter((spec) => columns.includes(spec.name))
     const kind = columns === undefined ? this.kind : { ...this.kind, columns: specs }
     const batches: Batch[] = []
-    for await (const batch of readParquet(kind, { paths: names.map((name) => join(this.folder, name)), columns: specs })) batches.push(batch)
+    for await (const batch of readParquet(kind, {
+      paths: names.map((name) => join(this.folder, name)),
+      columns: specs,
+    }))
+      batches.push(batch)
     return concatBatches(kind, batches)
   }
 
@@ -343,7 +379,15 @@ export class SeriesWriter implements AsyncDisposable {
     await syncFile(path)
     const keys = columnOf(batch, this.kind.sortKey)
     const { size } = await stat(path)
-    return { name, period: period.name, rows: batch.length, bytes: size, sha256: await hashFile(path), first: keys[0]!, last: keys[batch.length - 1]! }
+    return {
+      name,
+      period: period.name,
+      rows: batch.length,
+      bytes: size,
+      sha256: await hashFile(path),
+      first: keys[0]!,
+      last: keys[batch.length - 1]!,
+    }
   }
 
   /** Writes a period as one file, or as numbered parts when one would pass `maxFileSize`. */
@@ -357,7 +401,11 @@ export class SeriesWriter implements AsyncDisposable {
     const parts = Math.min(batch.length, Math.ceil((whole.bytes * 1.1) / this.#options.maxFileSize))
     const made: { file: LakeFile; temp: string }[] = []
     for (let part = 0; part < parts; part++) {
-      const rows = sliceBatch(batch, Math.floor((batch.length * part) / parts), Math.floor((batch.length * (part + 1)) / parts))
+      const rows = sliceBatch(
+        batch,
+        Math.floor((batch.length * part) / parts),
+        Math.floor((batch.length * (part + 1)) / parts),
+      )
       const partTemp = this.#tempName(period)
       temps.push(partTemp)
       const name = `${period.name}.${String(part + 1).padStart(3, '0')}.parquet`

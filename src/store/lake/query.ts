@@ -1,0 +1,119 @@
+import { join } from 'node:path'
+import { isAbortError, TicklakeError } from '../../model/errors.ts'
+import { KINDS } from '../../model/kinds.ts'
+import { type SeriesId, seriesKey } from '../../model/series.ts'
+import { readCoverage } from './coverage-file.ts'
+import { connectDuck, quote, quoteName } from './duckdb.ts'
+import { findSeries } from './scan.ts'
+
+export interface QueryColumn {
+  readonly name: string
+  /** DuckDB's type, e.g. `DOUBLE`, `TIMESTAMP WITH TIME ZONE`. */
+  readonly type: string
+}
+
+export interface QueryResult {
+  readonly columns: readonly QueryColumn[]
+  /** Rows as arrays in the order of the columns. Times are Dates, whole numbers beyond 2^53 BigInts. */
+  readonly rows: AsyncIterable<readonly unknown[]>
+}
+
+/** A question that DuckDB could not answer. */
+export class QueryError extends TicklakeError {
+  constructor(message: string, cause?: unknown) {
+    super('QUERY', message, cause === undefined ? {} : { cause })
+  }
+}
+
+/** SQL over a lake. Each kind of data is a view with its own columns and exchange, market, symbol and interval. */
+export interface LakeQuery extends Disposable {
+  /** Runs one statement. @throws QueryError with DuckDB's words. */
+  run(sql: string, options?: { readonly signal?: AbortSignal }): Promise<QueryResult>
+}
+
+/** Opens a lake for SQL: the views show the data files that the coverage of each series names now. */
+export async function openQuery(dataDir: string): Promise<LakeQuery> {
+  const connection = await connectDuck()
+  try {
+    const series = await findSeries(dataDir)
+    for (const kind of Object.keys(KINDS)) await connection.run(await viewSql(dataDir, kind, series))
+  } catch (error) {
+    connection.closeSync()
+    throw error
+  }
+  return {
+    run: async (sql, options = {}) => {
+      const { signal } = options
+      signal?.throwIfAborted()
+      const stop = (): void => connection.interrupt()
+      signal?.addEventListener('abort', stop)
+      try {
+        const result = await connection.stream(sql)
+        const columns = result.columnNames().map((name, index) => ({ name, type: String(result.columnType(index)) }))
+        return { columns, rows: readRows(result, signal, stop) }
+      } catch (cause) {
+        signal?.removeEventListener('abort', stop)
+        signal?.throwIfAborted()
+        throw new QueryError(cause instanceof Error ? cause.message : String(cause), cause)
+      }
+    },
+    [Symbol.dispose]: () => connection.closeSync(),
+  }
+}
+
+type StreamingResult = Awaited<ReturnType<Awaited<ReturnType<typeof connectDuck>>['stream']>>
+
+async function* readRows(
+  result: StreamingResult,
+  signal: AbortSignal | undefined,
+  stop: () => void,
+): AsyncGenerator<readonly unknown[], void, void> {
+  const { JSDuckDBValueConverter } = await import('@duckdb/node-api')
+  try {
+    for (;;) {
+      signal?.throwIfAborted()
+      const chunk = await result.fetchChunk()
+      if (!chunk || chunk.rowCount === 0) return
+      yield* chunk.convertRows(JSDuckDBValueConverter)
+    }
+  } catch (cause) {
+    signal?.throwIfAborted()
+    if (isAbortError(cause)) throw cause
+    throw new QueryError(cause instanceof Error ? cause.message : String(cause), cause)
+  } finally {
+    signal?.removeEventListener('abort', stop)
+  }
+}
+
+/**
+ * One branch per series, with its names as constants: a filter on symbol or interval then opens that series' files and
+ * no others.
+ */
+async function viewSql(dataDir: string, kindId: string, all: readonly SeriesId[]): Promise<string> {
+  const kind = KINDS[kindId]!
+  const names = kind.columns.map((spec) => quoteName(spec.name)).join(', ')
+  const branches: string[] = []
+  for (const series of all.filter((candidate) => candidate.kind === kindId)) {
+    const folder = join(dataDir, seriesKey(series))
+    const coverage = await readCoverage(folder)
+    if (!coverage || coverage.files.length === 0) continue
+    const files = coverage.files.map((file) => quote(join(folder, file.name))).join(', ')
+    const constants = `${quote(series.exchange)} AS exchange, ${quote(series.market)} AS market, ${quote(series.symbol)} AS symbol`
+    const interval = kind.hasInterval ? `, ${quote(series.interval ?? '')} AS "interval"` : ''
+    branches.push(`SELECT ${constants}${interval}, ${names} FROM read_parquet([${files}])`)
+  }
+  const body = branches.length > 0 ? branches.join('\nUNION ALL\n') : emptyView(kindId)
+  return `CREATE OR REPLACE TEMP VIEW ${quoteName(kindId)} AS ${body}`
+}
+
+const SQL_TYPES = { time: 'TIMESTAMPTZ', float64: 'DOUBLE', integer: 'BIGINT', flags: 'INTEGER' } as const
+
+function emptyView(kindId: string): string {
+  const kind = KINDS[kindId]!
+  const keys = ['exchange', 'market', 'symbol', ...(kind.hasInterval ? ['interval'] : [])]
+  const columns = [
+    ...keys.map((name) => `NULL::VARCHAR AS ${quoteName(name)}`),
+    ...kind.columns.map((spec) => `NULL::${SQL_TYPES[spec.type]} AS ${quoteName(spec.name)}`),
+  ]
+  return `SELECT ${columns.join(', ')} WHERE false`
+}
