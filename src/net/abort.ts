@@ -27,3 +27,51 @@ export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
     signal?.addEventListener('abort', onAbort, { once: true })
   })
 }
+
+export interface LinkedSignal {
+  readonly signal: AbortSignal
+  /** Aborts this signal only. */
+  abort(reason?: unknown): void
+  /** Lets go of the signals it listens to. Call it when the work is done. */
+  release(): void
+}
+
+/**
+ * A signal that aborts with the first of several. Made by hand because `AbortSignal.any` keeps every derived signal
+ * alive as long as its sources on Node 20, and ours live as long as a client.
+ */
+export function linkSignals(...sources: readonly (AbortSignal | undefined)[]): LinkedSignal {
+  const controller = new AbortController()
+  const links: [AbortSignal, () => void][] = []
+  const release = (): void => {
+    for (const [source, listener] of links.splice(0)) source.removeEventListener('abort', listener)
+  }
+  for (const source of sources) {
+    if (source === undefined) continue
+    if (source.aborted) {
+      controller.abort(source.reason)
+      break
+    }
+    const listener = (): void => controller.abort(source.reason)
+    source.addEventListener('abort', listener, { once: true })
+    links.push([source, listener])
+  }
+  return { signal: controller.signal, abort: (reason) => controller.abort(reason), release }
+}
+
+/** The promise's outcome, or the signal's error as soon as it aborts. What the promise does goes on. */
+export async function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return await promise
+  promise.catch(() => {})
+  if (signal.aborted) throw abortError(signal)
+  let onAbort = (): void => {}
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => reject(abortError(signal))
+    signal.addEventListener('abort', onAbort, { once: true })
+  })
+  try {
+    return await Promise.race([promise, aborted])
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+  }
+}

@@ -1,0 +1,33 @@
+import type { Exchange } from '../exchange.ts'
+import { binanceArchive } from './archive.ts'
+import { intervalsOf } from './candles.ts'
+import { BinanceClient } from './client.ts'
+import { binanceEndpoints } from './endpoints.ts'
+
+export { binanceArchive } from './archive.ts'
+export { BinanceClient, type PriceKind } from './client.ts'
+export type { BinanceClientOptions, MarketCall, TimeSpan } from './client-base.ts'
+export { binanceEndpoints } from './endpoints.ts'
+export type {
+  AggTrade,
+  AvgPrice,
+  BookTicker,
+  Depth,
+  FundingInfo,
+  FundingRate,
+  LongShortRatio,
+  PremiumIndex,
+  Price,
+  Ticker,
+  Trade,
+} from './market-data.ts'
+
+/** Binance: spot and USD-M futures. */
+export const binance: Exchange = {
+  id: 'binance',
+  markets: ['spot', 'usdm'],
+  intervals: intervalsOf,
+  endpoints: binanceEndpoints,
+  createClient: (options = {}) => new BinanceClient(options),
+  archive: binanceArchive,
+}

@@ -1,0 +1,105 @@
+import type { CircuitBreakerPolicy, IBackoff } from 'cockatiel'
+import { HttpError, NetworkError } from '../model/errors.ts'
+import { sleep } from './abort.ts'
+
+export interface HostsOptions {
+  /** Failures in a row after which a host is left alone. */
+  readonly failures?: number
+  /** How long it is left alone the first time, ms; doubles while its probes fail, up to `maxOpenMs`. */
+  readonly openMs?: number
+  readonly maxOpenMs?: number
+}
+
+/** True for failures that speak of the host and not of the request. */
+export function isHostFailure(error: unknown): boolean {
+  if (error instanceof NetworkError) return error.retryable
+  return error instanceof HttpError && (error.status >= 500 || error.status === 403)
+}
+
+interface Host {
+  readonly base: string
+  readonly policy: CircuitBreakerPolicy
+  openUntil: number
+}
+
+const DEFAULTS = { failures: 5, openMs: 1_000, maxOpenMs: 30_000 } as const
+
+/**
+ * A circuit breaker for each of some equivalent hosts. Healthy hosts take turns; a host that keeps failing is left
+ * alone, then probed by a single request. When all are open, calls wait for the first one that may be probed.
+ */
+export class Hosts {
+  readonly #options: Required<HostsOptions>
+  readonly #hosts = new Map<string, Host>()
+  readonly #excluded = new Set<string>()
+  #turn = 0
+  #cockatiel: typeof import('cockatiel') | undefined
+
+  constructor(options: HostsOptions = {}) {
+    this.#options = { ...DEFAULTS, ...options }
+  }
+
+  /** Never use a host again, e.g. because it refuses this location. */
+  exclude(base: string): void {
+    this.#excluded.add(base)
+  }
+
+  /** The hosts of `bases` that were not excluded. */
+  usable(bases: readonly string[]): readonly string[] {
+    return bases.filter((base) => !this.#excluded.has(base))
+  }
+
+  /** Whether a host is being left alone now. */
+  isOpen(base: string): boolean {
+    return (this.#hosts.get(base)?.openUntil ?? 0) > performance.now()
+  }
+
+  /** The host for the next call. `bases` must not be empty. */
+  async pick(bases: readonly string[], signal?: AbortSignal): Promise<string> {
+    this.#cockatiel ??= await import('cockatiel')
+    for (;;) {
+      const now = performance.now()
+      const hosts = bases.map((base) => this.#host(base))
+      const ready = hosts.filter((host) => host.openUntil <= now)
+      if (ready.length > 0) return ready[this.#turn++ % ready.length]!.base
+      await sleep(Math.min(...hosts.map((host) => host.openUntil)) - now, signal)
+    }
+  }
+
+  /** Runs a call to a host and keeps count of its failures. @throws NetworkError while the host is left alone. */
+  async run<T>(base: string, call: () => Promise<T>): Promise<T> {
+    this.#cockatiel ??= await import('cockatiel')
+    const { BrokenCircuitError } = this.#cockatiel
+    try {
+      return await this.#host(base).policy.execute(call)
+    } catch (error) {
+      if (!(error instanceof BrokenCircuitError)) throw error
+      throw new NetworkError(base, 'failed several times in a row and is left alone for a moment', { cause: error })
+    }
+  }
+
+  #host(base: string): Host {
+    let host = this.#hosts.get(base)
+    if (!host) {
+      const { circuitBreaker, ConsecutiveBreaker, handleWhen } = this.#cockatiel!
+      const { failures, openMs, maxOpenMs } = this.#options
+      // cockatiel tells neither when nor for how long it opened: the backoff it asks for is noted here.
+      const backoff = (attempt: number): IBackoff<unknown> => {
+        const duration = Math.min(maxOpenMs, openMs * 2 ** attempt)
+        if (host) host.openUntil = performance.now() + duration
+        return { duration, next: () => backoff(attempt + 1) }
+      }
+      const policy = circuitBreaker(handleWhen(isHostFailure), {
+        breaker: new ConsecutiveBreaker(failures),
+        halfOpenAfter: { next: () => backoff(0) },
+      })
+      const made: Host = { base, policy, openUntil: 0 }
+      policy.onReset(() => {
+        made.openUntil = 0
+      })
+      host = made
+      this.#hosts.set(base, host)
+    }
+    return host
+  }
+}
