@@ -98,6 +98,20 @@ describe('the dependencies', () => {
     expect(installed.filter(([, { integrity }]) => integrity === undefined).map(([path]) => path)).toEqual([])
   })
 
+  it('are locked for every platform, for npm ci refuses a lock that lacks an optional package', async () => {
+    const lock = JSON.parse(await readFile(join(repositoryRoot, 'package-lock.json'), 'utf8')) as {
+      packages: Record<string, { optionalDependencies?: Record<string, string> }>
+    }
+    const wanted = Object.entries(lock.packages).flatMap(([path, { optionalDependencies = {} }]) =>
+      Object.keys(optionalDependencies).map(
+        (name) => [`${path}/node_modules/${name}`, `node_modules/${name}`] as const,
+      ),
+    )
+    expect(wanted.length).toBeGreaterThan(20)
+    const missing = wanted.filter(([nested, hoisted]) => !(nested in lock.packages) && !(hoisted in lock.packages))
+    expect(missing.map(([, hoisted]) => hoisted)).toEqual([])
+  })
+
   it('run no script when they are installed, but for koffi, which looks for its prebuilt library', async () => {
     const lock = JSON.parse(await readFile(join(repositoryRoot, 'package-lock.json'), 'utf8')) as {
       packages: Record<string, { hasInstallScript?: boolean; dev?: boolean }>
