@@ -130,7 +130,7 @@ export class CandleCsvParser {
       this.#parse(chunk, start, last + 1)
       start = last + 1
     }
-    if (start < chunk.length) this.#keep(chunk.slice(start))
+    if (start < chunk.length) this.#keep(new Uint8Array(chunk.subarray(start)))
   }
 
   /** Takes the end of the file: reads a last row without a newline and emits what is left. */

@@ -174,11 +174,12 @@ export class CandleZipReader {
 
   async #feed(inflate: InflateRaw, data: Uint8Array): Promise<void> {
     if (this.#readError !== undefined) throw this.#readError
-    // The callback comes when the bytes are inflated, or when the stream fails or is destroyed: it always comes.
-    await new Promise<void>((resolve) => {
+    // Data behind the end of the deflate stream are never called back for: the stream's end counts as well.
+    const written = new Promise<void>((resolve) => {
       if (inflate.destroyed || inflate.readableEnded) resolve()
       else inflate.write(data, () => resolve())
     })
+    await Promise.race([written, this.#reading])
     if (this.#readError !== undefined) throw this.#readError
   }
 

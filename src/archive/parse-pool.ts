@@ -81,7 +81,7 @@ export class ParsePool implements AsyncDisposable {
       write: async (chunk) => {
         if (state.error !== undefined) throw state.error
         // The network's buffers are slices of shared slabs, which can't be handed over; a copy can.
-        const bytes = chunk.slice()
+        const bytes = new Uint8Array(chunk)
         state.bytesUnderWay += bytes.length
         post({ type: 'chunk', job, bytes }, [bytes.buffer as ArrayBuffer])
         while (state.bytesUnderWay > BYTES_AHEAD && state.error === undefined) {
