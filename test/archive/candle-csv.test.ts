@@ -30,8 +30,12 @@ function parse(text: string | Uint8Array, cuts: readonly number[] = [], blockRow
   return { rows, bad, parser }
 }
 
-const ROW = '1704067200000,42283.58000000,42298.62000000,42261.02000000,42298.61000000,35.92724000,1704067259999,1519032.69752280,1327,23.18766000,980394.05588430,0'
-const VALUES = [1704067200000, 42283.58, 42298.62, 42261.02, 42298.61, 35.92724, 1704067259999, 1519032.6975228, 1327, 23.18766, 980394.0558843]
+const ROW =
+  '1704067200000,42283.58000000,42298.62000000,42261.02000000,42298.61000000,35.92724000,1704067259999,1519032.69752280,1327,23.18766000,980394.05588430,0'
+const VALUES = [
+  1704067200000, 42283.58, 42298.62, 42261.02, 42298.61, 35.92724, 1704067259999, 1519032.6975228, 1327, 23.18766,
+  980394.0558843,
+]
 
 describe('the candle CSV parser', () => {
   it('reads a row as Number() would read its fields', () => {
@@ -44,10 +48,14 @@ describe('the candle CSV parser', () => {
   })
 
   it('finds a header by its first byte and follows its column names when their order differs', () => {
-    const plain = parse(`open_time,open,high,low,close,volume,close_time,quote_volume,count,taker_buy_volume,taker_buy_quote_volume,ignore\n${ROW}\n`)
+    const plain = parse(
+      `open_time,open,high,low,close,volume,close_time,quote_volume,count,taker_buy_volume,taker_buy_quote_volume,ignore\n${ROW}\n`,
+    )
     expect(plain.rows).toEqual([VALUES])
     expect(plain.parser.hasHeader).toBe(true)
-    const turned = parse('close,open_time,open,high,low,volume,close_time,quote_volume,count,taker_buy_volume,taker_buy_quote_volume,extra\n5,1704067200000,2,6,1,7,1704067259999,8,9,10,11,x\n')
+    const turned = parse(
+      'close,open_time,open,high,low,volume,close_time,quote_volume,count,taker_buy_volume,taker_buy_quote_volume,extra\n5,1704067200000,2,6,1,7,1704067259999,8,9,10,11,x\n',
+    )
     expect(turned.rows).toEqual([[1704067200000, 2, 6, 1, 5, 7, 1704067259999, 8, 9, 10, 11]])
     expect(turned.bad).toEqual([])
   })
@@ -89,7 +97,10 @@ describe('the candle CSV parser', () => {
   })
 
   it('drops a line without an end instead of keeping it in memory', () => {
-    const { rows, bad } = parse(`${'9'.repeat(100_000)}\n${ROW}\n`, Array.from({ length: 100 }, (_, i) => i * 1000))
+    const { rows, bad } = parse(
+      `${'9'.repeat(100_000)}\n${ROW}\n`,
+      Array.from({ length: 100 }, (_, i) => i * 1000),
+    )
     expect(rows).toEqual([VALUES])
     expect(bad[0]?.reason).toMatch(/longer than/)
   })
@@ -122,7 +133,15 @@ describe('the candle CSV parser', () => {
       fc.property(fc.array(decimal, { minLength: 8, maxLength: 8 }), (values) => {
         const [o, h, l, c, v, q, tb, tq] = values
         const { rows } = parse(`1704067200000,${o},${h},${l},${c},${v},1704067259999,${q},1,${tb},${tq},0\n`)
-        expect(rows[0]).toEqual([1704067200000, ...[o, h, l, c, v].map(Number), 1704067259999, Number(q), 1, Number(tb), Number(tq)])
+        expect(rows[0]).toEqual([
+          1704067200000,
+          ...[o, h, l, c, v].map(Number),
+          1704067259999,
+          Number(q),
+          1,
+          Number(tb),
+          Number(tq),
+        ])
       }),
       { numRuns: 500 },
     )
@@ -134,7 +153,10 @@ describe('the candle CSV parser', () => {
       fc.property(fc.array(fc.tuple(fc.nat(text.length - 1), fc.nat(255)), { minLength: 1, maxLength: 8 }), (edits) => {
         const damaged = Buffer.from(text)
         for (const [at, byte] of edits) damaged[at] = byte
-        const lines = damaged.toString('latin1').split('\n').filter((line) => line !== '' && line !== '\r').length
+        const lines = damaged
+          .toString('latin1')
+          .split('\n')
+          .filter((line) => line !== '' && line !== '\r').length
         const { rows, bad, parser } = parse(damaged)
         expect(rows.length + bad.length + (parser.hasHeader ? 1 : 0)).toBe(lines)
         for (const row of rows) for (const value of row) expect(Number.isFinite(value)).toBe(true)

@@ -40,7 +40,12 @@ describe('the candle zip reader', () => {
     for (const chunk of [1, 7, 100, 1_000_000]) {
       const { batch, result } = await read(zip, chunk)
       expect(batch.columns).toEqual(rows.columns)
-      expect(result).toMatchObject({ rows: 500, defectCount: 0, notes: [], sha256: createHash('sha256').update(zip).digest('hex') })
+      expect(result).toMatchObject({
+        rows: 500,
+        defectCount: 0,
+        notes: [],
+        sha256: createHash('sha256').update(zip).digest('hex'),
+      })
     }
   })
 
@@ -91,7 +96,12 @@ describe('the candle zip reader', () => {
     const text = [lines[0], lines[2], lines[1], lines[1], lines[3], other, lines[4], offGrid].join('\n')
     const { batch, result } = await read(makeZip(text))
     expect([...batch.columns.open_time!]).toEqual([0, 1, 2, 3, 4].map((i) => JANUARY.from + i * MINUTE))
-    expect(result.defects.map((defect) => defect.type).sort()).toEqual(['bad-row', 'duplicate', 'off-grid', 'out-of-order'])
+    expect(result.defects.map((defect) => defect.type).sort()).toEqual([
+      'bad-row',
+      'duplicate',
+      'off-grid',
+      'out-of-order',
+    ])
   })
 
   it('flags candles that close early and rows that break a rule', async () => {

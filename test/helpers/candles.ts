@@ -1,5 +1,4 @@
-import { deflateRawSync } from 'node:zlib'
-import { crc32 } from 'node:zlib'
+import { crc32, deflateRawSync } from 'node:zlib'
 import type { Batch } from '../../src/model/batch.ts'
 import { candle } from '../../src/model/candle.ts'
 import { closeTimeOf, type Interval, nextOpen } from '../../src/model/interval.ts'
@@ -33,7 +32,9 @@ export function toCsv(batch: Batch, options: { header?: boolean; micros?: boolea
   const names = candle.columns.map((spec) => spec.name).filter((name) => name !== 'flags')
   const lines: string[] = []
   if (options.header) {
-    lines.push('open_time,open,high,low,close,volume,close_time,quote_volume,count,taker_buy_volume,taker_buy_quote_volume,ignore')
+    lines.push(
+      'open_time,open,high,low,close,volume,close_time,quote_volume,count,taker_buy_volume,taker_buy_quote_volume,ignore',
+    )
   }
   for (let i = 0; i < batch.length; i++) {
     const fields = names.map((name) => {

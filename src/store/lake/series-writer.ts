@@ -10,7 +10,7 @@ import {
   sliceBatch,
 } from '../../model/batch.ts'
 import type { CoveredRange, Defect, FileCheck } from '../../model/coverage.ts'
-import type { IntervalGrid } from '../../model/interval.ts'
+import { countOpens, type IntervalGrid, nextOpen } from '../../model/interval.ts'
 import type { Kind } from '../../model/kind.ts'
 import { intersectRanges, normaliseRanges, subtractRanges } from '../../model/ranges.ts'
 import type { SeriesId } from '../../model/series.ts'
@@ -286,13 +286,17 @@ export class SeriesWriter implements AsyncDisposable {
     const changed = normaliseRanges([
       ...added,
       ...(change.clear ?? []),
-      ...(change.batches ?? []).filter((batch) => batch.length > 0).map((batch) => this.#span(batch)),
-      ...(change.staged ?? []).map(({ file }) => ({ from: file.first, to: file.last + 1 })),
+      ...(change.batches ?? []).filter((batch) => batch.length > 0).map((batch) => this.#span(grid, batch)),
+      ...(change.staged ?? []).map(({ file }) => ({ from: file.first, to: after(grid, before.series, file.last) })),
     ])
     const findings = [...(change.findings ?? []), ...before.gaps.filter((gap) => gap.cause !== 'unknown')]
     const gaps = [
       ...before.gaps.flatMap((gap) =>
-        subtractRanges([gap], [...changed, ...uncover]).map((rest) => ({ ...gap, ...rest })),
+        subtractRanges([gap], [...changed, ...uncover]).map((rest) => ({
+          ...gap,
+          ...rest,
+          count: countOpens(grid, rest),
+        })),
       ),
     ]
     if (before.series.interval !== undefined) {
@@ -364,9 +368,9 @@ export class SeriesWriter implements AsyncDisposable {
     return concatBatches(kind, batches)
   }
 
-  #span(batch: Batch): TimeRange {
+  #span(grid: IntervalGrid, batch: Batch): TimeRange {
     const keys = columnOf(batch, this.kind.sortKey)
-    return { from: keys[0]!, to: keys[batch.length - 1]! + 1 }
+    return { from: keys[0]!, to: after(grid, this.#coverage.series, keys[batch.length - 1]!) }
   }
 
   #tempName(period: Period): string {
@@ -425,6 +429,11 @@ export function gridOf(coverage: SeriesCoverage, origin?: number): IntervalGrid 
   const interval = coverage.series.interval ?? '1s'
   const phase = coverage.origin ?? origin
   return phase === undefined ? { interval } : { interval, origin: phase }
+}
+
+/** The first instant that a record at `last` no longer speaks for. */
+function after(grid: IntervalGrid, series: SeriesId, last: number): number {
+  return series.interval === undefined ? last + 1 : nextOpen(grid, last)
 }
 
 /** Merges rising batches; of rows with the same key the one of the later batch stays. */
