@@ -23,7 +23,7 @@ const instrumentRow = object({
 /** The answer of exchangeInfo, as far as ticklake reads it; the rest is kept untouched. */
 export const exchangeInfo = object({
   timezone: optional(text),
-  serverTime: integer,
+  serverTime: optional(integer),
   rateLimits: array(rateLimit),
   symbols: array(instrumentRow),
 })

@@ -1,0 +1,79 @@
+import { expect, test } from 'vitest'
+import { ExchangeError, HttpError, isAbortError, NetworkError } from '../../src/model/errors.ts'
+import { Hosts } from '../../src/net/breaker.ts'
+
+const A = 'http://a'
+const B = 'http://b'
+const cut = (): Promise<never> => Promise.reject(new NetworkError(A, 'cut'))
+
+async function fail(hosts: Hosts, base: string, times: number, call: () => Promise<unknown> = cut): Promise<void> {
+  for (let i = 0; i < times; i++) {
+    await hosts.pick([base])
+    await hosts.run(base, call).catch(() => {})
+  }
+}
+
+test('healthy hosts take turns', async () => {
+  const hosts = new Hosts()
+  const picks = [await hosts.pick([A, B]), await hosts.pick([A, B]), await hosts.pick([A, B]), await hosts.pick([A, B])]
+  expect(picks).toEqual([A, B, A, B])
+})
+
+test('a host that fails several times in a row is left alone, and the others take its load', async () => {
+  const hosts = new Hosts({ failures: 3, openMs: 60_000 })
+  await fail(hosts, A, 2)
+  expect(hosts.isOpen(A)).toBe(false)
+  await fail(hosts, A, 1)
+  expect(hosts.isOpen(A)).toBe(true)
+  expect([await hosts.pick([A, B]), await hosts.pick([A, B]), await hosts.pick([A, B])]).toEqual([B, B, B])
+  await expect(hosts.run(A, () => Promise.resolve(1))).rejects.toMatchObject({ retryable: true, code: 'NETWORK' })
+})
+
+test('a success in between starts the count anew', async () => {
+  const hosts = new Hosts({ failures: 3, openMs: 60_000 })
+  await fail(hosts, A, 2)
+  await hosts.run(A, () => Promise.resolve(1))
+  await fail(hosts, A, 2)
+  expect(hosts.isOpen(A)).toBe(false)
+})
+
+test('errors about the request say nothing about the host', async () => {
+  const hosts = new Hosts({ failures: 1, openMs: 60_000 })
+  await fail(hosts, A, 3, () => Promise.reject(new ExchangeError(A, 400, -1100, 'bad')))
+  await fail(hosts, A, 3, () => Promise.reject(new HttpError(A, 404, '')))
+  expect(hosts.isOpen(A)).toBe(false)
+  await fail(hosts, A, 1, () => Promise.reject(new HttpError(A, 502, '')))
+  expect(hosts.isOpen(A)).toBe(true)
+})
+
+test('when all hosts are left alone, calls wait for the first that may be probed, and its success closes it', async () => {
+  const hosts = new Hosts({ failures: 1, openMs: 30 })
+  await fail(hosts, B, 1)
+  await fail(hosts, A, 1)
+  expect([hosts.isOpen(A), hosts.isOpen(B)]).toEqual([true, true])
+  const base = await hosts.pick([A, B])
+  expect(await hosts.run(base, () => Promise.resolve('alive'))).toBe('alive')
+  expect(hosts.isOpen(base)).toBe(false)
+})
+
+test('a probe that fails leaves the host alone again', async () => {
+  const hosts = new Hosts({ failures: 1, openMs: 20, maxOpenMs: 60_000 })
+  await fail(hosts, A, 1)
+  await fail(hosts, A, 1)
+  expect(hosts.isOpen(A)).toBe(true)
+})
+
+test('waiting for a probe ends with the signal', async () => {
+  const hosts = new Hosts({ failures: 1, openMs: 60_000 })
+  await fail(hosts, A, 1)
+  const controller = new AbortController()
+  const pending = hosts.pick([A], controller.signal).catch((error: unknown) => error)
+  controller.abort()
+  expect(isAbortError(await pending)).toBe(true)
+})
+
+test('an excluded host is never usable again', () => {
+  const hosts = new Hosts()
+  hosts.exclude(A)
+  expect(hosts.usable([A, B])).toEqual([B])
+})

@@ -1,0 +1,66 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Writable } from 'node:stream'
+import { expect, test } from 'vitest'
+import { ConfigError, NetworkError } from '../../src/model/errors.ts'
+import { createLog } from '../../src/net/log.ts'
+
+function memory(): { stream: Writable; text: () => string } {
+  let text = ''
+  const stream = new Writable({
+    write(chunk, _encoding, done) {
+      text += String(chunk)
+      done()
+    },
+  })
+  return { stream, text: () => text }
+}
+
+test('writes one JSON object per line with level, time, text and fields', async () => {
+  const { stream, text } = memory()
+  await using log = await createLog({ stream, level: 'info' })
+  log.debug({}, 'not written')
+  log.info({ symbol: 'BTCUSDT', interval: '1m', attempt: 2 }, 'page read')
+  log.error({ error: new NetworkError('http://x', 'cut') }, 'failed')
+  const lines = text()
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, unknown>)
+  expect(lines).toHaveLength(2)
+  expect(lines[0]).toMatchObject({ level: 'info', msg: 'page read', symbol: 'BTCUSDT', interval: '1m', attempt: 2 })
+  expect(lines[0]!.time).toMatch(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/)
+  expect(lines[1]).toMatchObject({ level: 'error', error: { name: 'NetworkError', code: 'NETWORK' } })
+})
+
+test('pretty lines are for people', async () => {
+  const { stream, text } = memory()
+  const log = await createLog({ stream, format: 'pretty' })
+  log.warn({ symbol: 'ETHUSDT' }, 'slow')
+  await log.close()
+  expect(text()).toMatch(/WARN.*slow\n\s+symbol: "ETHUSDT"/)
+})
+
+test('a file gets every line, and has it when the log is closed', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'ticklake-log-'))
+  try {
+    const file = join(folder, 'run.log')
+    const { stream } = memory()
+    for (const name of ['one', 'two']) {
+      await using log = await createLog({ stream, file, level: 'debug' })
+      for (let i = 0; i < 50; i++) log.debug({ i }, name)
+    }
+    const lines = (await readFile(file, 'utf8')).trim().split('\n')
+    expect(lines).toHaveLength(100)
+    expect(JSON.parse(lines[99]!)).toMatchObject({ level: 'debug', i: 49, msg: 'two' })
+  } finally {
+    await rm(folder, { recursive: true })
+  }
+})
+
+test('a level, format or file that cannot be is a ConfigError', async () => {
+  await expect(createLog({ level: 'loud' as never })).rejects.toThrow(ConfigError)
+  await expect(createLog({ format: 'xml' as never })).rejects.toThrow(/Use json or pretty/)
+  const missing = join(tmpdir(), 'ticklake-no-such-folder', 'x', 'run.log')
+  await expect(createLog({ file: missing })).rejects.toThrow(/can't be opened/)
+})
