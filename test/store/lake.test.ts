@@ -127,8 +127,8 @@ describe('the lake', () => {
     const id = series('1m')
     const rows = makeBatch('1m', T0, 20_000)
     for (const values of Object.values(rows.columns))
-      if (values[0]! < 1e9) values.forEach((_, i) => (values[i] = Math.fround(Math.sin(i) * 50 + 100)))
-    rows.columns.trades!.forEach((_, i) => (rows.columns.trades![i] = i))
+      if (values[0]! < 1e9) for (let i = 0; i < rows.length; i++) values[i] = Math.fround(Math.sin(i) * 50 + 100)
+    for (let i = 0; i < rows.length; i++) rows.columns.trades![i] = i
     rows.columns.flags!.fill(0)
     await store(small, id, [rows])
     const files = (await small.coverage(id))!.files
