@@ -37,6 +37,10 @@ export interface SeriesId {
 
 /** Text that tells series apart, e.g. `binance-spot/candle/BTCUSDT/1m`; also the series' folder in a lake. */
 export function seriesKey(id: SeriesId): string {
+  // The symbol becomes the name of a folder: it must not lead anywhere else.
+  if (!/^[^/\\\0:]+$/.test(id.symbol) || /^\.+$/.test(id.symbol)) {
+    throw new InvalidRangeError(`"${id.symbol}" can not be a symbol: it would not be a folder's name.`)
+  }
   const base = `${id.exchange}-${id.market}/${id.kind}/${id.symbol}`
   // `1M` and `1m` would be one folder on a file system that ignores case: the archive's `1mo` keeps them apart.
   return id.interval === undefined ? base : `${base}/${id.interval === '1M' ? '1mo' : id.interval}`

@@ -4,25 +4,24 @@ import { dailyRanges, planArchive } from '../../archive/plan.ts'
 import type { CandleRequest, RetryInfo } from '../../exchanges/exchange.ts'
 import { type Batch, clipBatch, columnOf } from '../../model/batch.ts'
 import { candle } from '../../model/candle.ts'
-import type { CoveredRange, Defect, FileCheck, GapCause, Source } from '../../model/coverage.ts'
-import { COMPLETE_CAUSES } from '../../model/coverage.ts'
+import type { CoveredRange, FileCheck, Source } from '../../model/coverage.ts'
 import { InvalidRangeError, InvalidSymbolError, isTicklakeError } from '../../model/errors.ts'
-import { countOpens, floorOpen, type Interval, type IntervalGrid, intervalLength } from '../../model/interval.ts'
-import { coversRange, intersectRanges, subtractRanges } from '../../model/ranges.ts'
+import { countOpens, floorOpen, type Interval, type IntervalGrid } from '../../model/interval.ts'
+import { intersectRanges, subtractRanges } from '../../model/ranges.ts'
 import type { Market } from '../../model/series.ts'
-import { DAY, floorDay, formatTime, MINUTE, type TimeRange } from '../../model/time.ts'
+import { floorDay, formatTime, MINUTE, type TimeRange } from '../../model/time.ts'
 import { type GapFinding, missingOpens } from '../../store/lake/gaps.ts'
 import type { SeriesChange, SeriesWriter, StagedRows } from '../../store/lake/series-writer.ts'
 import type { DownloadRequest, SeriesReport } from '../types.ts'
 import { takeArchiveFile } from './archive-file.ts'
 import { CommitQueue } from './commit-queue.ts'
 import type { DownloadContext } from './context.ts'
+import { gapCause } from './gap-cause.ts'
+import { seriesReport } from './report.ts'
 import { restPieces } from './rest-fill.ts'
 
 /** Rows that are collected from REST before they are committed. */
 const REST_COMMIT_ROWS = 50_000
-/** Longer than this the exchange never stood still; a hole as long as that has another cause. */
-const LONGEST_OUTAGE = 3 * DAY
 /** The exchange needs a moment to give out a candle that has just closed; until then it is late, not missing. */
 const SETTLING_TIME = 5 * MINUTE
 /** Separate holes of one file that REST is asked for one by one; with more, the whole stretch is asked for. */
@@ -437,55 +436,27 @@ export class SeriesDownload {
   #finding(stretch: TimeRange, source: 'archive' | 'rest'): GapFinding {
     const asked = this.usesRest && !this.#restGone
     const checked: Source[] = [...new Set<Source>([source, ...(asked ? (['rest'] as const) : [])])]
-    const { cause, note } = this.#cause(stretch, asked)
+    const { cause, note } = gapCause(stretch, {
+      interval: this.interval,
+      listedAt: this.#listedAt,
+      archivedUntil: this.#archived?.to,
+      restAsked: asked,
+      restGone: this.#restGone,
+    })
     return { ...stretch, cause, checked, ...(note === undefined ? {} : { note }) }
-  }
-
-  #cause(stretch: TimeRange, asked: boolean): { cause: GapCause; note?: string } {
-    if (this.#listedAt !== undefined && stretch.to <= this.#listedAt) return { cause: 'not-listed' }
-    if (this.#restGone) {
-      if (this.#archived === undefined || stretch.from >= this.#archived.to - intervalLength(this.interval)) {
-        return { cause: 'not-listed', note: 'REST no longer knows the symbol and the archive ends before' }
-      }
-      return { cause: 'archive-defect', note: 'missing in the archive, and REST no longer knows the symbol' }
-    }
-    if (!asked) return { cause: 'unknown', note: 'REST was not asked (--source archive)' }
-    if (stretch.to - stretch.from <= Math.max(LONGEST_OUTAGE, 2 * intervalLength(this.interval)))
-      return { cause: 'exchange-outage' }
-    return { cause: 'unknown', note: 'no source has it, and it is too long for an outage' }
   }
 
   async #report(range: TimeRange, error?: string): Promise<SeriesReport> {
     await this.#commits.idle()
-    const { coverage } = this.writer
-    const { series } = this.request
-    const gaps = coverage.gaps.filter((gap) => gap.from < range.to && gap.to > range.from)
-    const missing = gaps.reduce(
-      (sum, gap) => sum + countOpens(this.grid, intersectRanges([gap], [range])[0] ?? { from: 0, to: 0 }),
-      0,
-    )
-    const expected = range.from < range.to ? countOpens(this.grid, range) : 0
-    const covered = range.from >= range.to || coversRange(coverage.covered, range)
-    const unsettled = subtractRanges([range], coverage.covered).reduce(
-      (sum, part) => sum + countOpens(this.grid, part),
-      0,
-    )
-    const report: SeriesReport = {
-      series,
-      ...range,
-      rows: expected - missing - unsettled,
+    const report = seriesReport(this.writer.coverage, this.grid, range, {
       added: this.#added,
-      expected,
-      gaps,
-      defects: coverage.defects.filter((defect) => inRange(defect, range)).length,
       files: this.#checks,
       bytes: this.#bytes,
       restRequests: this.#restRequests,
-      complete: error === undefined && covered && gaps.every((gap) => COMPLETE_CAUSES.includes(gap.cause)),
-      ...(error === undefined ? {} : { error }),
       durationMs: Math.round(performance.now() - this.#started),
-    }
-    this.context.onEvent({ type: 'done', series, report })
+      ...(error === undefined ? {} : { error }),
+    })
+    this.context.onEvent({ type: 'done', series: this.request.series, report })
     return report
   }
 }
@@ -493,10 +464,6 @@ export class SeriesDownload {
 function changeRows(change: SeriesChange): number {
   const inMemory = (change.batches ?? []).reduce((sum, batch) => sum + batch.length, 0)
   return inMemory + (change.staged ?? []).reduce((sum, part) => sum + part.file.rows, 0)
-}
-
-function inRange(defect: Defect, range: TimeRange): boolean {
-  return defect.time === undefined || (defect.time >= range.from && defect.time < range.to)
 }
 
 function clip(batch: Batch, range: TimeRange): Batch[] {

@@ -9,7 +9,7 @@ import {
   mergeBatches,
   sliceBatch,
 } from '../../model/batch.ts'
-import type { CoveredRange, Defect, FileCheck } from '../../model/coverage.ts'
+import type { CoveredRange, Defect, FileCheck, Gap } from '../../model/coverage.ts'
 import { countOpens, type IntervalGrid, nextOpen } from '../../model/interval.ts'
 import type { Kind } from '../../model/kind.ts'
 import { intersectRanges, normaliseRanges, subtractRanges } from '../../model/ranges.ts'
@@ -290,7 +290,7 @@ export class SeriesWriter implements AsyncDisposable {
       ...(change.staged ?? []).map(({ file }) => ({ from: file.first, to: after(grid, before.series, file.last) })),
     ])
     const findings = [...(change.findings ?? []), ...before.gaps.filter((gap) => gap.cause !== 'unknown')]
-    const gaps = [
+    const gaps: Gap[] = [
       ...before.gaps.flatMap((gap) =>
         subtractRanges([gap], [...changed, ...uncover]).map((rest) => ({
           ...gap,
