@@ -1,7 +1,8 @@
-import { join, relative } from 'node:path'
+import { join, relative, resolve } from 'node:path'
 import { type Log, silentLog } from '../model/log.ts'
 import type { LoadedSettings } from './config/load.ts'
 import type { SettingKey, Settings } from './config/settings.ts'
+import type { LazyLog } from './log.ts'
 import { Output, type OutputStream } from './output.ts'
 import { createStyle, type Style, wantsColour } from './render/style.ts'
 
@@ -59,7 +60,7 @@ export class Context {
   readonly cwd: string
   #live: LiveRegion | undefined
   #loaded: Promise<LoadedSettings> | undefined
-  #log: Promise<Log> | undefined
+  #log: Promise<LazyLog | undefined> | undefined
 
   constructor(io: Io, common: CommonOptions) {
     const readerGone = new AbortController()
@@ -108,8 +109,18 @@ export class Context {
 
   /** The log of this run, made once. */
   log(): Promise<Log> {
-    this.#log ??= Promise.resolve(silentLog)
-    return this.#log
+    this.#log ??= (async () => {
+      const { logLevel = 'warn', logFormat = this.json ? 'json' : 'pretty', logFile } = this.common
+      if (logLevel === 'silent') return undefined
+      const { LazyLog, lineStream } = await import('./log.ts')
+      return LazyLog.create({
+        level: logLevel,
+        format: logFormat,
+        stream: lineStream((line) => this.always(line), this.errStyle.colour),
+        ...(logFile === undefined ? {} : { file: resolve(this.cwd, logFile) }),
+      })
+    })()
+    return this.#log.then((log) => log ?? silentLog)
   }
 
   /** A message for people, on stderr; nothing with `--quiet`. */
@@ -138,6 +149,9 @@ export class Context {
 
   /** Ends the log and waits until everything written has left the process. */
   async close(): Promise<void> {
+    // A log that could not be opened has told so already.
+    const log = await this.#log?.catch(() => undefined)
+    await log?.[Symbol.asyncDispose]()
     await this.out.flush()
     await this.err.flush()
   }

@@ -1,8 +1,8 @@
-import type { DataSourceManager } from '../engine/data-source-manager.ts'
+import type { DataSourceManager, DataSourceManagerOptions } from '../engine/data-source-manager.ts'
 import type { Exchange } from '../exchanges/exchange.ts'
 import { ConfigError } from '../model/errors.ts'
 import { HOUR } from '../model/time.ts'
-import type { SettingKey, Settings } from './config/settings.ts'
+import type { Settings } from './config/settings.ts'
 import type { Context } from './context.ts'
 import { didYouMean } from './suggest.ts'
 
@@ -22,12 +22,12 @@ export async function chosenExchange(settings: Settings): Promise<Exchange> {
   return exchange
 }
 
-/** The engine with the settings in force; its owner disposes of it. */
+/** The engine with the settings in force, but for what the verb wants otherwise; its owner disposes of it. */
 export async function openEngine(
   context: Context,
-  own: Readonly<Partial<Record<SettingKey, unknown>>> = {},
+  wanted: Partial<DataSourceManagerOptions> = {},
 ): Promise<DataSourceManager> {
-  const settings = await context.settings(own)
+  const settings = await context.settings()
   const { exchange, data, download } = settings
   await chosenExchange(settings)
   const { DataSourceManager } = await import('../engine/data-source-manager.ts')
@@ -48,5 +48,6 @@ export async function openEngine(
     timeoutMs: download.timeout,
     attempts: download.retries + 1,
     log: await context.log(),
+    ...wanted,
   })
 }

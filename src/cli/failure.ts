@@ -1,4 +1,5 @@
 import { ConfigError, InvalidRangeError, InvalidSymbolError, isTicklakeError, StorageError } from '../model/errors.ts'
+import type { Context } from './context.ts'
 import { ExitCode } from './verb.ts'
 
 /** An error as the CLI tells it. */
@@ -48,4 +49,21 @@ function withSystemHint(error: Error): string {
 /** Whether an error that came after the user asked to stop tells something that the user must know. */
 export function isNewsAfterAbort(error: unknown): boolean {
   return error instanceof StorageError && !/interrupt|abort/i.test(error.message)
+}
+
+/**
+ * Writes an error to stderr, `--quiet` or not: a line for people, or with `--json` a JSON line
+ * (`{"error":{"code","message"}}`). The stack comes with `--log-level debug`.
+ */
+export function tellError(context: Pick<Context, 'always' | 'json' | 'common' | 'errStyle'>, error: unknown): Failure {
+  const failure = describeError(error)
+  const stack = context.common.logLevel === 'debug' && error instanceof Error ? error.stack : undefined
+  if (context.json) {
+    const { code, message } = failure
+    context.always(JSON.stringify({ error: { code, message, ...(stack === undefined ? {} : { stack }) } }))
+  } else {
+    context.always(`${context.errStyle.red('error:')} ${failure.message}`)
+    if (stack !== undefined) context.always(stack)
+  }
+  return failure
 }

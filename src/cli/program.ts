@@ -15,6 +15,8 @@ export async function run(argv: readonly string[], io: Io, version: string): Pro
 
   const program = new Command('ticklake')
     .description('Complete, verified crypto market data on your own disk.')
+    .usage('<verb> [options]')
+    .commandsGroup('Verbs:')
     .version(version, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'show help')
     .helpCommand('help [verb]', 'show help of a verb')
@@ -25,7 +27,10 @@ export async function run(argv: readonly string[], io: Io, version: string): Pro
       getOutHelpWidth: () => Math.min(io.stdout.columns ?? 100, 120),
       getErrHelpWidth: () => Math.min(io.stderr.columns ?? 100, 120),
     })
-    .configureHelp({ showGlobalOptions: true })
+    .configureHelp({
+      showGlobalOptions: true,
+      styleTitle: (title) => title.replace('Global Options', 'Common options'),
+    })
     .showHelpAfterError('(add --help for what is understood)')
   addCommonOptions(program)
   program.addHelpText(
@@ -72,7 +77,7 @@ Examples:
 
   try {
     if (argv.length === 0) program.outputHelp()
-    else await program.parseAsync([...argv], { from: 'user' })
+    else await program.parseAsync(helpFirst(argv), { from: 'user' })
   } catch (error) {
     if (error instanceof CommanderError) {
       exitCode = error.exitCode === 0 ? ExitCode.done : ExitCode.usage
@@ -80,7 +85,7 @@ Examples:
         const message = error.message.replace(/^error: /, '').replace(/\n\(/, ' (')
         io.stderr.write(`${JSON.stringify({ error: { code: 'USAGE', message } })}\n`)
       }
-    } else exitCode = await tell(error, io, context, json)
+    } else exitCode = await tell(error, io, context ?? new Context(io, { json }))
   }
   await context?.close()
   return exitCode
@@ -88,27 +93,21 @@ Examples:
 
 const loaders = new WeakMap<Command, () => Promise<unknown>>()
 
-/** Writes an error to stderr: a line, or with --json a JSON line. */
-async function tell(error: unknown, io: Io, context: Context | undefined, json: boolean): Promise<number> {
-  const { describeError, isNewsAfterAbort } = await import('./failure.ts')
-  const stopped = context?.signal.aborted === true
-  const stopCode = io.signal.aborted
-    ? ((io.signal.reason as Partial<Interruption>)?.exitCode ?? ExitCode.failed)
-    : ExitCode.done
+/** `help verb` as `verb --help`: commander shows help before a verb's file could be loaded. */
+function helpFirst(argv: readonly string[]): string[] {
+  const [first, verb, ...rest] = argv
+  if (first !== 'help' || verb === undefined || verb.startsWith('-')) return [...argv]
+  return VERBS.some(({ name }) => name === verb) ? [verb, '--help', ...rest] : [verb]
+}
+
+/** Tells an error, unless it only says that the work was stopped, and gives the exit code. */
+async function tell(error: unknown, io: Io, context: Context): Promise<number> {
+  const { isNewsAfterAbort, tellError } = await import('./failure.ts')
+  if (!context.signal.aborted) return tellError(context, error).exitCode
   // Stopping was asked for: most of what the work throws on its way out says nothing new.
-  if (stopped && !isNewsAfterAbort(error)) return stopCode
-  const failure = describeError(error)
-  const debug = context?.common.logLevel === 'debug'
-  const stack = error instanceof Error ? (error.stack ?? '') : ''
-  const write = (text: string): void => (context ? context.always(text) : void io.stderr.write(`${text}\n`))
-  if (json) {
-    const { code, message } = failure
-    write(JSON.stringify({ error: { code, message, ...(debug ? { stack } : {}) } }))
-  } else {
-    write(`${context ? context.errStyle.red('error:') : 'error:'} ${failure.message}`)
-    if (debug) write(stack)
-  }
-  return stopped ? stopCode : failure.exitCode
+  if (isNewsAfterAbort(error)) tellError(context, error)
+  if (!io.signal.aborted) return ExitCode.done
+  return (io.signal.reason as Partial<Interruption> | undefined)?.exitCode ?? ExitCode.failed
 }
 
 function addCommonOptions(program: Command): void {
@@ -122,8 +121,8 @@ function addCommonOptions(program: Command): void {
     .option('--json', 'result as JSON lines on stdout, and nothing else there')
     .option('--quiet', 'no progress and no messages, only results and errors')
     .addOption(wordOption('--log-level <level>', 'what to log', LOG_LEVELS, 'warn'))
-    .addOption(wordOption('--log-format <format>', 'how to log', LOG_FORMATS, 'pretty on a terminal, else json'))
-    .option('--log-file <file>', 'write the log to a file instead of stderr')
+    .addOption(wordOption('--log-format <format>', 'how to log', LOG_FORMATS, 'pretty; json with --json'))
+    .option('--log-file <file>', 'append the log to a file too, as JSON lines')
 }
 
 function sentence(summary: string): string {

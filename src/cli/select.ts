@@ -1,10 +1,12 @@
-import { ConfigError, InvalidSymbolError } from '../model/errors.ts'
+import { ConfigError, InvalidSymbolError, StorageError } from '../model/errors.ts'
 import { INTERVALS, type Interval, intervalLength } from '../model/interval.ts'
 import { KINDS } from '../model/kinds.ts'
 import { MARKETS, type Market, type SeriesId } from '../model/series.ts'
+import type { SeriesCoverage } from '../store/lake/coverage-file.ts'
 import type { Lake } from '../store/lake/lake.ts'
 import { suggestInterval, words } from './config/values.ts'
 import type { Context } from './context.ts'
+import { tellError } from './failure.ts'
 import { seriesLabel } from './progress/state.ts'
 import { didYouMean, nearest } from './suggest.ts'
 
@@ -150,6 +152,35 @@ function unknownSymbol(
   }
   const known = [...new Set(all.map((id) => id.symbol))]
   return new InvalidSymbolError(typed, where, nearest(symbol, known, 3))
+}
+
+/**
+ * The coverage of each series; one that is damaged is told on stderr and left out, so that the others still show.
+ * @param onDamage called for each series that is left out
+ */
+export async function* readCoverages(
+  context: Context,
+  lake: Lake,
+  series: readonly SeriesId[],
+  onDamage: () => void,
+): AsyncGenerator<{ readonly id: SeriesId; readonly coverage: SeriesCoverage }, void, void> {
+  for (const id of series) {
+    context.signal.throwIfAborted()
+    try {
+      const coverage = await lake.coverage(id)
+      if (coverage) yield { id, coverage }
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw error
+      onDamage()
+      tellError(context, error)
+    }
+  }
+}
+
+/** What to say when nothing was chosen. */
+export function sayNothing(context: Context, lake: Lake, chosen: boolean): void {
+  const what = chosen ? 'holds nothing of it.' : 'holds nothing yet. Run: ticklake download BTCUSDT'
+  context.say(`The lake ${context.shortPath(lake.dataDir)} ${what}`)
 }
 
 /** By exchange, market, kind, symbol, then the length of the interval. */

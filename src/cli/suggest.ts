@@ -7,7 +7,8 @@ import { distance } from 'fastest-levenshtein'
 export function nearest(word: string, candidates: Iterable<string>, limit = 1): string[] {
   const wanted = word.trim().toLowerCase()
   if (wanted === '') return []
-  const bound = Math.max(1, Math.floor(wanted.length / 3))
+  // Two swapped letters count as two; in three letters that would make anything near.
+  const bound = wanted.length < 4 ? 1 : Math.max(2, Math.floor(wanted.length / 3))
   const scored: { candidate: string; score: number }[] = []
   for (const candidate of candidates) {
     const text = candidate.toLowerCase()

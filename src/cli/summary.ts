@@ -73,7 +73,7 @@ const CAUSES: Readonly<Record<GapCause, string>> = {
   'archive-defect': 'damaged in the archive, and no other source has it',
   'not-listed': 'not traded on the exchange then',
   'own-outage': 'not collected',
-  unknown: 'unknown',
+  unknown: 'no source could tell why',
 }
 
 /** What a cause means, in words. */

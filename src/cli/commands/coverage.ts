@@ -5,10 +5,11 @@ import type { SeriesCoverage } from '../../store/lake/coverage-file.ts'
 import type { Context } from '../context.ts'
 import { seriesLabel } from '../progress/state.ts'
 import { buildHeatMap, renderHeatMap } from '../render/heatmap.ts'
+import type { Style } from '../render/style.ts'
 import { renderTable } from '../render/table.ts'
 import { formatCount, formatPercent, plural, printable } from '../render/text.ts'
 import { formatInstant } from '../render/time.ts'
-import { openLake, type SelectOptions, selectSeries, seriesFields } from '../select.ts'
+import { openLake, readCoverages, type SelectOptions, sayNothing, selectSeries, seriesFields } from '../select.ts'
 import { type CoverageSummary, explainCause, gridOf, isHarmless, summarise } from '../summary.ts'
 import { ExitCode, examples, type Verb } from '../verb.ts'
 
@@ -47,16 +48,16 @@ Exit code 3 tells that candles are missing which the exchange published, or may 
     const lake = await openLake(context)
     const series = await selectSeries(context, lake, symbols, options)
     if (series.length === 0) {
-      context.say(
-        `The lake ${context.shortPath(lake.dataDir)} holds nothing${symbols.length > 0 ? ' of it' : ' yet. Run: ticklake download BTCUSDT'}`,
-      )
+      sayNothing(context, lake, symbols.length > 0)
       return ExitCode.done
     }
     const found: { id: SeriesId; coverage: SeriesCoverage; summary: CoverageSummary }[] = []
-    for (const id of series) {
-      context.signal.throwIfAborted()
-      const coverage = await lake.coverage(id)
-      if (coverage) found.push({ id, coverage, summary: summarise(coverage) })
+    let damaged = false
+    const onDamage = (): void => {
+      damaged = true
+    }
+    for await (const { id, coverage } of readCoverages(context, lake, series, onDamage)) {
+      found.push({ id, coverage, summary: summarise(coverage) })
     }
     if (context.json) {
       for (const { id, coverage, summary } of found) await context.out.json(toJson(id, coverage, summary))
@@ -64,16 +65,17 @@ Exit code 3 tells that candles are missing which the exchange published, or may 
       await printTable(context, found)
       const maps = options.map ?? found.length <= MAX_MAPS
       for (const { id, coverage, summary } of found) {
-        await printDetails(context, id, coverage, summary, maxGaps)
-        const grid = gridOf(coverage)
-        if (!maps || !grid) continue
+        const lines = [
+          ...details(context.style, coverage, summary, maxGaps),
+          ...(maps ? calendar(context.style, coverage) : []),
+        ]
+        if (lines.length === 0) continue
         await context.out.line('')
         await context.out.line(context.style.bold(seriesLabel(id)))
-        for (const line of renderHeatMap(buildHeatMap(grid, coverage.covered, coverage.gaps), context.style)) {
-          await context.out.line(line)
-        }
+        for (const line of lines) await context.out.line(`  ${line}`)
       }
     }
+    if (damaged) return ExitCode.failed
     return found.every(({ summary }) => summary.complete) ? ExitCode.done : ExitCode.incomplete
   },
 }
@@ -139,41 +141,35 @@ async function printTable(
   for (const line of renderTable(columns, rows, { paintTitle: context.style.bold })) await context.out.line(line)
 }
 
-async function printDetails(
-  context: Context,
-  id: SeriesId,
-  coverage: SeriesCoverage,
-  summary: CoverageSummary,
-  maxGaps: number,
-): Promise<void> {
-  const { style, out } = context
-  const notes: string[] = []
+function calendar(style: Style, coverage: SeriesCoverage): string[] {
+  const grid = gridOf(coverage)
+  return grid ? renderHeatMap(buildHeatMap(grid, coverage.covered, coverage.gaps), style) : []
+}
+
+function details(style: Style, coverage: SeriesCoverage, summary: CoverageSummary, maxGaps: number): string[] {
+  const lines: string[] = []
   const checks = Object.entries(summary.checksByOutcome).map(([outcome, count]) => `${formatCount(count)} ${outcome}`)
-  if (checks.length > 0) notes.push(`archive files: ${checks.join(', ')}`)
-  if (coverage.inexactValues > 0)
-    notes.push(`${plural(coverage.inexactValues, 'value')} with more digits than a float64 keeps`)
+  if (checks.length > 0) lines.push(`archive files: ${checks.join(', ')}`)
+  if (coverage.inexactValues > 0) {
+    lines.push(`${plural(coverage.inexactValues, 'value')} with more digits than a float64 keeps`)
+  }
+  const { holes } = summary
+  for (const hole of holes.slice(0, maxGaps)) lines.push(`${style.yellow('not asked for')}  ${span(hole)}`)
+  if (holes.length > maxGaps)
+    lines.push(`… and ${plural(holes.length - maxGaps, 'more stretch', 'more stretches')} not asked for`)
   // What matters comes first: a lost candle before one that never was.
   const gaps = [...coverage.gaps].sort((a, b) => Number(isHarmless(a)) - Number(isHarmless(b)) || a.from - b.from)
-  if (notes.length === 0 && gaps.length === 0 && summary.holes.length === 0 && coverage.defects.length === 0) return
-  await out.line('')
-  await out.line(style.bold(seriesLabel(id)))
-  for (const note of notes) await out.line(`  ${note}`)
-  for (const hole of summary.holes.slice(0, maxGaps)) {
-    await out.line(`  ${style.yellow('not asked for')}  ${span(hole)}`)
-  }
-  if (summary.holes.length > maxGaps)
-    await out.line(`  … and ${plural(summary.holes.length - maxGaps, 'more stretch', 'more stretches')} not asked for`)
-  for (const gap of gaps.slice(0, maxGaps)) await out.line(`  ${gapLine(gap, style.red)}`)
-  if (gaps.length > maxGaps) await out.line(`  … and ${plural(gaps.length - maxGaps, 'more gap')} (--gaps all)`)
+  for (const gap of gaps.slice(0, maxGaps)) lines.push(gapLine(gap, style.red))
+  if (gaps.length > maxGaps) lines.push(`… and ${plural(gaps.length - maxGaps, 'more gap')} (--gaps all)`)
   for (const defect of coverage.defects.slice(0, maxGaps)) {
     const when = defect.time === undefined ? '' : ` at ${formatInstant(defect.time)}`
-    await out.line(
-      `  defect: ${defect.type}${when} in ${printable(defect.where)}: ${printable(defect.detail)} (kept: ${defect.kept})`,
+    lines.push(
+      `defect  ${defect.type}${when} in ${printable(defect.where)}: ${printable(defect.detail)} (kept: ${defect.kept})`,
     )
   }
-  if (coverage.defectCount > maxGaps && coverage.defects.length > maxGaps) {
-    await out.line(`  … and ${plural(coverage.defectCount - maxGaps, 'more defect')} (--gaps all)`)
-  }
+  if (coverage.defectCount > maxGaps)
+    lines.push(`… and ${plural(coverage.defectCount - maxGaps, 'more defect')} (--gaps all)`)
+  return lines
 }
 
 function gapLine(gap: Gap, alarm: (text: string) => string): string {

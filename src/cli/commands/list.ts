@@ -1,7 +1,7 @@
 import { renderTable } from '../render/table.ts'
 import { formatCount } from '../render/text.ts'
 import { formatInstant } from '../render/time.ts'
-import { openLake, type SelectOptions, selectSeries, seriesFields } from '../select.ts'
+import { openLake, readCoverages, type SelectOptions, sayNothing, selectSeries, seriesFields } from '../select.ts'
 import { summarise } from '../summary.ts'
 import { ExitCode, examples, type Verb } from '../verb.ts'
 
@@ -21,10 +21,11 @@ export const verb: Verb<SelectOptions> = {
     const lake = await openLake(context)
     const series = await selectSeries(context, lake, symbols, options)
     const rows: string[][] = []
-    for (const id of series) {
-      context.signal.throwIfAborted()
-      const coverage = await lake.coverage(id)
-      if (!coverage) continue
+    let exitCode: ExitCode = ExitCode.done
+    const onDamage = (): void => {
+      exitCode = ExitCode.failed
+    }
+    for await (const { id, coverage } of readCoverages(context, lake, series, onDamage)) {
       const { range, rows: count } = summarise(coverage)
       if (context.json) {
         await context.out.json({ ...seriesFields(id), from: range?.from ?? null, to: range?.to ?? null, rows: count })
@@ -41,10 +42,7 @@ export const verb: Verb<SelectOptions> = {
         ])
       }
     }
-    if (series.length === 0)
-      context.say(
-        `The lake ${context.shortPath(lake.dataDir)} holds nothing${symbols.length > 0 ? ' of it' : ' yet. Run: ticklake download BTCUSDT'}`,
-      )
+    if (series.length === 0) sayNothing(context, lake, symbols.length > 0)
     else if (!context.json) {
       const columns = [
         { title: 'exchange' },
@@ -58,6 +56,6 @@ export const verb: Verb<SelectOptions> = {
       ]
       for (const line of renderTable(columns, rows, { paintTitle: context.style.bold })) await context.out.line(line)
     }
-    return ExitCode.done
+    return exitCode
   },
 }

@@ -51,7 +51,7 @@ and interval in WHERE: then only their files are read. All times are UTC.`,
     if (sql.trim() === '') throw new ConfigError('The SQL is empty. Try: ticklake query "SELECT count(*) FROM candle"')
     const settings = await context.settings()
     const { openQuery } = await import('../../store/lake/query.ts')
-    await using query = await openQuery(settings.data.dataDir)
+    using query = await openQuery(settings.data.dataDir)
     const { columns, rows } = await query.run(sql, { signal: context.signal })
     const time = options.time ?? 'iso'
 

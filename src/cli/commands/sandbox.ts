@@ -49,9 +49,7 @@ it runs until Ctrl-C or SIGTERM.`,
       context.common.market === undefined
         ? undefined
         : words(context.common.market).map((word): Market => parseMarket(word))
-    const { parseFaults, startSandbox } = await import('../../sandbox/index.ts')
-    const faults = options.faults === undefined ? undefined : parseFaults(await readJson(context, options.faults))
-    await using sandbox = await startSandbox({
+    const settings = {
       port: number(options.port, '--port', 0, 65_535) ?? 0,
       ...(markets === undefined ? {} : { markets }),
       ...(options.archive === undefined ? {} : { archive: resolve(context.cwd, options.archive) }),
@@ -60,7 +58,12 @@ it runs until Ctrl-C or SIGTERM.`,
       ...optional('seed', number(options.seed, '--seed', 0, 2 ** 32 - 1)),
       ...(options.symbols === undefined ? {} : { symbols: words(options.symbols) }),
       ...optional('tradesPerSecond', number(options.tradesPerSecond, '--trades-per-second', 0, 10_000, false)),
-      ...(faults === undefined ? {} : { faults }),
+    }
+    const faultList = options.faults === undefined ? undefined : await readJson(context, options.faults)
+    const { parseFaults, startSandbox } = await import('../../sandbox/index.ts')
+    await using sandbox = await startSandbox({
+      ...settings,
+      ...(faultList === undefined ? {} : { faults: parseFaults(faultList) }),
     })
     const { endpoint, rest, ws, archive } = sandbox
     await context.out.json({ endpoint, rest, ws, archive })

@@ -1,7 +1,8 @@
 import { renderTable } from '../render/table.ts'
 import { formatBytes, formatCount } from '../render/text.ts'
 import { formatInstant } from '../render/time.ts'
-import { openLake, type SelectOptions, selectSeries, seriesFields } from '../select.ts'
+import { openLake, readCoverages, type SelectOptions, sayNothing, selectSeries, seriesFields } from '../select.ts'
+import { summarise } from '../summary.ts'
 import { ExitCode, examples, type Verb } from '../verb.ts'
 
 export const verb: Verb<SelectOptions> = {
@@ -21,36 +22,42 @@ export const verb: Verb<SelectOptions> = {
     const series = await selectSeries(context, lake, symbols, options)
     const rows: string[][] = []
     const total = { rows: 0, bytes: 0, files: 0, missing: 0 }
-    for (const id of series) {
-      context.signal.throwIfAborted()
-      const stats = await lake.stats(id)
-      if (!stats) continue
-      total.rows += stats.rows
-      total.bytes += stats.bytes
-      total.files += stats.files
-      total.missing += stats.missing
+    let exitCode: ExitCode = ExitCode.done
+    const onDamage = (): void => {
+      exitCode = ExitCode.failed
+    }
+    for await (const { id, coverage } of readCoverages(context, lake, series, onDamage)) {
+      const { rows: count, missing, unpublished } = summarise(coverage)
+      const bytes = coverage.files.reduce((sum, file) => sum + file.bytes, 0)
+      const files = coverage.files.length
+      const first = coverage.files[0]?.first
+      const last = coverage.files.at(-1)?.last
+      total.rows += count
+      total.bytes += bytes
+      total.files += files
+      total.missing += missing
       if (context.json) {
-        const { series: _, first, last, ...numbers } = stats
-        await context.out.json({ ...seriesFields(id), ...numbers, first: first ?? null, last: last ?? null })
+        const numbers = { rows: count, files, bytes, first: first ?? null, last: last ?? null }
+        const gaps = coverage.gaps.length
+        const { updatedAt } = coverage
+        await context.out.json({ ...seriesFields(id), ...numbers, gaps, missing, unpublished, updatedAt })
       } else {
         rows.push([
           id.market,
           id.symbol,
           id.interval ?? id.kind,
-          formatCount(stats.rows),
-          String(stats.files),
-          formatBytes(stats.bytes),
-          stats.rows > 0 ? (stats.bytes / stats.rows).toFixed(1) : '-',
-          formatInstant(stats.first),
-          formatInstant(stats.last),
-          formatCount(stats.missing),
+          formatCount(count),
+          formatCount(files),
+          formatBytes(bytes),
+          count > 0 ? (bytes / count).toFixed(1) : '-',
+          formatInstant(first),
+          formatInstant(last),
+          formatCount(missing),
         ])
       }
     }
     if (series.length === 0) {
-      context.say(
-        `The lake ${context.shortPath(lake.dataDir)} holds nothing${symbols.length > 0 ? ' of it' : ' yet. Run: ticklake download BTCUSDT'}`,
-      )
+      sayNothing(context, lake, symbols.length > 0)
     } else if (!context.json) {
       if (rows.length > 1) {
         rows.push([
@@ -80,6 +87,6 @@ export const verb: Verb<SelectOptions> = {
       ]
       for (const line of renderTable(columns, rows, { paintTitle: context.style.bold })) await context.out.line(line)
     }
-    return ExitCode.done
+    return exitCode
   },
 }

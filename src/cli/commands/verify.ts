@@ -4,7 +4,7 @@ import { createProgressView } from '../progress/show.ts'
 import { seriesLabel } from '../progress/state.ts'
 import { renderTable } from '../render/table.ts'
 import { formatBytes, formatCount, plural, printable } from '../render/text.ts'
-import { openLake, type SelectOptions, selectSeries, seriesFields } from '../select.ts'
+import { openLake, type SelectOptions, sayNothing, selectSeries, seriesFields } from '../select.ts'
 import { isHarmless } from '../summary.ts'
 import { ExitCode, examples, type Verb } from '../verb.ts'
 
@@ -38,9 +38,7 @@ Exit codes: 0 all is right (or was repaired), 1 something is damaged, 3 sound, b
     const lake = await openLake(context)
     const series = await selectSeries(context, lake, symbols, options)
     if (series.length === 0) {
-      context.say(
-        `The lake ${context.shortPath(lake.dataDir)} holds nothing${symbols.length > 0 ? ' of it' : ' yet. Run: ticklake download BTCUSDT'}`,
-      )
+      sayNothing(context, lake, symbols.length > 0)
       return ExitCode.done
     }
     await using engine = await openEngine(context)

@@ -84,7 +84,8 @@ async function readPairsFile(path: string, mustExist: boolean): Promise<Pairs> {
     const found = type.read(value)
     if (found === undefined) {
       const hint = typeof value === 'string' && type.words ? didYouMean(value, type.words) : ''
-      problems.push(`${where}: ${key} is ${JSON.stringify(value) ?? value}; allowed: ${type.allowed}.${hint}`)
+      const shown = value == null ? 'missing' : JSON.stringify(value)
+      problems.push(`${where}: ${key} is ${shown}; allowed: ${type.allowed}.${hint}`)
     }
     return found
   }

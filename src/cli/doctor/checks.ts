@@ -3,7 +3,7 @@ import { access, constants, mkdir, rm, stat, statfs, writeFile } from 'node:fs/p
 import { availableParallelism, freemem, totalmem } from 'node:os'
 import { dirname, join } from 'node:path'
 import { isTicklakeError } from '../../model/errors.ts'
-import { settingEntries } from '../config/settings.ts'
+import { type Setting, settingEntries } from '../config/settings.ts'
 import type { Context } from '../context.ts'
 import { formatBytes } from '../render/text.ts'
 import { exchangeChecks } from './exchange.ts'
@@ -117,7 +117,8 @@ async function* settingChecks(context: Context): AsyncGenerator<Check, string | 
     }
     for (const { key, setting } of settingEntries()) {
       const origin = origins.get(key)!
-      if (origin.from === 'default' && key !== 'data.dataDir') continue
+      const usual = origin.from === 'default' || setting.type.show(origin.value) === showDefault(setting)
+      if (usual && key !== 'data.dataDir') continue
       const value = origin.secret ? mask(String(origin.value)) : setting.type.show(origin.value)
       yield { group, name: key, state: 'info', detail: `${value} (${origin.from})` }
       if (origin.secret && configFile !== undefined && origin.from.endsWith('.yaml'))
@@ -135,6 +136,10 @@ async function* settingChecks(context: Context): AsyncGenerator<Check, string | 
     }
     return undefined
   }
+}
+
+function showDefault(setting: Setting<unknown>): string | undefined {
+  return setting.default === undefined ? undefined : setting.type.show(setting.default)
 }
 
 async function* secretFileCheck(file: string, key: string, context: Context): AsyncGenerator<Check, void, void> {

@@ -2,7 +2,7 @@ import type { Endpoints } from '../../exchanges/exchange.ts'
 import { isTicklakeError } from '../../model/errors.ts'
 import type { Context } from '../context.ts'
 import { chosenExchange, openEngine } from '../engine.ts'
-import { formatDuration } from '../render/text.ts'
+import { formatCount, formatDuration } from '../render/text.ts'
 import type { Check } from './checks.ts'
 
 const GROUP = 'Exchange'
@@ -10,7 +10,7 @@ const OFFLINE =
   'The lake works without it: query, export, coverage, stats. Check network, proxy and --endpoint for downloads.'
 /** Requests that carry a time are refused when it is further off than this. */
 const CLOCK_TOLERANCE_MS = 1_000
-const PATIENCE_MS = 10_000
+const PATIENCE_MS = 5_000
 
 /** Reachability and clock. An exchange that can't be reached is a warning: the lake works without it. */
 export async function* exchangeChecks(context: Context): AsyncGenerator<Check, void, void> {
@@ -23,17 +23,29 @@ export async function* exchangeChecks(context: Context): AsyncGenerator<Check, v
     ...(restUrl === undefined ? {} : { restUrl }),
     ...(archiveUrl === undefined ? {} : { archiveUrl }),
   })
+  const { BinanceClient } = await import('../../exchanges/binance/index.ts')
   const markets = settings.exchange.market === undefined ? exchange.markets : [settings.exchange.market]
-  const patience = AbortSignal.any([context.signal, AbortSignal.timeout(PATIENCE_MS)])
-  await using engine = await openEngine(context)
+  const patience = (): AbortSignal => AbortSignal.any([context.signal, AbortSignal.timeout(PATIENCE_MS)])
+  await using engine = await openEngine(context, { attempts: 1, timeoutMs: PATIENCE_MS })
+  let told = false
+  const todo = (): { todo?: string } => {
+    if (told) return {}
+    told = true
+    return { todo: OFFLINE }
+  }
   for (const market of markets) {
     const name = `REST ${market}`
     const url = endpoints.rest[market]?.[0] ?? '?'
     try {
       const started = performance.now()
-      const now = await engine.now(market, patience)
+      const now = await engine.now(market, patience())
       const latency = performance.now() - started
-      yield { group: GROUP, name, state: 'ok', detail: `${url} answers in ${formatDuration(latency)}` }
+      const left =
+        engine.client instanceof BinanceClient
+          ? engine.client.getRemainingRequests(1, market === 'spot' ? 'spot' : 'futures')
+          : undefined
+      const budget = left === undefined ? '' : `, ${formatCount(left)} of weight left this minute`
+      yield { group: GROUP, name, state: 'ok', detail: `${url} answers in ${formatDuration(latency)}${budget}` }
       const offset = now - Date.now()
       const far = Math.abs(offset) > CLOCK_TOLERANCE_MS
       yield {
@@ -47,7 +59,7 @@ export async function* exchangeChecks(context: Context): AsyncGenerator<Check, v
       }
     } catch (error) {
       context.signal.throwIfAborted()
-      yield { group: GROUP, name, state: 'warn', detail: describe(error, url), todo: OFFLINE }
+      yield { group: GROUP, name, state: 'warn', detail: describe(error, url), ...todo() }
     }
   }
   if (endpoints.archiveList === undefined || !exchange.archive) {
@@ -60,7 +72,7 @@ export async function* exchangeChecks(context: Context): AsyncGenerator<Check, v
   const url = `${endpoints.archiveList}?delimiter=/&max-keys=1&prefix=${encodeURIComponent(folder)}`
   try {
     const started = performance.now()
-    await http.getBytes(url, { signal: patience, maxBytes: 16 * 2 ** 20 })
+    await http.getBytes(url, { signal: patience(), maxBytes: 16 * 2 ** 20 })
     yield {
       group: GROUP,
       name: 'archive',

@@ -3,7 +3,7 @@ import type { DownloadEvent } from '../../engine/types.ts'
 import { seriesKey } from '../../model/series.ts'
 import type { Context, LiveRegion } from '../context.ts'
 import type { Style } from '../render/style.ts'
-import { formatBytes, formatCount, formatDuration, padEnd, padStart, truncate } from '../render/text.ts'
+import { formatBytes, formatCount, formatDuration, padEnd, padStart, plural, truncate } from '../render/text.ts'
 import { reportLine } from './lines.ts'
 import type { ProgressView } from './show.ts'
 import { DownloadProgress, fractionOf, type SeriesProgress, seriesLabel, type Totals } from './state.ts'
@@ -88,29 +88,37 @@ export class BarView implements ProgressView, LiveRegion {
   }
 }
 
-/** One line about a series, never wider than `columns`. */
+/** One line about a series, never wider than `columns` (if those are 50 or more). */
 export function seriesBar(state: SeriesProgress, columns: number, style: Style): string {
   const fraction = fractionOf(state)
-  const label = padEnd(truncate(seriesLabel(state.series), LABEL_WIDTH), LABEL_WIDTH)
-  const percent = padStart(`${Math.floor(fraction * 100)} %`, 5)
-  const facts = state.trouble
-    ? style.yellow(truncate(state.trouble, Math.max(10, columns - LABEL_WIDTH - 32)))
-    : state.totalRows === 0
-      ? style.dim('planning')
-      : `${formatCount(state.rows)} of ${formatCount(state.totalRows)} rows${state.bytes > 0 ? `, ${formatBytes(state.bytes)}` : ''}`
-  return `${label} ${bar(fraction, barWidth(columns), style)} ${percent}  ${facts}`
+  const bytes = state.bytes > 0 ? `, ${formatBytes(state.bytes)}` : ''
+  const facts =
+    state.trouble ??
+    (state.totalRows === 0 ? 'planning' : `${formatCount(state.rows)} of ${formatCount(state.totalRows)} rows${bytes}`)
+  const paint = state.trouble !== undefined ? style.yellow : state.totalRows === 0 ? style.dim : (text: string) => text
+  return barLine(seriesLabel(state.series), fraction, facts, columns, style, paint)
 }
 
 /** The line about the whole, never wider than `columns`. */
 export function totalBar(totals: Totals, columns: number, style: Style): string {
-  const label = padEnd(`${totals.done} of ${totals.series} series`, LABEL_WIDTH)
-  const percent = padStart(`${Math.floor(totals.fraction * 100)} %`, 5)
   const eta = totals.etaMs === undefined ? '' : `, ${formatDuration(totals.etaMs)} left`
-  const facts = truncate(
-    `${formatBytes(totals.bytesPerSecond)}/s${eta}`,
-    Math.max(8, columns - LABEL_WIDTH - barWidth(columns) - 9),
-  )
-  return `${style.bold(label)} ${bar(totals.fraction, barWidth(columns), style)} ${percent}  ${facts}`
+  const facts = `${formatBytes(totals.bytesPerSecond)}/s${eta}, ${plural(totals.rows, 'row')}`
+  return barLine(`${totals.done} of ${totals.series} series`, totals.fraction, facts, columns, style, (text) => text)
+}
+
+function barLine(
+  name: string,
+  fraction: number,
+  facts: string,
+  columns: number,
+  style: Style,
+  paint: (text: string) => string,
+): string {
+  const label = padEnd(truncate(name, LABEL_WIDTH), LABEL_WIDTH)
+  const percent = padStart(`${Math.floor(fraction * 100)} %`, 5)
+  const width = barWidth(columns)
+  const room = columns - LABEL_WIDTH - width - percent.length - 4
+  return `${label} ${bar(fraction, width, style)} ${percent}  ${paint(truncate(facts, room))}`
 }
 
 function barWidth(columns: number): number {
