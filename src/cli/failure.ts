@@ -22,7 +22,11 @@ const SYSTEM: Readonly<Record<string, string>> = {
 export function describeError(error: unknown): Failure {
   if (isTicklakeError(error)) {
     const usage =
-      error instanceof ConfigError || error instanceof InvalidRangeError || error instanceof InvalidSymbolError
+      error instanceof ConfigError ||
+      error instanceof InvalidRangeError ||
+      error instanceof InvalidSymbolError ||
+      // SQL that can't be read, or names what is not there.
+      (error.code === 'QUERY' && /\b(Parser|Binder|Catalog|Syntax) Error:/.test(error.message))
     return { exitCode: usage ? ExitCode.usage : ExitCode.failed, code: error.code, message: withSystemHint(error) }
   }
   const system = error as NodeJS.ErrnoException

@@ -77,6 +77,8 @@ and interval in WHERE: then only their files are read. All times are UTC.`,
         text = ''
       }
     }
+    // An interrupted statement may look like one that has simply ended.
+    context.signal.throwIfAborted()
     await context.out.write(text)
     if (format === 'table' && columns.length > 0) {
       const titles = columns.map(({ name, type }) => ({
