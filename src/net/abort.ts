@@ -1,3 +1,5 @@
+import { setMaxListeners } from 'node:events'
+
 /** The error of an aborted signal: its reason where that is an error, else an `AbortError`. */
 export function abortError(signal: AbortSignal): Error {
   const reason: unknown = signal.reason
@@ -42,6 +44,8 @@ export interface LinkedSignal {
  */
 export function linkSignals(...sources: readonly (AbortSignal | undefined)[]): LinkedSignal {
   const controller = new AbortController()
+  // Node warns of a leak at 11 listeners; a download has more requests than that in flight, and lets go of each.
+  setMaxListeners(0, controller.signal)
   const links: [AbortSignal, () => void][] = []
   const release = (): void => {
     for (const [source, listener] of links.splice(0)) source.removeEventListener('abort', listener)
@@ -53,6 +57,7 @@ export function linkSignals(...sources: readonly (AbortSignal | undefined)[]): L
       break
     }
     const listener = (): void => controller.abort(source.reason)
+    setMaxListeners(0, source)
     source.addEventListener('abort', listener, { once: true })
     links.push([source, listener])
   }

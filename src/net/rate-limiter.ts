@@ -42,6 +42,8 @@ interface Window {
   index: number
   /** Cost of everything of ours that the server counts in this window, requests in flight included. */
   own: number
+  /** Cost of what was finished after the window's end, while its end was not yet certain: the next one may count it. */
+  carry: number
   /** Cost of what others on the same address spent in it, as far as answers told. */
   others: number
   /** Header of the newest answer, and when it came: a later answer with less means that the server's window is new. */
@@ -188,7 +190,7 @@ export class RateLimiter {
 
   #newWindow(limit: RateLimit): Window {
     const index = Math.floor(this.#now() / limit.windowMs)
-    return { limit, index, own: 0, others: 0, lastUsed: 0, lastAt: 0 }
+    return { limit, index, own: 0, carry: 0, others: 0, lastUsed: 0, lastAt: 0 }
   }
 
   /** Moves to the window of now. Requests in flight may be counted in either window, so they count in the new one too. */
@@ -201,11 +203,18 @@ export class RateLimiter {
       window.index = index
       return
     }
+    window.own = this.#flightCost(window.limit) + (index === window.index + 1 ? window.carry : 0)
+    window.carry = 0
     window.index = index
-    window.own = this.#flightCost(window.limit)
     window.others = 0
     window.lastUsed = 0
     window.lastAt = performance.now()
+  }
+
+  /** A request that ends about when its window does may have been counted in the next one. */
+  #carry(window: Window, flight: Flight): void {
+    const end = (window.index + 1) * window.limit.windowMs - this.#uncertainty()
+    if (this.#now() >= end) window.carry += costOf(window.limit, flight.weight)
   }
 
   #flightCost(limit: RateLimit): number {
@@ -260,6 +269,7 @@ export class RateLimiter {
       weight,
       finish: (used) => {
         if (!this.#flights.delete(flight)) return
+        for (const window of this.#windows) this.#carry(window, flight)
         if (used) this.#learn(flight, used)
         this.#pump()
       },

@@ -25,7 +25,7 @@ test('the answer belongs to the middle of the round trip', async () => {
   const net = network([[10, 10]], 5_000_000)
   const clock = new ServerClock({ monotonic: net.monotonic })
   expect(await clock.measure(net.ask)).toBe(net.monotonic() + 5_000_000)
-  expect(clock.uncertaintyMs).toBe(10)
+  expect(clock.uncertaintyMs).toBeCloseTo(10, 2)
   expect(net.asked()).toBe(1)
 })
 
@@ -41,7 +41,7 @@ test('a slow first answer, which paid for the connection, is not believed', asyn
   const clock = new ServerClock({ monotonic: net.monotonic })
   const now = await clock.measure(net.ask)
   expect(Math.abs(now - (net.monotonic() + 5_000_000))).toBeLessThanOrEqual(clock.uncertaintyMs)
-  expect(clock.uncertaintyMs).toBe(11)
+  expect(clock.uncertaintyMs).toBeCloseTo(11, 2)
 })
 
 test('the local clock serves until the first measurement, and a measurement ages', async () => {

@@ -238,18 +238,23 @@ test('in any network, and with a local clock hours off, no request is refused an
     delays: fc.array(fc.integer({ min: 1, max: 400 }), { minLength: 1, maxLength: 7 }),
     clockError: fc.integer({ min: -60, max: 60 }),
     localClockWrongBy: fc.constantFrom(0, 3_600_000, -7_200_000, 12_345),
+    parallel: fc.integer({ min: 1, max: 40 }),
   })
   await fc.assert(
-    fc.asyncProperty(world, async ({ market, delays, clockError, localClockWrongBy }) => {
+    fc.asyncProperty(world, async ({ market, delays, clockError, localClockWrongBy, parallel }) => {
       const { counts, refused } = await simulate({
         ...market,
         delays,
         clockError,
         localClockWrongBy,
-        parallel: 32,
+        parallel,
         windows: 3,
       })
       expect(refused).toBe(0)
+      // A few slow connections can't use the whole budget.
+      const delay = delays.reduce((sum, one) => sum + one, 0) / delays.length
+      const possible = (parallel * market.weight * MINUTE) / (2 * delay)
+      if (possible < market.limit * 1.3) return
       const first = START / MINUTE
       for (let window = first + 1; window <= first + 2; window++) {
         expect(counts.get(window)! / market.limit).toBeGreaterThanOrEqual(0.9)

@@ -4,18 +4,15 @@ import type { Market } from '../../model/series.ts'
 import { offlineNative, parseSymbol, SymbolCatalogue } from '../../model/symbol.ts'
 import { parseInclusiveEnd, parseTime, type TimeInput } from '../../model/time.ts'
 import { abortable } from '../../net/abort.ts'
-import type { ClientOptions } from '../exchange.ts'
 import { type ExchangeInfo, exchangeInfo, instrumentOf, rateLimitsOf } from './instruments.ts'
 import { MARKET_DATA } from './market-data.ts'
-import { BinanceRest, type CallOptions } from './rest.ts'
+import { BinanceRest, type CallOptions, type RestOptions } from './rest.ts'
 import type { Infer, Schema } from './schema.ts'
 import { type Params, type Pool, poolOf } from './weights.ts'
 
-export interface BinanceClientOptions extends ClientOptions {
+export interface BinanceClientOptions extends RestOptions {
   /** Market of calls that name none; spot when left out. */
   readonly market?: Market
-  /** Share of the exchange's rate limit that may be used, 0 to 1; 0.97 when left out. */
-  readonly rateTarget?: number
   /** Candle pages that one download fetches at the same time; 12 when left out. */
   readonly parallelPages?: number
 }

@@ -36,6 +36,13 @@ export interface RestAnswer {
   readonly sentAt: number
 }
 
+export interface RestOptions extends ClientOptions {
+  /** Share of the exchange's rate limit that may be used, 0 to 1; 0.97 when left out. */
+  readonly rateTarget?: number
+  /** Hosts of one's own choice, several equivalent ones per market; wins over every other URL. */
+  readonly endpoints?: Endpoints
+}
+
 /** Limits to go by until exchangeInfo was read (reference/binance-rest.md, section 3.1). */
 const FALLBACK_LIMITS: Readonly<Record<Pool, readonly RateLimit[]>> = {
   spot: [
@@ -72,11 +79,11 @@ export class BinanceRest implements AsyncDisposable {
   readonly #life = new AbortController()
   readonly #target: number | undefined
 
-  constructor(options: ClientOptions & { rateTarget?: number }) {
+  constructor(options: RestOptions) {
     this.#options = options
     this.#log = options.log ?? silentLog
     this.#target = options.rateTarget
-    this.endpoints = binanceEndpoints(options)
+    this.endpoints = options.endpoints ?? binanceEndpoints(options)
     this.#http = new HttpClient({ timeoutMs: options.timeoutMs ?? DEFAULT_TIMEOUT, connections: 16 })
   }
 
