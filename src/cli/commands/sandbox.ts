@@ -26,8 +26,8 @@ export const verb: Verb<SandboxOptions> = {
       .option('--now <time>', "the exchange's clock: ISO or epoch ms (default: now)")
       .option('--speed <x>', 'how fast its clock runs (default: 1)')
       .option('--seed <n>', 'which seeded market (default: 1)')
-      .option('--symbols <list...>', 'symbols of the seeded market')
-      .option('--trades-per-second <n>', 'trades per second and symbol of the seeded market')
+      .option('--symbols <list...>', 'only these symbols; names that are not built in are made up')
+      .option('--trades-per-second <n>', 'rate of the seeded market (default: 1)')
       .option('--faults <file>', 'JSON list of faults to show from the start; more by POST /sandbox/faults')
     command.addHelpText(
       'after',
@@ -54,15 +54,16 @@ it runs until Ctrl-C or SIGTERM.`,
       ...(markets === undefined ? {} : { markets }),
       ...(options.archive === undefined ? {} : { archive: resolve(context.cwd, options.archive) }),
       ...(options.now === undefined ? {} : { now: parseTime(options.now, '--now') }),
-      ...optional('speed', number(options.speed, '--speed', 0, 1e6, false)),
+      ...optional('speed', number(options.speed, '--speed', 0.001, 1e6, false)),
       ...optional('seed', number(options.seed, '--seed', 0, 2 ** 32 - 1)),
-      ...(options.symbols === undefined ? {} : { symbols: words(options.symbols) }),
-      ...optional('tradesPerSecond', number(options.tradesPerSecond, '--trades-per-second', 0, 10_000, false)),
+      ...(options.symbols === undefined ? {} : { symbols: words(options.symbols).map((word) => word.toUpperCase()) }),
+      ...optional('tradesPerSecond', number(options.tradesPerSecond, '--trades-per-second', 0.0001, 10_000, false)),
     }
     const faultList = options.faults === undefined ? undefined : await readJson(context, options.faults)
     const { parseFaults, startSandbox } = await import('../../sandbox/index.ts')
     await using sandbox = await startSandbox({
       ...settings,
+      log: await context.log(),
       ...(faultList === undefined ? {} : { faults: parseFaults(faultList) }),
     })
     const { endpoint, rest, ws, archive } = sandbox
