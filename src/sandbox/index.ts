@@ -1,0 +1,8 @@
+export type { FaultState } from './faults/engine.ts'
+export { FAULT_TYPES, type FaultMatch, type FaultSpec, type FaultType, parseFaults } from './faults/spec.ts'
+export type { WeightUsage } from './manners.ts'
+export type { SandboxMarket } from './market/listing.ts'
+export type { SandboxOptions } from './options.ts'
+export { type Sandbox, startSandbox } from './sandbox.ts'
+export type { TruthRow } from './truth.ts'
+export type { ArchiveUsage, SandboxUsage } from './usage.ts'

@@ -1,0 +1,152 @@
+import { parseDecimal } from '../../model/decimal.ts'
+import { normaliseRanges } from '../../model/ranges.ts'
+import { DAY, type TimeInput } from '../../model/time.ts'
+import { ByteWriter, SPLIT } from '../bytes.ts'
+import { quotient } from '../decimal-text.ts'
+import type { CandleColumns } from './columns.ts'
+import { type Listing, type SandboxMarket, seededListings } from './listing.ts'
+import type { DayTicker, MarketData, Outage, Quote, ReadRange, SymbolInfo } from './market.ts'
+import { hash32, seedOf } from './noise.ts'
+import { SeededRows } from './rows.ts'
+import { type CandleCache, createCandleCache, SymbolMarket } from './symbol-market.ts'
+import { TradeStream } from './trades.ts'
+
+export interface SeededOptions {
+  readonly markets: readonly SandboxMarket[]
+  readonly seed: number
+  readonly tradesPerSecond: number
+  readonly symbols?: readonly string[]
+  readonly listedAt?: TimeInput | Readonly<Record<string, TimeInput>>
+}
+
+/** A market made of numbers drawn from a seed: the same at every look, for any time, in every process. */
+export class SeededMarket implements MarketData {
+  readonly #symbols = new Map<string, SymbolMarket>()
+  readonly #seed: number
+
+  constructor(options: SeededOptions) {
+    this.#seed = options.seed
+    const cache: CandleCache = createCandleCache()
+    for (const listing of seededListings(options.markets, options.symbols, options.listedAt)) {
+      const stream = new TradeStream(listing, options.seed, options.tradesPerSecond)
+      this.#symbols.set(key(listing.market, listing.symbol), new SymbolMarket(listing, stream, cache))
+    }
+  }
+
+  /** Every listing of a market, whatever the clock says. */
+  listings(market: SandboxMarket): Listing[] {
+    return [...this.#symbols.values()].map((one) => one.listing).filter((listing) => listing.market === market)
+  }
+
+  symbolMarket(market: SandboxMarket, symbol: string): SymbolMarket | undefined {
+    return this.#symbols.get(key(market, symbol))
+  }
+
+  setOutages(outages: readonly Outage[]): void {
+    for (const one of this.#symbols.values()) {
+      const own = outages.filter(
+        ({ market, symbol }) =>
+          (market ?? one.listing.market) === one.listing.market &&
+          (symbol ?? one.listing.symbol) === one.listing.symbol,
+      )
+      one.setOutages(normaliseRanges(own))
+    }
+  }
+
+  async symbols(market: SandboxMarket, now: number): Promise<SymbolInfo[]> {
+    return this.listings(market)
+      .filter((listing) => listing.listedAt <= now)
+      .map((listing) => infoOf(listing, now))
+  }
+
+  async symbol(market: SandboxMarket, symbol: string, now: number): Promise<SymbolInfo | undefined> {
+    const listing = this.symbolMarket(market, symbol)?.listing
+    return listing && listing.listedAt <= now ? infoOf(listing, now) : undefined
+  }
+
+  async candles(info: SymbolInfo, range: ReadRange, now: number): Promise<SeededRows> {
+    const one = this.#of(info)
+    return new SeededRows(await one.read(range, now), one.listing)
+  }
+
+  async ticker(info: SymbolInfo, now: number): Promise<DayTicker> {
+    const one = this.#of(info)
+    const openTime = Math.max(now - DAY, info.listedAt)
+    const sum = await one.sum(openTime, now)
+    const first = one.tradesBefore(openTime) + 1
+    const last = one.lastTrade(now)
+    const text = textOf(one.listing)
+    const trades = sum.trades[0]!
+    return {
+      openTime,
+      closeTime: now,
+      open: text.price(sum.open[0]!),
+      high: text.price(sum.high[0]!),
+      low: text.price(sum.low[0]!),
+      last: text.price(last.price),
+      lastQuantity: text.volume(last.lots),
+      previousClose: text.price(one.lastTrade(openTime - 1).price),
+      volume: text.volume(sum.volume[0]!),
+      quoteVolume: text.quote(sum),
+      // Seen on the real exchange: no trade in the window, no ids.
+      firstId: trades === 0 ? -1 : first,
+      lastId: trades === 0 ? -1 : first + trades - 1,
+      trades,
+    }
+  }
+
+  async quote(info: SymbolInfo, now: number): Promise<Quote> {
+    const one = this.#of(info)
+    const last = one.lastTrade(now)
+    const text = textOf(one.listing)
+    // The last taker bought at the ask or sold at the bid, and the spread is one tick.
+    const bid = Math.max(1, last.buy ? last.price - 1 : last.price)
+    const seed = seedOf(this.#seed, info.symbol)
+    const lots = (side: number): number => 1 + (hash32(seed + side, Math.floor(last.time)) % 5000)
+    return {
+      bid: text.price(bid),
+      bidQuantity: text.volume(lots(0)),
+      ask: text.price(bid + 1),
+      askQuantity: text.volume(lots(1)),
+      time: Math.floor(last.time),
+      last: text.price(last.price),
+    }
+  }
+
+  async averagePrice(info: SymbolInfo, from: number, to: number): Promise<string | undefined> {
+    const one = this.#of(info)
+    const sum = await one.sum(from, to)
+    if (sum.trades[0] === 0) return undefined
+    const text = textOf(one.listing)
+    return quotient(parseDecimal(text.quote(sum)), parseDecimal(text.volume(sum.volume[0]!)), info.priceDecimals)
+  }
+
+  #of(info: SymbolInfo): SymbolMarket {
+    return this.#symbols.get(key(info.market, info.symbol))!
+  }
+}
+
+function key(market: SandboxMarket, symbol: string): string {
+  return `${market}:${symbol}`
+}
+
+function infoOf(listing: Listing, now: number): SymbolInfo {
+  const { market, symbol, base, quote, tickDecimals, priceDecimals, stepDecimals, listedAt, endsAt } = listing
+  return { market, symbol, base, quote, tickDecimals, priceDecimals, stepDecimals, listedAt, listed: now < endsAt }
+}
+
+function textOf(listing: Listing) {
+  const writer = new ByteWriter(64)
+  const { tickDecimals, priceDecimals, stepDecimals, volumeDecimals, quoteDecimals } = listing
+  return {
+    price: (ticks: number): string => writer.fixed(ticks, tickDecimals, priceDecimals).take().toString(),
+    volume: (lots: number): string => writer.fixed(lots, stepDecimals, volumeDecimals).take().toString(),
+    quote: (sum: CandleColumns): string => {
+      const low = sum.quote[0]! % SPLIT
+      return writer
+        .fixed(low, tickDecimals + stepDecimals, quoteDecimals, sum.quoteHigh[0]!)
+        .take()
+        .toString()
+    },
+  }
+}

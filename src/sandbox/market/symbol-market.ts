@@ -1,0 +1,349 @@
+import { addOpens, ceilOpen, countOpens, floorOpen, type Interval, nextOpen } from '../../model/interval.ts'
+import { DAY, floorDay, HOUR, MINUTE, SECOND, type TimeRange } from '../../model/time.ts'
+import { Breath } from '../breath.ts'
+import { Lru } from '../lru.ts'
+import { CandleColumns } from './columns.ts'
+import { gridOrigin, type Listing } from './listing.ts'
+import type { ReadRange } from './market.ts'
+import { emptySum, type MinuteTrades, minuteOf, type TradeStream } from './trades.ts'
+
+/** Candles kept ready: days of minutes (about 150 KB each) and days of hours (2.5 KB each), shared by all symbols. */
+export interface CandleCache {
+  readonly minutes: Lru<CandleColumns>
+  readonly hours: Lru<CandleColumns>
+}
+
+export function createCandleCache(): CandleCache {
+  return { minutes: new Lru(160), hours: new Lru(4096) }
+}
+
+/** The last trade at some instant. */
+export interface LastTrade {
+  readonly price: number
+  readonly lots: number
+  readonly buy: boolean
+  readonly time: number
+}
+
+/** A stretch of rows of one block. */
+interface Slice {
+  readonly columns: CandleColumns
+  readonly begin: number
+  readonly end: number
+}
+
+/**
+ * One symbol of the seeded market: its trades, less those that an outage, the listing or the delisting cuts off, and
+ * the candles made of them.
+ *
+ * A candle exists unless it lies wholly inside an outage; one that an outage cuts off closes when the outage starts.
+ * That is what the real exchange's history looks like around its stops.
+ */
+export class SymbolMarket {
+  readonly listing: Listing
+  readonly #stream: TradeStream
+  readonly #cache: CandleCache
+  readonly #key: string
+  readonly #firstMinute: number
+  readonly #endMinute: number
+  #outages: readonly TimeRange[] = []
+  #version = 0
+
+  constructor(listing: Listing, stream: TradeStream, cache: CandleCache) {
+    this.listing = listing
+    this.#stream = stream
+    this.#cache = cache
+    this.#key = `${listing.market}:${listing.symbol}`
+    this.#firstMinute = minuteOf(listing.listedAt)
+    this.#endMinute = Number.isFinite(listing.endsAt) ? minuteOf(listing.endsAt) : Number.MAX_SAFE_INTEGER
+  }
+
+  /** Ranges must be sorted and disjoint. Candles made before are forgotten. */
+  setOutages(outages: readonly TimeRange[]): void {
+    this.#outages = outages
+    this.#version++
+  }
+
+  /** Candles of an interval, oldest first. */
+  async read(range: ReadRange, now: number): Promise<CandleColumns> {
+    const end = Math.min(range.to, now + 1, this.listing.endsAt)
+    if (!range.last) return this.#readFrom(range, range.from, end, now)
+    const grid = { interval: range.interval, origin: gridOrigin(this.listing) }
+    const shift = range.shift ?? 0
+    const newest = floorOpen(grid, end - 1 + shift) - shift
+    const first = floorOpen(grid, this.listing.listedAt + shift) - shift
+    const oldest = Math.max(range.from, first)
+    // Outages leave candles out, so the window of exactly `max` candles may hold fewer: look further back then.
+    for (let span = range.max + (range.closedOnly ? 1 : 0); ; span *= 2) {
+      const from = Math.max(oldest, addOpens(grid, newest + shift, 1 - span) - shift)
+      const rows = await this.#readFrom({ ...range, max: span }, from, end, now)
+      if (rows.length >= range.max || from <= oldest) return rows.tail(range.max)
+    }
+  }
+
+  async #readFrom(range: ReadRange, from: number, end: number, now: number): Promise<CandleColumns> {
+    const { interval, max } = range
+    const shift = range.shift ?? 0
+    const grid = { interval, origin: gridOrigin(this.listing) }
+    const first = floorOpen(grid, this.listing.listedAt + shift) - shift
+    const start = Math.max(ceilOpen(grid, from + shift) - shift, first)
+    if (start >= end || max <= 0) return new CandleColumns(0)
+    const out = new CandleColumns(Math.min(max, capacity(interval, end - start)))
+    if (interval === '1s') await this.#seconds(out, start, end, now, max)
+    else {
+      let candleEnd = Number.NEGATIVE_INFINITY
+      let at = -1
+      // The last candle that opens before `end` needs rows beyond `end`: read to where it closes.
+      const lastEnd = nextOpen(grid, floorOpen(grid, end - 1 + shift)) - shift
+      const coarse = interval !== '1m' && lengthOf(interval) >= HOUR && shift % HOUR === 0
+      reading: for await (const { columns, begin, end: stop } of this.#slices(start, lastEnd, now, coarse)) {
+        for (let i = begin; i < stop; i++) {
+          const time = columns.openTime[i]!
+          if (time >= candleEnd) {
+            if (out.length >= max) break reading
+            const open = floorOpen(grid, time + shift) - shift
+            candleEnd = nextOpen(grid, open + shift) - shift
+            at = out.flat(open, this.#closeTime(open, candleEnd), columns.open[i]!)
+          }
+          out.addRow(at, columns, i)
+        }
+      }
+    }
+    if (range.closedOnly) while (out.length > 0 && out.closeTime[out.length - 1]! >= now) out.length--
+    return out
+  }
+
+  #closeTime(open: number, end: number): number {
+    for (const outage of this.#outages) {
+      if (outage.from > open && outage.from < end && outage.to >= end) return outage.from - 1
+    }
+    return end - 1
+  }
+
+  /** Rows that make up [from, to) as of `now`: whole hours where `coarse`, then minutes, then the running minute. */
+  async *#slices(from: number, to: number, now: number, coarse: boolean): AsyncGenerator<Slice> {
+    const breath = new Breath()
+    const minuteNow = Math.floor(now / MINUTE) * MINUTE
+    const hourNow = Math.floor(now / HOUR) * HOUR
+    const closed = Math.min(to, minuteNow)
+    for (let day = floorDay(from); day < closed; day += DAY) {
+      const begin = Math.max(from, day)
+      const end = Math.min(closed, day + DAY)
+      const hourEnd = coarse ? Math.min(end, hourNow) : begin
+      if (hourEnd > begin) yield sliceOf(this.#hours(day), begin, hourEnd)
+      const rest = Math.max(begin, hourEnd)
+      if (end > rest) yield sliceOf(this.#minutes(day), rest, end)
+      await breath.take()
+    }
+    if (to > minuteNow && minuteNow >= from) {
+      const running = this.#runningMinute(minuteNow, now)
+      if (running.length > 0) yield { columns: running, begin: 0, end: running.length }
+    }
+  }
+
+  #minutes(day: number): CandleColumns {
+    const key = `${this.#key}:${day}:${this.#version}`
+    const known = this.#cache.minutes.get(key)
+    if (known) return known
+    const first = Math.max(minuteOf(day), this.#firstMinute)
+    const end = Math.min(minuteOf(day + DAY), this.#endMinute)
+    const columns = new CandleColumns(Math.max(0, end - first))
+    const outages = this.#outages.filter((outage) => outage.from < day + DAY && outage.to > day)
+    const sum = emptySum()
+    let previous = end > first ? this.#priceBefore(first) : 0
+    let left = end > first ? this.#stream.pathAt(first) : 0
+    for (let minute = first; minute < end; minute++) {
+      const right = this.#stream.pathAt(minute + 1)
+      const open = minute * MINUTE
+      if (outages.length > 0 && touches(outages, open, open + MINUTE)) {
+        if (!covers(outages, open, open + MINUTE)) this.#cutMinute(columns, minute, previous)
+      } else {
+        const at = columns.flat(open, open + MINUTE - 1, previous)
+        this.#stream.sum(minute, left, right, sum)
+        columns.setSum(at, sum)
+      }
+      if (columns.length > 0) previous = columns.close[columns.length - 1]!
+      left = right
+    }
+    this.#cache.minutes.set(key, columns)
+    return columns
+  }
+
+  /** A minute that an outage starts or ends in: made trade by trade. */
+  #cutMinute(columns: CandleColumns, minute: number, previous: number): void {
+    const open = minute * MINUTE
+    const at = columns.flat(open, this.#closeTime(open, open + MINUTE), previous)
+    for (const { price, lots, buy } of this.#tradesOf(minute, open + MINUTE)) columns.addTrade(at, price, lots, buy)
+  }
+
+  #runningMinute(open: number, now: number): CandleColumns {
+    const columns = new CandleColumns(1)
+    const minute = minuteOf(open)
+    if (minute < this.#firstMinute || minute >= this.#endMinute || covers(this.#outages, open, now + 1)) return columns
+    const at = columns.flat(open, this.#closeTime(open, open + MINUTE), this.#priceBefore(minute))
+    for (const { price, lots, buy } of this.#tradesOf(minute, now + 1)) columns.addTrade(at, price, lots, buy)
+    return columns
+  }
+
+  #hours(day: number): CandleColumns {
+    const key = `${this.#key}:${day}:${this.#version}`
+    const known = this.#cache.hours.get(key)
+    if (known) return known
+    const minutes = this.#minutes(day)
+    const hours = new CandleColumns(24)
+    let end = Number.NEGATIVE_INFINITY
+    let at = -1
+    for (let i = 0; i < minutes.length; i++) {
+      const time = minutes.openTime[i]!
+      if (time >= end) {
+        const open = Math.floor(time / HOUR) * HOUR
+        end = open + HOUR
+        at = hours.flat(open, this.#closeTime(open, end), minutes.open[i]!)
+      }
+      hours.addRow(at, minutes, i)
+    }
+    this.#cache.hours.set(key, hours)
+    return hours
+  }
+
+  async #seconds(out: CandleColumns, from: number, to: number, now: number, max: number): Promise<void> {
+    const breath = new Breath()
+    let previous = Number.NaN
+    const end = Math.min(to, now + 1)
+    for (let minute = minuteOf(from); minute * MINUTE < end && out.length < max; minute++) {
+      await breath.take()
+      if (minute < this.#firstMinute || minute >= this.#endMinute) continue
+      const start = minute * MINUTE
+      if (covers(this.#outages, start, start + MINUTE)) continue
+      if (Number.isNaN(previous)) previous = this.#priceBefore(minute)
+      const trades = this.#tradesOf(minute, now + 1)
+      let next = trades.next()
+      for (let open = start; open < start + MINUTE; open += SECOND) {
+        const wanted = open >= from && open < end && !covers(this.#outages, open, open + SECOND)
+        if (wanted && out.length >= max) return
+        const at = wanted ? out.flat(open, this.#closeTime(open, open + SECOND), previous) : -1
+        for (; !next.done && next.value.time < open + SECOND; next = trades.next()) {
+          if (wanted) out.addTrade(at, next.value.price, next.value.lots, next.value.buy)
+          previous = next.value.price
+        }
+      }
+    }
+  }
+
+  /** Trades of a minute that took place, up to `end` (exclusive, ms). */
+  *#tradesOf(minute: number, end: number): Generator<LastTrade> {
+    if (minute < this.#firstMinute || minute >= this.#endMinute) return
+    const start = minute * MINUTE
+    const outages = this.#outages.filter((outage) => outage.from < start + MINUTE && outage.to > start)
+    const trades: MinuteTrades = this.#stream.minute(minute)
+    for (let i = 0; i < trades.count; i++) {
+      const time = start + trades.offset[i]! / 1000
+      if (time >= end) return
+      if (outages.length > 0 && outages.some((outage) => outage.from <= time && time < outage.to)) continue
+      yield { price: trades.price[i]!, lots: trades.lots[i]!, buy: trades.buy[i] === 1, time }
+    }
+  }
+
+  /** Price of the last trade before a minute. */
+  #priceBefore(minute: number): number {
+    return this.lastTrade(minute * MINUTE - 1).price
+  }
+
+  /** How many candles of an interval open in [from, to), at any time: the rows of an archive file. */
+  count(interval: Interval, from: number, to: number): number {
+    const grid = { interval, origin: gridOrigin(this.listing) }
+    const life = { from: Math.max(from, floorOpen(grid, this.listing.listedAt)), to: Math.min(to, this.listing.endsAt) }
+    let count = countOpens(grid, life)
+    for (const outage of this.#outages) {
+      const covered = { from: Math.max(outage.from, life.from), to: Math.min(floorOpen(grid, outage.to), life.to) }
+      if (covered.from < covered.to) count -= countOpens(grid, covered)
+    }
+    return count
+  }
+
+  /** The last trade up to `time` (inclusive); before the first one, the price that trading starts around. */
+  lastTrade(time: number): LastTrade {
+    for (let minute = Math.min(minuteOf(time), this.#endMinute - 1); minute >= this.#firstMinute; minute--) {
+      const open = minute * MINUTE
+      const outage = this.#outages.find((one) => one.from <= open && open + MINUTE <= one.to)
+      // Skip a long outage in one step: the loop goes on at the minute in which it started.
+      if (outage)
+        minute =
+          Math.max(minuteOf(outage.from), this.#firstMinute - 1) +
+          (outage.from > minuteOf(outage.from) * MINUTE ? 1 : 0)
+      else if (this.#stream.count(minute) > 0) {
+        let last: LastTrade | undefined
+        for (const trade of this.#tradesOf(minute, Math.floor(time) + 1)) last = trade
+        if (last) return last
+      }
+    }
+    const price = Math.max(1, Math.floor(this.#stream.pathAt(this.#firstMinute)))
+    return { price, lots: 0, buy: true, time: this.listing.listedAt }
+  }
+
+  /** Number of trades before `time` (exclusive, ms), which is also the id of the last of them. */
+  tradesBefore(time: number): number {
+    const minute = Math.min(Math.max(minuteOf(time), this.#firstMinute), this.#endMinute)
+    let count = this.#stream.countBetween(this.#firstMinute, minute)
+    let done = this.#firstMinute
+    for (const outage of this.#outages) {
+      const first = Math.max(minuteOf(outage.from), done)
+      const end = Math.min(Math.ceil(outage.to / MINUTE), minute)
+      if (first >= end) continue
+      done = end
+      count -= this.#stream.countBetween(first, end)
+      // The minutes at the edges may be cut in part: count what they keep.
+      for (const edge of new Set([first, end - 1])) count += [...this.#tradesOf(edge, Number.POSITIVE_INFINITY)].length
+    }
+    if (minute * MINUTE < time) count += [...this.#tradesOf(minute, time)].length
+    return count
+  }
+
+  /** The trades of [from, to] added up to one row. */
+  async sum(from: number, to: number): Promise<CandleColumns> {
+    const total = new CandleColumns(1)
+    total.flat(from, to, this.lastTrade(to).price)
+    const firstWhole = Math.ceil(from / MINUTE)
+    for (const trade of this.#tradesOf(firstWhole - 1, to + 1)) {
+      if (trade.time >= from) total.addTrade(0, trade.price, trade.lots, trade.buy)
+    }
+    for await (const { columns, begin, end } of this.#slices(firstWhole * MINUTE, to + 1, to, false)) {
+      for (let i = begin; i < end; i++) total.addRow(0, columns, i)
+    }
+    return total
+  }
+}
+
+function lengthOf(interval: Interval): number {
+  return nextOpen({ interval }, floorOpen({ interval }, 0))
+}
+
+function capacity(interval: Interval, span: number): number {
+  const length =
+    interval === '1M' ? 28 * DAY : interval === '1s' ? SECOND : MINUTE * Math.max(1, lengthOf(interval) / MINUTE)
+  return Math.ceil(span / length) + 1
+}
+
+function touches(outages: readonly TimeRange[], from: number, to: number): boolean {
+  return outages.some((outage) => outage.from < to && outage.to > from)
+}
+
+function covers(outages: readonly TimeRange[], from: number, to: number): boolean {
+  return outages.some((outage) => outage.from <= from && to <= outage.to)
+}
+
+/** The rows of a block that open in [from, to); its open times ascend. */
+function sliceOf(columns: CandleColumns, from: number, to: number): Slice {
+  return { columns, begin: lowerBound(columns, from), end: lowerBound(columns, to) }
+}
+
+function lowerBound(columns: CandleColumns, time: number): number {
+  let low = 0
+  let high = columns.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (columns.openTime[middle]! < time) low = middle + 1
+    else high = middle
+  }
+  return low
+}

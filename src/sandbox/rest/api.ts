@@ -1,0 +1,111 @@
+import type { IncomingMessage } from 'node:http'
+import { jsonReply, type Reply, textReply } from '../deliver.ts'
+import { type WeightMeter, windowName } from '../manners.ts'
+import type { SandboxMarket } from '../market/listing.ts'
+import type { MarketData, TimeUnit } from '../market/market.ts'
+import { RestFailure } from './failure.ts'
+import { Params } from './params.ts'
+import type { RestRoute } from './route.ts'
+import { spotRoutes } from './spot.ts'
+import { usdmRoutes } from './usdm.ts'
+
+const ROUTES: Readonly<Record<SandboxMarket, ReadonlyMap<string, RestRoute>>> = {
+  spot: new Map(spotRoutes.map((route) => [route.path, route])),
+  usdm: new Map(usdmRoutes.map((route) => [route.path, route])),
+}
+
+const JSON_TYPE = 'application/json;charset=UTF-8'
+
+/** The market that a path belongs to, whether the path exists or not. */
+export function marketOfPath(path: string): SandboxMarket | undefined {
+  if (path.startsWith('/api/')) return 'spot'
+  return path.startsWith('/fapi/') || path.startsWith('/futures/') ? 'usdm' : undefined
+}
+
+export interface RestRequest {
+  readonly market: SandboxMarket
+  readonly path: string
+  readonly query: URLSearchParams
+  readonly request: IncomingMessage
+}
+
+/** The REST API of one market. */
+export class RestApi {
+  readonly market: SandboxMarket
+  readonly meter: WeightMeter
+  readonly #data: MarketData
+
+  constructor(market: SandboxMarket, data: MarketData, meter: WeightMeter) {
+    this.market = market
+    this.meter = meter
+    this.#data = data
+  }
+
+  /** Counts the weight of a request; a reply when it is refused. */
+  admit({ path, query, request }: RestRequest): Reply | undefined {
+    const route = ROUTES[this.market].get(path)
+    const verdict = this.meter.take(request.socket.remoteAddress ?? '', route?.weight(query) ?? 1)
+    if (verdict.ok) return undefined
+    return refusal(verdict.status, verdict.retryAfterS, this.#refusalText(verdict.status, verdict.until))
+  }
+
+  #refusalText(status: number, until: number): string {
+    const { header } = windowName(this.meter.windowMs)
+    return status === 418
+      ? `Way too much request weight used; IP banned until ${until}. Please use WebSocket Streams for live updates to avoid bans.`
+      : `Too much request weight used; current limit is ${this.meter.limit} request weight per ${header}. Please use WebSocket Streams for live updates to avoid polling the API.`
+  }
+
+  /** Headers that every answer carries. */
+  headers(request: IncomingMessage): Record<string, string> {
+    const used = String(this.meter.used(request.socket.remoteAddress ?? ''))
+    return { 'X-MBX-USED-WEIGHT': used, [`X-MBX-USED-WEIGHT-${windowName(this.meter.windowMs).header}`]: used }
+  }
+
+  async answer({ path, query, request }: RestRequest, now: number, shownTime: number): Promise<Reply> {
+    const route = ROUTES[this.market].get(path)
+    if (!route) return this.#unknownPath(path, request.method ?? 'GET')
+    if (request.method !== 'GET') {
+      return jsonReply(405, { code: -1000, msg: `Request method '${request.method}' not supported` })
+    }
+    try {
+      const unit = this.#unit(request)
+      const params = new Params(query, route.params, this.market)
+      const { market, meter } = this
+      const call = {
+        market,
+        params,
+        data: this.#data,
+        now,
+        shownTime,
+        unit,
+        limit: meter.limit,
+        window: windowName(meter.windowMs),
+      }
+      const answer = await route.answer(call)
+      return textReply(200, Buffer.isBuffer(answer) ? answer : JSON.stringify(answer), JSON_TYPE)
+    } catch (error) {
+      if (!(error instanceof RestFailure)) throw error
+      return jsonReply(error.status, { code: error.exchangeCode, msg: error.message })
+    }
+  }
+
+  #unit(request: IncomingMessage): TimeUnit {
+    const header = request.headers['x-mbx-time-unit']
+    if (header === undefined || this.market !== 'spot') return 'ms'
+    const name = String(header).toUpperCase()
+    if (name === 'MICROSECOND') return 'us'
+    if (name === 'MILLISECOND') return 'ms'
+    throw new RestFailure(-1194, "Invalid value for time unit; expected either 'MICROSECOND' or 'MILLISECOND'.")
+  }
+
+  #unknownPath(path: string, method: string): Reply {
+    if (this.market === 'usdm') return jsonReply(404, { code: -5000, msg: `Path ${path}, Method ${method} is invalid` })
+    return textReply(404, '<html><body><h2>404 Not found</h2></body></html>', 'text/html')
+  }
+}
+
+/** 429 or 418 as the exchange words them. */
+export function refusal(status: 429 | 418, retryAfterS: number, message: string): Reply {
+  return jsonReply(status, { code: -1003, msg: message }, { 'Retry-After': String(retryAfterS) })
+}

@@ -1,0 +1,51 @@
+import type { windowName } from '../manners.ts'
+import type { SandboxMarket } from '../market/listing.ts'
+import type { MarketData, SymbolInfo, TimeUnit } from '../market/market.ts'
+import { badSymbol } from './failure.ts'
+import type { ParamNames, Params } from './params.ts'
+
+/** What a path of the REST API needs to answer. */
+export interface RestCall {
+  readonly market: SandboxMarket
+  readonly params: Params
+  readonly data: MarketData
+  /** True time of the exchange: what the answer holds goes by it. */
+  readonly now: number
+  /** Time as the exchange tells it: skewed under a fault. */
+  readonly shownTime: number
+  /** Asked for by `X-MBX-TIME-UNIT` (spot only). */
+  readonly unit: TimeUnit
+  readonly limit: number
+  readonly window: ReturnType<typeof windowName>
+}
+
+/** One path of the REST API: one line in `spot.ts` or `usdm.ts`. */
+export interface RestRoute {
+  readonly path: string
+  readonly params: ParamNames
+  /** Weight of a call; wrong parameters weigh what the cheapest call does. */
+  weight(query: URLSearchParams): number
+  /** JSON bytes, or a value to write as JSON. */
+  answer(call: RestCall): Promise<Buffer | object>
+}
+
+export const fixed =
+  (weight: number): (() => number) =>
+  () =>
+    weight
+
+/** A symbol that REST knows: listed by now and not delisted. */
+export async function listedSymbol(call: RestCall, symbol: string): Promise<SymbolInfo> {
+  const info = await call.data.symbol(call.market, symbol, call.now)
+  if (!info?.listed) throw badSymbol()
+  return info
+}
+
+export async function listedSymbols(call: RestCall): Promise<SymbolInfo[]> {
+  return (await call.data.symbols(call.market, call.now)).filter((info) => info.listed)
+}
+
+/** A time in the unit that the caller asked for. */
+export function inUnit(call: RestCall, time: number): number {
+  return call.unit === 'us' ? Math.round(time * 1000) : Math.floor(time)
+}

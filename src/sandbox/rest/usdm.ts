@@ -1,0 +1,32 @@
+import { candles } from './candles.ts'
+import { usdmExchangeInfo } from './exchange-info.ts'
+import { fixed, type RestRoute } from './route.ts'
+import { bookTicker, priceTicker, ticker24hr } from './tickers.ts'
+
+/** Weight of the candle paths, by the page size. */
+function byLimit(query: URLSearchParams): number {
+  const limit = Number(query.get('limit') ?? 500)
+  return limit < 100 ? 1 : limit < 500 ? 2 : limit <= 1000 ? 5 : 10
+}
+
+const oneOrAll =
+  (one: number, all: number) =>
+  (query: URLSearchParams): number =>
+    query.has('symbol') ? one : all
+
+/** Public REST of the USD-M futures. */
+export const usdmRoutes: readonly RestRoute[] = [
+  { path: '/fapi/v1/ping', params: {}, weight: fixed(1), answer: async () => ({}) },
+  { path: '/fapi/v1/time', params: {}, weight: fixed(1), answer: async (call) => ({ serverTime: call.shownTime }) },
+  { path: '/fapi/v1/exchangeInfo', params: {}, weight: fixed(1), answer: usdmExchangeInfo },
+  {
+    path: '/fapi/v1/klines',
+    params: { symbol: true, interval: true, startTime: false, endTime: false, limit: false },
+    weight: byLimit,
+    answer: (call) => candles(call, 1500),
+  },
+  { path: '/fapi/v1/ticker/24hr', params: { symbol: false }, weight: oneOrAll(1, 40), answer: ticker24hr },
+  { path: '/fapi/v1/ticker/price', params: { symbol: false }, weight: oneOrAll(1, 2), answer: priceTicker },
+  { path: '/fapi/v2/ticker/price', params: { symbol: false }, weight: oneOrAll(1, 2), answer: priceTicker },
+  { path: '/fapi/v1/ticker/bookTicker', params: { symbol: false }, weight: oneOrAll(2, 5), answer: bookTicker },
+]

@@ -1,0 +1,419 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { ConfigError, isTicklakeError } from '../model/errors.ts'
+import { type Interval, parseInterval } from '../model/interval.ts'
+import { parseTime, type TimeInput } from '../model/time.ts'
+import { archiveInterval, parseKey } from './archive/keys.ts'
+import { SeededStore } from './archive/seeded-store.ts'
+import { ArchiveService } from './archive/service.ts'
+import type { ArchiveStore } from './archive/store.ts'
+import { CHECKSUM } from './archive/store.ts'
+import { openTree } from './archive/tree-store.ts'
+import { SandboxClock } from './clock.ts'
+import { deliver, jsonReply, type Reply, textReply } from './deliver.ts'
+import { FaultEngine, type FaultState, type Request } from './faults/engine.ts'
+import { type FaultSpec, parseFaults } from './faults/spec.ts'
+import { WeightMeter } from './manners.ts'
+import type { SandboxMarket } from './market/listing.ts'
+import type { MarketData } from './market/market.ts'
+import { SeededMarket } from './market/seeded.ts'
+import { type SandboxOptions, type Settings, settingsOf } from './options.ts'
+import { marketOfPath, RestApi, refusal } from './rest/api.ts'
+import { parseTruth, type TruthRow, truthText } from './truth.ts'
+import { type SandboxUsage, UsageMeter } from './usage.ts'
+
+/** A running sandbox: a Binance on loopback. */
+export interface Sandbox extends AsyncDisposable {
+  /** Base URL of everything, for `--endpoint`. */
+  readonly endpoint: string
+  readonly rest: string
+  readonly ws: string
+  readonly archive: string
+  /** @throws ConfigError for a fault that makes no sense. */
+  addFaults(faults: readonly FaultSpec[]): void
+  clearFaults(): void
+  faults(): FaultState[]
+  usage(): SandboxUsage
+  resetUsage(): void
+  /** What really happened: closed candles that open in [from, to), untouched by any fault but an outage. */
+  truthCandles(
+    market: SandboxMarket,
+    symbol: string,
+    interval: Interval | string,
+    from?: TimeInput,
+    to?: TimeInput,
+  ): Promise<TruthRow[]>
+  /** The exchange's clock, without skew. */
+  now(): number
+  close(): Promise<void>
+}
+
+const LARGEST_BODY = 4 * 1024 * 1024
+
+/**
+ * Starts a sandbox on 127.0.0.1.
+ * @throws ConfigError when an option cannot be used, or the port is taken.
+ */
+export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
+  const sandbox = await SandboxServer.create(settingsOf(options))
+  await sandbox.listen()
+  return sandbox
+}
+
+class SandboxServer implements Sandbox {
+  readonly #settings: Settings
+  readonly #clock: SandboxClock
+  readonly #data: MarketData
+  readonly #store: ArchiveStore
+  readonly #archive: ArchiveService
+  readonly #faults: FaultEngine
+  readonly #usage = new UsageMeter()
+  readonly #apis: Readonly<Record<SandboxMarket, RestApi>>
+  readonly #server: Server
+  /** Forgets what the market's numbers were made into. */
+  readonly #changed: () => void
+  #port = 0
+
+  static async create(settings: Settings): Promise<SandboxServer> {
+    if (settings.archive !== undefined) {
+      const { store, data } = await openTree(settings.archive, settings.markets, settings.symbols)
+      return new SandboxServer(settings, data, store, () => {})
+    }
+    const { markets, seed, tradesPerSecond, symbols, listedAt } = settings
+    const market = new SeededMarket({
+      ...{ markets, seed, tradesPerSecond },
+      ...(symbols === undefined ? {} : { symbols }),
+      ...(listedAt === undefined ? {} : { listedAt }),
+    })
+    const store = new SeededStore(market, seed)
+    return new SandboxServer(settings, market, store, () => store.reset())
+  }
+
+  constructor(settings: Settings, data: MarketData, store: ArchiveStore, changed: () => void) {
+    this.#settings = settings
+    this.#clock = new SandboxClock(settings.start, settings.speed)
+    this.#data = data
+    this.#store = store
+    this.#changed = changed
+    this.#faults = new FaultEngine(settings.seed)
+    this.#archive = new ArchiveService(store, this.#faults)
+    const meter = (market: SandboxMarket): WeightMeter =>
+      new WeightMeter(this.#clock, settings.weightLimits[market], settings.weightWindowMs)
+    this.#apis = { spot: new RestApi('spot', data, meter('spot')), usdm: new RestApi('usdm', data, meter('usdm')) }
+    this.addFaults(settings.faults)
+    this.#server = createServer({ keepAliveTimeout: 65_000, requestTimeout: 0 }, (request, response) => {
+      this.#serve(request, response).catch((error: unknown) => this.#failed(request, response, error))
+    })
+  }
+
+  async listen(): Promise<void> {
+    await new Promise<void>((done, fail) => {
+      this.#server.once('error', (error) => {
+        fail(new ConfigError(`port ${this.#settings.port} cannot be used: ${error.message}`, { cause: error }))
+      })
+      this.#server.listen(this.#settings.port, '127.0.0.1', done)
+    })
+    this.#port = (this.#server.address() as AddressInfo).port
+    this.#settings.log.info({ endpoint: this.endpoint, markets: this.#settings.markets }, 'sandbox is ready')
+  }
+
+  get endpoint(): string {
+    return `http://127.0.0.1:${this.#port}`
+  }
+
+  get rest(): string {
+    return this.endpoint
+  }
+
+  get ws(): string {
+    return `ws://127.0.0.1:${this.#port}`
+  }
+
+  get archive(): string {
+    return this.endpoint
+  }
+
+  now(): number {
+    return this.#clock.now()
+  }
+
+  addFaults(faults: readonly FaultSpec[]): void {
+    const before = this.#faults.outages().length
+    this.#faults.add(parseFaults(faults))
+    if (this.#faults.outages().length !== before) this.#outagesChanged()
+  }
+
+  clearFaults(): void {
+    const had = this.#faults.outages().length > 0
+    this.#faults.clear()
+    if (had) this.#outagesChanged()
+  }
+
+  #outagesChanged(): void {
+    this.#data.setOutages(this.#faults.outages())
+    this.#changed()
+    this.#archive.reset()
+  }
+
+  faults(): FaultState[] {
+    return this.#faults.list()
+  }
+
+  usage(): SandboxUsage {
+    return { spot: this.#apis.spot.meter.usage(), usdm: this.#apis.usdm.meter.usage(), ...this.#usage.read() }
+  }
+
+  resetUsage(): void {
+    this.#usage.reset()
+    this.#apis.spot.meter.reset()
+    this.#apis.usdm.meter.reset()
+  }
+
+  async truthCandles(
+    market: SandboxMarket,
+    symbol: string,
+    interval: Interval | string,
+    from: TimeInput = 0,
+    to: TimeInput = Number.MAX_SAFE_INTEGER,
+  ): Promise<TruthRow[]> {
+    const now = this.now()
+    const info = await this.#data.symbol(market, symbol, now)
+    if (!info) throw new ConfigError(`The sandbox's ${market} market has no symbol "${symbol}" at this time.`)
+    const until = typeof to === 'number' ? to : parseTime(to, 'to')
+    const query = { info, interval: parseInterval(interval), from: parseTime(from, 'from'), to: until }
+    const pieces: Buffer[] = []
+    for await (const piece of truthText(this.#data, query, now, 'json')) pieces.push(piece)
+    return JSON.parse(Buffer.concat(pieces).toString()) as TruthRow[]
+  }
+
+  async close(): Promise<void> {
+    if (this.#server.listening) {
+      const closed = new Promise<void>((done) => this.#server.close(() => done()))
+      this.#server.closeAllConnections()
+      await closed
+    }
+    await this.#store.close()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const url = new URL(request.url ?? '/', 'http://sandbox')
+    const path = decoded(url.pathname)
+    if (path === '/sandbox' || path.startsWith('/sandbox/'))
+      return this.#control(request, response, path, url.searchParams)
+    this.#usage.path(path)
+    const market = marketOfPath(path)
+    if (market && this.#settings.markets.includes(market)) return this.#rest(request, response, market, path, url)
+    return this.#file(request, response, path, url)
+  }
+
+  async #rest(
+    request: IncomingMessage,
+    response: ServerResponse,
+    market: SandboxMarket,
+    path: string,
+    url: URL,
+  ): Promise<void> {
+    const api = this.#apis[market]
+    const query = url.searchParams
+    const facts: Request = {
+      method: request.method ?? 'GET',
+      path: path + decoded(url.search),
+      market,
+      symbol: query.get('symbol') ?? undefined,
+      interval: query.get('interval') ?? undefined,
+    }
+    const call = { market, path, query, request }
+    const refused = api.admit(call)
+    const early = refused ?? this.#early(facts)
+    if (early === 'silence') return
+    let reply = early ?? (await api.answer(call, this.now(), this.now() + this.#faults.skew(market)))
+    if (!early) {
+      const garbage = this.#faults.take(facts, 'garbage-json')
+      if (garbage) reply = await garbled(reply, garbage.body ?? 'cut', garbage.status)
+    }
+    await this.#send(
+      request,
+      response,
+      { ...reply, headers: { ...reply.headers, ...api.headers(request) } },
+      facts,
+      () => {},
+    )
+  }
+
+  /** A fault that answers in the exchange's place, or does not answer at all. */
+  #early(facts: Request): Reply | 'silence' | undefined {
+    const fault = this.#faults.take(facts, 'timeout', 'http-error', 'rate-limit', 'ban')
+    if (!fault) return undefined
+    switch (fault.type) {
+      case 'timeout':
+        return 'silence'
+      case 'rate-limit':
+        return refusal(429, fault.retryAfterS ?? 1, 'Too many requests; please use the websocket for live updates.')
+      case 'ban': {
+        const seconds = fault.retryAfterS ?? 2
+        const until = this.now() + seconds * 1000 * this.#settings.speed
+        return refusal(418, seconds, `Way too much request weight used; IP banned until ${Math.round(until)}.`)
+      }
+      default: {
+        const headers = fault.retryAfterS === undefined ? {} : { 'Retry-After': String(fault.retryAfterS) }
+        if (typeof fault.body === 'string') return textReply(fault.status, fault.body, 'text/html', headers)
+        return fault.body === undefined
+          ? textReply(fault.status, '', 'text/plain', headers)
+          : jsonReply(fault.status, fault.body, headers)
+      }
+    }
+  }
+
+  async #file(request: IncomingMessage, response: ServerResponse, path: string, url: URL): Promise<void> {
+    const method = request.method ?? 'GET'
+    const key = path.replace(/^\/(data\.binance\.vision\/)?/, '')
+    const isListing = path === '/' || path === '/data.binance.vision' || path === '/data.binance.vision/'
+    const isChecksum = key.endsWith(CHECKSUM)
+    const file = parseKey(isChecksum ? key.slice(0, -CHECKSUM.length) : key)
+    const facts: Request = {
+      method,
+      path: path + decoded(url.search),
+      market: file?.market,
+      symbol: file?.symbol,
+      interval: file && archiveInterval(file.interval),
+    }
+    this.#usage.archive('requests')
+    const early = this.#early(facts)
+    if (early === 'silence') return
+    let reply: Reply
+    if (early) reply = early
+    else if (method !== 'GET' && method !== 'HEAD') reply = textReply(405, 'Method not allowed', 'text/plain')
+    else if (isListing) reply = await this.#archive.list(url.searchParams, this.now())
+    else reply = await this.#archive.object(request, key, this.now())
+    if (!early && isListing) this.#usage.archive('listings')
+    if (reply.status === 404) this.#usage.archive('notFound')
+    else if (reply.status < 300 && method === 'GET' && file) this.#usage.archive(isChecksum ? 'checksums' : 'files')
+    await this.#send(request, response, reply, facts, (bytes) => this.#usage.archive('bytes', bytes))
+  }
+
+  async #send(
+    request: IncomingMessage,
+    response: ServerResponse,
+    reply: Reply,
+    facts: Request,
+    sent: (bytes: number) => void,
+  ): Promise<void> {
+    const shown = this.now() + this.#faults.skew(facts.market)
+    response.setHeader('Date', new Date(shown).toUTCString())
+    const fault = this.#faults.take(facts, 'slow', 'stall', 'cut')
+    await deliver(response, reply, request.method !== 'HEAD' && reply.status !== 304, fault, sent)
+  }
+
+  async #control(
+    request: IncomingMessage,
+    response: ServerResponse,
+    path: string,
+    query: URLSearchParams,
+  ): Promise<void> {
+    const route = `${request.method} ${path}`
+    if (route === 'GET /sandbox/truth') return this.#truth(response, query)
+    await deliver(response, await this.#controlReply(request, route), true, undefined, () => {})
+  }
+
+  async #controlReply(request: IncomingMessage, route: string): Promise<Reply> {
+    switch (route) {
+      case 'GET /sandbox':
+        return jsonReply(200, await this.#describe())
+      case 'GET /sandbox/usage':
+        return jsonReply(200, this.usage())
+      case 'POST /sandbox/usage/reset':
+        this.resetUsage()
+        return jsonReply(200, this.usage())
+      case 'GET /sandbox/faults':
+        return jsonReply(200, this.faults())
+      case 'DELETE /sandbox/faults':
+        this.clearFaults()
+        return jsonReply(200, this.faults())
+      case 'POST /sandbox/faults':
+        try {
+          this.addFaults(parseFaults(JSON.parse(await bodyText(request))))
+          return jsonReply(200, this.faults())
+        } catch (error) {
+          if (!isTicklakeError(error) && !(error instanceof SyntaxError)) throw error
+          return jsonReply(400, { error: error.message })
+        }
+      default:
+        return jsonReply(404, {
+          error: `${route}: unknown. Known: GET /sandbox, GET /sandbox/truth, GET /sandbox/usage, POST /sandbox/usage/reset, GET, POST and DELETE /sandbox/faults.`,
+        })
+    }
+  }
+
+  async #describe(): Promise<object> {
+    const now = this.now()
+    const symbols: Record<string, unknown> = {}
+    for (const market of this.#settings.markets) symbols[market] = await this.#data.symbols(market, now)
+    const { endpoint, rest, ws, archive } = this
+    return { endpoint, rest, ws, archive, now, speed: this.#settings.speed, seed: this.#settings.seed, symbols }
+  }
+
+  async #truth(response: ServerResponse, query: URLSearchParams): Promise<void> {
+    const now = this.now()
+    const wanted = await parseTruth(query, this.#data, now)
+    if (typeof wanted === 'string')
+      return deliver(response, jsonReply(400, { error: wanted }), true, undefined, () => {})
+    response.writeHead(200, { 'Content-Type': wanted.format === 'csv' ? 'text/csv' : 'application/json' })
+    for await (const piece of truthText(this.#data, wanted, now, wanted.format)) {
+      if (response.destroyed) return
+      if (!response.write(piece))
+        await new Promise<void>((done) => {
+          response.once('drain', done)
+          response.once('close', done)
+        })
+    }
+    response.end()
+  }
+
+  #failed(request: IncomingMessage, response: ServerResponse, error: unknown): void {
+    if (response.destroyed) return
+    this.#settings.log.error({ method: request.method, url: request.url, error }, 'sandbox could not answer')
+    if (response.headersSent) response.destroy()
+    else response.writeHead(500, { 'Content-Type': 'text/plain' }).end(`The sandbox failed: ${String(error)}\n`)
+  }
+}
+
+/** Percent-decoded text; what is not valid stays as it is. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}
+
+async function garbled(reply: Reply, form: 'cut' | 'text' | 'html', status: number | undefined): Promise<Reply> {
+  const type = 'application/json;charset=UTF-8'
+  if (form === 'html') {
+    const code = status ?? 403
+    return textReply(
+      code,
+      `<html><head><title>${code}</title></head><body><h1>Request blocked.</h1></body></html>`,
+      'text/html',
+    )
+  }
+  if (form === 'text') return textReply(status ?? 200, 'upstream connect error', type)
+  const pieces: Buffer[] = []
+  for await (const piece of reply.body.read(0, reply.body.size)) pieces.push(piece)
+  const whole = Buffer.concat(pieces)
+  return textReply(status ?? reply.status, whole.subarray(0, Math.floor(whole.length / 2)), type)
+}
+
+async function bodyText(request: IncomingMessage): Promise<string> {
+  const pieces: Buffer[] = []
+  let size = 0
+  for await (const piece of request as AsyncIterable<Buffer>) {
+    size += piece.length
+    if (size > LARGEST_BODY) throw new ConfigError(`The body is larger than ${LARGEST_BODY} bytes.`)
+    pieces.push(piece)
+  }
+  return Buffer.concat(pieces).toString()
+}
