@@ -36,7 +36,7 @@ export interface CandleFileResult {
 export const MAX_DEFECTS = 200
 /** Deflate can't pack digits better than this; a zip that claims so is a bomb. */
 const MAX_RATIO = 250
-const INFLATE_CHUNK = 256 * 1024
+const INFLATE_CHUNK = 64 * 1024
 
 /**
  * Reads one zipped candle CSV from its bytes as they arrive: hash, inflate, parse and check in one pass, with memory

@@ -17,10 +17,22 @@ export interface ParseJob {
 
 /** Bytes that may be under way to a worker, per file. */
 const BYTES_AHEAD = 2 * 1024 * 1024
+/** Files that a thread works on in turn; the others wait with what has arrived of them, which is packed and small. */
+const FILES_PER_THREAD = 2
+/** Threads with a small young generation give the large blocks that they hand over back to the system soon. */
+const THREAD_LIMITS = { maxYoungGenerationSizeMb: 8 }
+
+interface Slot {
+  readonly worker: Worker
+  jobs: number
+}
 
 interface JobState {
   readonly spec: CandleFileSpec
-  readonly worker: Worker
+  /** Undefined while the job waits for a thread. */
+  slot: Slot | undefined
+  /** What arrived while the job waited. */
+  readonly held: ParseRequest[]
   readonly onBatch: (batch: Batch) => Promise<void> | void
   bytesUnderWay: number
   /** Batches are handed on one after another. */
@@ -37,8 +49,10 @@ interface JobState {
  */
 export class ParsePool implements AsyncDisposable {
   readonly #size: number
-  readonly #workers: { readonly worker: Worker; jobs: number }[] = []
+  readonly #workers: Slot[] = []
   readonly #jobs = new Map<number, JobState>()
+  /** Jobs without a thread, in the order they came. */
+  readonly #waiting: number[] = []
   #nextJob = 1
   #closed = false
 
@@ -49,9 +63,6 @@ export class ParsePool implements AsyncDisposable {
   /** Starts to read a file. `onBatch` gets its rows in order; while it works, reading waits. */
   open(spec: CandleFileSpec, onBatch: (batch: Batch) => Promise<void> | void): ParseJob {
     if (this.#closed) throw new TicklakeError('CLOSED', 'The parse pool is closed.')
-    const slot = this.#slot()
-    // Only a thread with work keeps the process alive.
-    if (slot.jobs++ === 0) slot.worker.ref()
     const job = this.#nextJob++
     let settle: Pick<JobState, 'resolve' | 'reject'> | undefined
     const result = new Promise<CandleFileResult>((resolve, reject) => {
@@ -61,7 +72,8 @@ export class ParsePool implements AsyncDisposable {
     result.catch(() => {})
     const state: JobState = {
       spec,
-      worker: slot.worker,
+      slot: undefined,
+      held: [],
       onBatch,
       bytesUnderWay: 0,
       chain: Promise.resolve(),
@@ -70,13 +82,12 @@ export class ParsePool implements AsyncDisposable {
       ...settle!,
     }
     this.#jobs.set(job, state)
-    const finish = (): void => {
-      if (this.#jobs.delete(job) && --slot.jobs === 0) slot.worker.unref()
-    }
+    const finish = (): void => this.#finish(job, state)
     void result.then(finish, finish)
-    const post = (request: ParseRequest, transfer: ArrayBuffer[] = []): void =>
-      slot.worker.postMessage(request, transfer)
-    post({ type: 'open', job, spec })
+    this.#post(state, { type: 'open', job, spec })
+    this.#waiting.push(job)
+    this.#assign()
+    const post = (request: ParseRequest, transfer?: ArrayBuffer[]): void => this.#post(state, request, transfer)
     return {
       write: async (chunk) => {
         if (state.error !== undefined) throw state.error
@@ -95,7 +106,7 @@ export class ParsePool implements AsyncDisposable {
       },
       abort: () => {
         if (!this.#jobs.has(job)) return
-        post({ type: 'abort', job })
+        if (state.slot) post({ type: 'abort', job })
         this.#fail(state, new TicklakeError('ABORTED', `${spec.path}: reading was given up`))
       },
     }
@@ -108,22 +119,55 @@ export class ParsePool implements AsyncDisposable {
     await Promise.all(this.#workers.splice(0).map(({ worker }) => worker.terminate()))
   }
 
-  #slot(): { readonly worker: Worker; jobs: number } {
+  #post(state: JobState, request: ParseRequest, transfer: ArrayBuffer[] = []): void {
+    if (state.slot) state.slot.worker.postMessage(request, transfer)
+    else state.held.push(request)
+  }
+
+  /** Gives waiting jobs to threads that have room. */
+  #assign(): void {
+    for (let job = this.#waiting[0]; job !== undefined; job = this.#waiting[0]) {
+      const state = this.#jobs.get(job)
+      const slot = state ? this.#freeSlot() : undefined
+      if (state && !slot) return
+      this.#waiting.shift()
+      if (!state || !slot) continue
+      // Only a thread with work keeps the process alive.
+      if (slot.jobs++ === 0) slot.worker.ref()
+      state.slot = slot
+      for (const request of state.held.splice(0)) {
+        const transfer = request.type === 'chunk' ? [request.bytes.buffer as ArrayBuffer] : []
+        slot.worker.postMessage(request, transfer)
+      }
+    }
+  }
+
+  #finish(job: number, state: JobState): void {
+    if (!this.#jobs.delete(job)) return
+    if (state.slot && --state.slot.jobs === 0) state.slot.worker.unref()
+    state.held.length = 0
+    if (!this.#closed) this.#assign()
+  }
+
+  #freeSlot(): Slot | undefined {
     const least = [...this.#workers].sort((a, b) => a.jobs - b.jobs)[0]
-    if (least && (least.jobs === 0 || this.#workers.length >= this.#size)) return least
-    const worker = new Worker(workerUrl(), { stdout: false, stderr: false })
-    const slot = { worker, jobs: 0 }
+    if (least && (least.jobs === 0 || this.#workers.length >= this.#size))
+      return least.jobs < FILES_PER_THREAD ? least : undefined
+    return this.#startThread()
+  }
+
+  #startThread(): Slot {
+    const worker = new Worker(workerUrl(), { resourceLimits: THREAD_LIMITS })
+    const slot: Slot = { worker, jobs: 0 }
     worker.unref()
     worker.on('message', (response: ParseResponse) => this.#receive(response))
     const lost = (cause: unknown): void => {
       const index = this.#workers.indexOf(slot)
       if (index >= 0) this.#workers.splice(index, 1)
       for (const state of [...this.#jobs.values()]) {
-        if (state.worker === worker) {
-          this.#fail(
-            state,
-            new TicklakeError('WORKER_LOST', `${state.spec.path}: the parsing thread died`, { cause, retryable: true }),
-          )
+        if (state.slot === slot) {
+          const message = `${state.spec.path}: the parsing thread died`
+          this.#fail(state, new TicklakeError('WORKER_LOST', message, { cause, retryable: true }))
         }
       }
     }
@@ -145,9 +189,9 @@ export class ParsePool implements AsyncDisposable {
         if (state.error !== undefined) return
         try {
           await state.onBatch(response.batch)
-          state.worker.postMessage({ type: 'taken', job: response.job } satisfies ParseRequest)
+          this.#post(state, { type: 'taken', job: response.job })
         } catch (error) {
-          state.worker.postMessage({ type: 'abort', job: response.job } satisfies ParseRequest)
+          this.#post(state, { type: 'abort', job: response.job })
           this.#fail(state, error)
         }
       })

@@ -21,9 +21,9 @@ export type ParseResponse =
   | { readonly type: 'failed'; readonly job: number; readonly message: string; readonly isParseError: boolean }
 
 /** Batches that may be under way to the main thread, per file. */
-const BATCHES_AHEAD = 3
+const BATCHES_AHEAD = 4
 /** Rows per batch: large enough that messages cost nothing, small enough that 13 files at once stay small. */
-const BLOCK_ROWS = 16_384
+const BLOCK_ROWS = 4096
 
 interface Job {
   readonly reader: CandleZipReader

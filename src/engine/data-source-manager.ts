@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import type { Table } from 'apache-arrow'
 import { listSymbols } from '../archive/listing.ts'
 import { ParsePool } from '../archive/parse-pool.ts'
@@ -19,7 +20,7 @@ import { batchesToTable } from './arrow.ts'
 import type { ArchiveAccess, DownloadContext, Limiter } from './download/context.ts'
 import { closedOnly } from './download/rest-fill.ts'
 import { downloadAll } from './downloader.ts'
-import { limiter } from './limiter.ts'
+import { limiter, Permits } from './limiter.ts'
 import type { DownloadEvent, DownloadRequest, SeriesReport, SourceChoice, VerifyReport } from './types.ts'
 import { verifySeries } from './verify.ts'
 
@@ -81,6 +82,8 @@ export interface VerifyOptions {
 
 const DEFAULT_PARALLEL = 13
 const DEFAULT_RECENT = 36 * HOUR
+/** Archive files whose rows are in memory at once: some 4 MB each, for a month of 1m candles. */
+const FILES_IN_MEMORY = 4
 const DEFAULT_STALL = 30_000
 const DEFAULT_ATTEMPTS = 6
 
@@ -144,7 +147,9 @@ export class DataSourceManager implements AsyncDisposable {
   /** Brings series up to date on disk. What fails in one series stands in its report; an abort throws. */
   async download(requests: readonly DownloadRequest[], options: DownloadOptions = {}): Promise<SeriesReport[]> {
     const parallel = options.parallel ?? this.#options.parallel ?? DEFAULT_PARALLEL
-    const signal = options.signal ? AbortSignal.any([options.signal, this.#closing.signal]) : this.#closing.signal
+    const signal = AbortSignal.any(options.signal ? [options.signal, this.#closing.signal] : [this.#closing.signal])
+    // Every transfer of a download listens to this one signal; Node would take that for a leak.
+    setMaxListeners(0, signal)
     return downloadAll(requests, await this.#context(limiter(parallel), signal, options.onEvent))
   }
 
@@ -342,6 +347,7 @@ export class DataSourceManager implements AsyncDisposable {
       http: this.#http,
       pool: this.#pool,
       limitFiles,
+      permits: new Permits(FILES_IN_MEMORY),
       recentMs: this.#options.recentMs ?? DEFAULT_RECENT,
       attempts: this.#options.attempts ?? DEFAULT_ATTEMPTS,
       stallMs: this.#options.stallMs ?? DEFAULT_STALL,

@@ -75,7 +75,7 @@ describe('the lake', () => {
           for (const [start, length, seed] of pieces) {
             const rows = sliceBatch(makeBatch('1h', T0, 500, seed), start, start + length)
             await store(lake, id, [rows])
-            rows.columns.open_time!.forEach((time, i) => expected.set(time, rows.columns.volume![i]!))
+            for (let i = 0; i < rows.length; i++) expected.set(rows.columns.open_time![i]!, rows.columns.volume![i]!)
           }
           const stored = await lake.load(id)
           const rows = [...expected].sort((a, b) => a[0] - b[0])

@@ -24,7 +24,7 @@ export async function takeArchiveFile(
   ranges: readonly TimeRange[],
 ): Promise<boolean> {
   const { context, writer } = download
-  const rows = new FileRows(writer, file, ranges)
+  const rows = new FileRows(writer, file, ranges, context.permits)
   let committed = false
   try {
     const fetched = await fetchCandleFile(
@@ -65,6 +65,7 @@ export async function takeArchiveFile(
     return false
   } finally {
     if (!committed) await rows.reset()
+    rows.release()
   }
 }
 

@@ -3,6 +3,7 @@ import type { ArchiveLayout, BaseDataClient } from '../../exchanges/exchange.ts'
 import type { Log } from '../../model/log.ts'
 import type { HttpClient } from '../../net/http.ts'
 import type { Lake } from '../../store/lake/lake.ts'
+import type { Permits } from '../limiter.ts'
 import type { DownloadEvent } from '../types.ts'
 
 /** Where a download reaches an archive. */
@@ -26,6 +27,8 @@ export interface DownloadContext {
   readonly pool: ParsePool
   /** Bounds the archive files under way. */
   readonly limitFiles: Limiter
+  /** Bounds the archive files whose rows are in memory. */
+  readonly permits: Permits
   /** The archive is used for what is older than this, ms. */
   readonly recentMs: number
   /** Tries per request. */

@@ -3,6 +3,10 @@ import { type Batch, clipBatch, columnOf, concatBatches, mergeBatches } from '..
 import { CandleFlag, candle } from '../../model/candle.ts'
 import type { TimeRange } from '../../model/time.ts'
 import type { SeriesWriter, StagedRows } from '../../store/lake/series-writer.ts'
+import type { Permits } from '../limiter.ts'
+
+/** Batches of a file that is short as a whole are no burden. */
+const SMALL = 2048
 
 /**
  * The rows of one archive file while it arrives. Files longer than a period of the lake (a month of 1s candles) are
@@ -13,6 +17,8 @@ export class FileRows implements RowSink {
   readonly #wanted: readonly TimeRange[]
   readonly #file: TimeRange
   readonly #stages: boolean
+  readonly #permits: Permits
+  #release: (() => void) | undefined
   #batches: Batch[] = []
   #staged: StagedRows[] = []
   /** Rows inside the wanted ranges. */
@@ -20,7 +26,9 @@ export class FileRows implements RowSink {
   /** Open times of rows that break a rule. */
   suspects: number[] = []
 
-  constructor(writer: SeriesWriter, file: TimeRange, wanted: readonly TimeRange[]) {
+  /** @param permits bounds the files whose rows are in memory at once, across all series. */
+  constructor(writer: SeriesWriter, file: TimeRange, wanted: readonly TimeRange[], permits: Permits) {
+    this.#permits = permits
     this.#writer = writer
     this.#file = file
     this.#wanted = wanted
@@ -32,6 +40,8 @@ export class FileRows implements RowSink {
   }
 
   async rows(batch: Batch): Promise<void> {
+    // While this waits the file's transfer waits too: memory is bounded by the permits, not by the disk's speed.
+    if (batch.length > SMALL) this.#release ??= await this.#permits.take()
     for (const range of this.#wanted) {
       const part = clipBatch(candle, batch, range.from, range.to)
       if (part.length === 0) continue
@@ -40,6 +50,12 @@ export class FileRows implements RowSink {
       if (this.#stages) await this.#stage(part)
       else this.#batches.push(part)
     }
+  }
+
+  /** Gives the memory's place to another file: the rows are committed, or given up. */
+  release(): void {
+    this.#batches = []
+    this.#release?.()
   }
 
   async reset(): Promise<void> {
@@ -58,9 +74,16 @@ export class FileRows implements RowSink {
 
   /** The rows in memory, in order: all of them, unless the file is being staged. */
   batch(): Batch {
-    let merged: Batch | undefined
-    for (const batch of this.#batches) merged = merged === undefined ? batch : join(merged, batch)
-    return merged ?? concatBatches(candle, [])
+    // Most files are in order: their parts are joined in one pass.
+    const last = (batch: Batch): number => columnOf(batch, candle.sortKey)[batch.length - 1]!
+    const rising = this.#batches.every(
+      (batch, i) => i === 0 || last(this.#batches[i - 1]!) < columnOf(batch, candle.sortKey)[0]!,
+    )
+    const whole = rising
+      ? concatBatches(candle, this.#batches)
+      : this.#batches.reduce((merged, batch) => mergeBatches(candle, merged, batch), concatBatches(candle, []))
+    this.#batches = whole.length > 0 ? [whole] : []
+    return whole
   }
 
   async #stage(part: Batch): Promise<void> {
@@ -92,8 +115,4 @@ export function withFlag(batch: Batch, flag: number): Batch {
   if (batch.length === 0) return batch
   const flags = columnOf(batch, 'flags').map((value) => value | flag)
   return { length: batch.length, columns: { ...batch.columns, flags } }
-}
-
-function join(a: Batch, b: Batch): Batch {
-  return mergeBatches(candle, a, b)
 }

@@ -23,17 +23,25 @@ const SQL_TYPE: Readonly<Record<ColumnType, string>> = {
 }
 
 let tableNumber = 0
+/** Writes go one after another: DuckDB uses every core for one anyway, and each write under way costs its buffers. */
+let lastWrite: Promise<unknown> = Promise.resolve()
 
 /**
  * Writes batches to one Parquet file (format v2: byte-stream split and delta encodings, smaller and faster than v1).
  * The file is complete and closed when this resolves; making it durable and visible is the caller's business.
  */
-export async function writeParquet(
+export function writeParquet(
   path: string,
   kind: Kind,
   batches: readonly Batch[],
   compression: Compression,
 ): Promise<void> {
+  const write = lastWrite.then(() => writeNow(path, kind, batches, compression))
+  lastWrite = write.catch(() => {})
+  return write
+}
+
+async function writeNow(path: string, kind: Kind, batches: readonly Batch[], compression: Compression): Promise<void> {
   const { api, bindings } = await loadDuck()
   using connection = await connectDuck()
   const table = `write_${++tableNumber}`
