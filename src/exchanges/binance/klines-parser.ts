@@ -53,12 +53,12 @@ interface Scanned {
   inexact: Uint8Array
 }
 
+/** All columns of a page lie in one buffer: a page lives and dies as a whole, and twelve small buffers cost more. */
 function newScanned(capacity: number): Scanned {
-  return {
-    rows: 0,
-    fields: Array.from({ length: FIELDS }, () => new Float64Array(capacity)),
-    inexact: new Uint8Array(capacity),
-  }
+  const buffer = new ArrayBuffer(capacity * (FIELDS * 8 + 1))
+  const fields: Float64Array[] = []
+  for (let index = 0; index < FIELDS; index++) fields.push(new Float64Array(buffer, index * capacity * 8, capacity))
+  return { rows: 0, fields, inexact: new Uint8Array(buffer, FIELDS * capacity * 8, capacity) }
 }
 
 function grow(scanned: Scanned): void {
