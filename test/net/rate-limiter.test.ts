@@ -53,6 +53,15 @@ test('a request in flight when the window ends counts in the next one too', asyn
   expect(limiter.getRemainingRequests()).toBe(6)
 })
 
+test('a request that ends just after its window did counts in the next one, which may be where the server counted it', async () => {
+  const limiter = make(10)
+  const late = await limiter.acquire(4)
+  await vi.advanceTimersByTimeAsync(MINUTE - 1000 + GUARD / 2)
+  late.finish(used(4))
+  await vi.advanceTimersByTimeAsync(GUARD)
+  expect(limiter.getRemainingRequests()).toBe(6)
+})
+
 test('a request that was never sent gives its weight back', async () => {
   const limiter = make(10)
   const permit = await limiter.acquire(8)
