@@ -3,6 +3,7 @@ import { countOpens, type IntervalGrid } from '../model/interval.ts'
 import { subtractRanges } from '../model/ranges.ts'
 import type { TimeRange } from '../model/time.ts'
 import { coverageRows, type SeriesCoverage } from '../store/lake/coverage-file.ts'
+import { printable } from './render/text.ts'
 
 /** What a coverage says, in numbers. */
 export interface CoverageSummary {
@@ -76,7 +77,7 @@ const CAUSES: Readonly<Record<GapCause, string>> = {
   unknown: 'no source could tell why',
 }
 
-/** What a cause means, in words. */
-export function explainCause(cause: GapCause): string {
-  return CAUSES[cause]
+/** The cause of a gap and what it means, e.g. `exchange-outage, the exchange stood still`. */
+export function explainGap(gap: Gap): string {
+  return `${gap.cause}, ${gap.note === undefined ? CAUSES[gap.cause] : printable(gap.note)}`
 }

@@ -27,12 +27,19 @@ async function start(options: Parameters<typeof startSandbox>[0] = {}): Promise<
 
 const here = (...args: string[]) => runHere(['--endpoint', sandbox.endpoint, ...args], { cwd: folder.path })
 
-/** Rows that the sandbox says really exist. */
-async function truthOf(symbol: string, interval: string, from: number, to: number, market = 'spot') {
+/** What really happened, by the sandbox's word, in the form of an export. */
+async function truthOf(symbol: string, interval: string, from: number, to: number, market = 'spot'): Promise<string[]> {
   const query = new URLSearchParams({ market, kind: 'candle', symbol, interval, from: String(from), to: String(to) })
   const answer = await fetch(`${sandbox.endpoint}/sandbox/truth?${query}`)
   expect(answer.status).toBe(200)
-  return answer.text()
+  const rows = (await answer.json()) as (string | number)[][]
+  // Rows are in the exchange's form: eleven fields that matter, decimals as text.
+  return rows.map((row) =>
+    row
+      .slice(0, 11)
+      .map((value) => String(Number(value)))
+      .join(','),
+  )
 }
 
 async function exported(symbol: string, interval: string, ...more: string[]): Promise<string[]> {
@@ -60,8 +67,8 @@ describe('download', () => {
     expect(ran.stderr).toContain('The lake is in ticklake-data.')
     const rows = await exported('BTCUSDT', '1m')
     expect(rows).toHaveLength(countOpens({ interval: '1m' }, { from: FROM, to: NOW }))
-    const truth = await truthOf('BTCUSDT', '1h', FROM, NOW)
-    for (const row of await exported('BTCUSDT', '1h', '--columns', 'open_time')) expect(truth).toContain(row)
+    expect(rows).toEqual(await truthOf('BTCUSDT', '1m', FROM, NOW))
+    expect(await exported('BTCUSDT', '1h')).toEqual(await truthOf('BTCUSDT', '1h', FROM, NOW))
   })
 
   it('has nothing to fetch the second time, and --update brings what is new', async () => {
@@ -127,6 +134,22 @@ describe('download', () => {
     expect(stderr).toContain('BTCUSTD')
     expect(stderr).toMatch(/Did you mean .*BTCUSDT/)
     expect(await readdir(folder.path)).toEqual([])
+  })
+
+  it('calls intervals and times that can not be wrong usage, without asking the exchange', async () => {
+    await start()
+    const before = await (await fetch(`${sandbox.endpoint}/sandbox/usage`)).text()
+    for (const [args, hint] of [
+      [['--interval', '1min'], 'Did you mean 1m?'],
+      [['--market', 'usdm', '--interval', '1s'], 'binance has no 1s candles on usdm; it has 1m,'],
+      [['--from', '2024-13-01'], '--from: "2024-13-01" is not a time'],
+      [['--from', '2024-02-01', '--to', '2024-01-01'], 'The range is empty'],
+    ] as const) {
+      const { code, stdout, stderr } = await here('download', 'BTCUSDT', ...args)
+      expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
+      expect(stderr).toContain(hint)
+    }
+    expect(await (await fetch(`${sandbox.endpoint}/sandbox/usage`)).text()).toBe(before)
   })
 
   it('refuses a range that has not come yet', async () => {
@@ -196,8 +219,9 @@ describe('download', () => {
     await fetch(`${sandbox.endpoint}/sandbox/faults`, { method: 'POST', body: '[]' })
     const resumed = await runBin(args, { cwd: folder.path })
     expect(resumed.code).toBe(0)
-    const rows = await exported('BTCUSDT', '1m', '--columns', 'open_time')
-    expect(rows).toHaveLength(7 * 1440)
+    const truth = await truthOf('BTCUSDT', '1m', FROM, FROM + 7 * DAY)
+    expect(truth).toHaveLength(7 * 1440)
+    expect(await exported('BTCUSDT', '1m')).toEqual(truth)
     expect((await here('verify')).code).toBe(0)
   })
 

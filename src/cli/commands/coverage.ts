@@ -10,7 +10,7 @@ import { renderTable } from '../render/table.ts'
 import { formatCount, formatPercent, plural, printable } from '../render/text.ts'
 import { formatInstant } from '../render/time.ts'
 import { openLake, readCoverages, type SelectOptions, sayNothing, selectSeries, seriesFields } from '../select.ts'
-import { type CoverageSummary, explainCause, gridOf, isHarmless, summarise } from '../summary.ts'
+import { type CoverageSummary, explainGap, gridOf, isHarmless, summarise } from '../summary.ts'
 import { ExitCode, examples, type Verb } from '../verb.ts'
 
 interface CoverageOptions extends SelectOptions {
@@ -175,8 +175,7 @@ function details(style: Style, coverage: SeriesCoverage, summary: CoverageSummar
 function gapLine(gap: Gap, alarm: (text: string) => string): string {
   const count = gap.count === undefined ? '' : `, ${plural(gap.count, 'candle')}`
   const word = isHarmless(gap) ? 'gap' : alarm('gap')
-  const note = gap.note === undefined ? '' : ` (${printable(gap.note)})`
-  return `${word}  ${span(gap)}${count}: ${gap.cause}, ${explainCause(gap.cause)}${note}`
+  return `${word}  ${span(gap)}${count}: ${explainGap(gap)}`
 }
 
 function span(range: { from: number; to: number }): string {

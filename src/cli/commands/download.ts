@@ -1,5 +1,6 @@
 import type { DataSourceManager } from '../../engine/data-source-manager.ts'
 import type { DownloadRequest, SeriesReport, SourceChoice } from '../../engine/types.ts'
+import type { Exchange } from '../../exchanges/exchange.ts'
 import { ConfigError, InvalidRangeError, InvalidSymbolError, isTicklakeError } from '../../model/errors.ts'
 import { floorOpen, type Interval } from '../../model/interval.ts'
 import type { Market, SeriesId } from '../../model/series.ts'
@@ -9,7 +10,7 @@ import { chosenExchange, openEngine } from '../engine.ts'
 import { wordOption } from '../options.ts'
 import { createProgressView, type ProgressView } from '../progress/show.ts'
 import { seriesLabel } from '../progress/state.ts'
-import { addMonths, type RangeOptions, readRangeWithLength } from '../range.ts'
+import { addMonths, type RangeOptions, readRange, readRangeWithLength } from '../range.ts'
 import { renderTable } from '../render/table.ts'
 import { formatBytes, formatCount, formatDuration, plural, printable } from '../render/text.ts'
 import { formatInstant } from '../render/time.ts'
@@ -22,7 +23,7 @@ import {
   selectSeries,
   seriesFields,
 } from '../select.ts'
-import { explainCause, isHarmless } from '../summary.ts'
+import { explainGap, isHarmless } from '../summary.ts'
 import { ExitCode, examples, type Verb } from '../verb.ts'
 
 interface DownloadOptions extends SelectOptions, RangeOptions {
@@ -72,26 +73,15 @@ What the lake has is not fetched again. Ctrl-C stops cleanly, and the same comma
   async run(context, operands, options) {
     checkCombination(options)
     readKind(options)
+    readRange(options)
+    readIntervals(options)
     const settings = await context.settings({ 'download.parallel': options.parallel })
     const exchange = await chosenExchange(settings)
     const typed = [...operands, ...(options.symbols ?? [])]
     await using engine = await openEngine(context)
     const requests = options.update
       ? await planUpdate(context, engine, typed, options)
-      : await planDownload(context, engine, typed, options)
-    for (const { series } of requests) {
-      if (!exchange.markets.includes(series.market)) {
-        throw new ConfigError(
-          `${series.symbol} is of market ${series.market}; ${exchange.id} has ${exchange.markets.join(', ')} here.`,
-        )
-      }
-      const intervals = exchange.intervals(series.market)
-      if (series.interval !== undefined && !intervals.includes(series.interval)) {
-        throw new InvalidRangeError(
-          `${exchange.id} has no ${series.interval} candles on ${series.market}; it has ${intervals.join(', ')}.`,
-        )
-      }
-    }
+      : await planDownload(context, exchange, engine, typed, options)
     if (requests.length === 0) return ExitCode.done
 
     const done = new Map<string, SeriesReport>()
@@ -153,6 +143,7 @@ function checkCombination(options: DownloadOptions): void {
 
 async function planDownload(
   context: Context,
+  exchange: Exchange,
   engine: DataSourceManager,
   typed: readonly string[],
   options: DownloadOptions,
@@ -164,7 +155,7 @@ async function planDownload(
   let months: number | undefined
   if (symbols.length === 0) {
     const pairs = await loadPairs(settings, origins.get('download.pairs')?.from !== 'default')
-    const wanted = await Promise.all(
+    symbols = await Promise.all(
       pairs.pairs.map(async (pair) => {
         const [symbol] = await readSymbols(context, [pair.symbol])
         return {
@@ -173,7 +164,6 @@ async function planDownload(
         }
       }),
     )
-    symbols = wanted
     if (intervals.length === 0) intervals = pairs.intervals
     months = pairs.months
     const from =
@@ -182,7 +172,7 @@ async function planDownload(
   }
   if (intervals.length === 0) intervals = [settings.download.defaultInterval]
 
-  const series: SeriesId[] = symbols.flatMap(({ symbol, market }) =>
+  const wanted: SeriesId[] = symbols.flatMap(({ symbol, market }) =>
     intervals.map((interval) => ({
       exchange: settings.exchange.name,
       market: market ?? 'spot',
@@ -191,7 +181,8 @@ async function planDownload(
       interval,
     })),
   )
-  if (typed.length > 0) await checkSymbols(context, engine, series, typed)
+  checkSeries(exchange, wanted)
+  const series = typed.length > 0 ? await existingSeries(context, engine, wanted) : wanted
   const nows = new Map<Market, number>()
   for (const market of new Set(series.map((id) => id.market)))
     nows.set(market, await engine.now(market, context.signal))
@@ -217,34 +208,51 @@ async function planDownload(
   })
 }
 
-/** One look per symbol before anything is fetched: a typing mistake should cost a second, not an hour. */
-async function checkSymbols(
+/**
+ * One look per series before anything is fetched: a typing mistake should cost a second, not an hour. Gives the series
+ * that the exchange has candles of.
+ */
+async function existingSeries(
   context: Context,
   engine: DataSourceManager,
   series: readonly SeriesId[],
-  typed: readonly string[],
-): Promise<void> {
-  const firsts = series.filter(
-    (id, index) => series.findIndex((other) => other.symbol === id.symbol && other.market === id.market) === index,
-  )
-  await Promise.all(
-    firsts.map(async (id) => {
-      let known: number | undefined
-      try {
-        known = await engine.firstAvailable(id, context.signal)
-      } catch (error) {
-        // A network that does not answer is for the download to deal with, series by series.
-        if (context.signal.aborted || error instanceof InvalidSymbolError || !isTicklakeError(error)) throw error
-        return
-      }
-      if (known === undefined) {
-        await engine.client.instrument(id.market, id.symbol, context.signal)
-        context.warn(
-          `${seriesLabel(id)}: the exchange knows ${typed.length === 1 ? typed[0] : id.symbol}, but has no candles of it.`,
-        )
-      }
-    }),
-  )
+): Promise<SeriesId[]> {
+  const found = await Promise.all(series.map((id) => hasCandles(context, engine, id)))
+  const empty = series.filter((_, index) => !found[index])
+  if (empty.length === series.length) {
+    throw new InvalidRangeError(`The exchange has no candles of ${empty.map(seriesLabel).join(', ')}.`)
+  }
+  for (const id of empty) context.warn(`the exchange has no candles of ${seriesLabel(id)}; it is left out.`)
+  return series.filter((_, index) => found[index])
+}
+
+async function hasCandles(context: Context, engine: DataSourceManager, id: SeriesId): Promise<boolean> {
+  try {
+    return (await engine.firstAvailable(id, context.signal)) !== undefined
+  } catch (error) {
+    if (context.signal.aborted || !isTicklakeError(error)) throw error
+    // A network that does not answer is for the download to deal with, series by series.
+    if (!(error instanceof InvalidSymbolError)) return true
+    // REST forgets what was delisted; the archive does not.
+    const archived = await engine.archivedSymbols(id.market, context.signal).catch((): string[] => [])
+    if (!archived.includes(id.symbol)) throw error
+    return true
+  }
+}
+
+/** @throws ConfigError, InvalidRangeError for a market or an interval that the exchange does not have. */
+function checkSeries(exchange: Exchange, series: readonly SeriesId[]): void {
+  for (const { market, symbol, interval } of series) {
+    if (!exchange.markets.includes(market)) {
+      throw new ConfigError(`${symbol} is of market ${market}; ${exchange.id} has ${exchange.markets.join(', ')} here.`)
+    }
+    const intervals = exchange.intervals(market)
+    if (interval !== undefined && !intervals.includes(interval)) {
+      throw new InvalidRangeError(
+        `${exchange.id} has no ${interval} candles on ${market}; it has ${intervals.join(', ')}.`,
+      )
+    }
+  }
 }
 
 async function planUpdate(
@@ -307,7 +315,7 @@ async function printReports(context: Context, reports: readonly SeriesReport[], 
     if (report.error !== undefined) notes.push(style.red(printable(report.error)))
     for (const gap of report.gaps.filter((one) => !isHarmless(one)).slice(0, 5)) {
       notes.push(
-        `${style.yellow('missing')}  ${formatInstant(gap.from)} to ${formatInstant(gap.to)}${gap.count === undefined ? '' : `, ${plural(gap.count, 'candle')}`}: ${gap.cause}, ${explainCause(gap.cause)}`,
+        `${style.yellow('missing')}  ${formatInstant(gap.from)} to ${formatInstant(gap.to)}${gap.count === undefined ? '' : `, ${plural(gap.count, 'candle')}`}: ${explainGap(gap)}`,
       )
     }
     const harmless = report.gaps.filter((gap) => isHarmless(gap) && gap.cause !== 'not-listed')

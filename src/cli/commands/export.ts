@@ -19,7 +19,7 @@ import { type RangeOptions, readRange } from '../range.ts'
 import { formatBytes, plural } from '../render/text.ts'
 import { formatInstant } from '../render/time.ts'
 import { openLake, readKind, type SelectOptions, selectSeries, seriesFields } from '../select.ts'
-import { explainCause, gridOf, isHarmless } from '../summary.ts'
+import { explainGap, gridOf, isHarmless } from '../summary.ts'
 import { ExitCode, examples, type Verb } from '../verb.ts'
 
 const FORMATS = ['csv', 'jsonl', 'parquet', 'arrow'] as const
@@ -236,9 +236,7 @@ function tellMissing(job: Job, rows: number): boolean {
   const grid = gridOf(coverage)
   const absent = known.from < known.to ? subtractRanges([known], coverage.covered) : []
   for (const gap of gaps.slice(0, 5)) {
-    context.warn(
-      `missing ${formatInstant(gap.from)} to ${formatInstant(gap.to)}: ${gap.cause}, ${explainCause(gap.cause)}`,
-    )
+    context.warn(`missing ${formatInstant(gap.from)} to ${formatInstant(gap.to)}: ${explainGap(gap)}`)
   }
   if (gaps.length > 5) context.warn(`${gaps.length - 5} more gaps: ticklake coverage ${id.symbol} --gaps all`)
   for (const part of absent.slice(0, 5)) {

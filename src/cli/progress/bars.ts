@@ -3,7 +3,7 @@ import type { DownloadEvent } from '../../engine/types.ts'
 import { seriesKey } from '../../model/series.ts'
 import type { Context, LiveRegion } from '../context.ts'
 import type { Style } from '../render/style.ts'
-import { formatBytes, formatCount, formatDuration, padEnd, padStart, plural, truncate } from '../render/text.ts'
+import { formatBytes, formatCount, formatLeft, padEnd, padStart, plural, truncate } from '../render/text.ts'
 import { reportLine } from './lines.ts'
 import type { ProgressView } from './show.ts'
 import { DownloadProgress, fractionOf, type SeriesProgress, seriesLabel, type Totals } from './state.ts'
@@ -20,6 +20,7 @@ export class BarView implements ProgressView, LiveRegion {
   readonly #states = new Map<string, SeriesProgress>()
   readonly #release: () => void
   readonly #context: Context
+  #closed = false
 
   constructor(context: Context, seriesCount: number, now: () => number = Date.now) {
     this.#context = context
@@ -74,6 +75,8 @@ export class BarView implements ProgressView, LiveRegion {
   }
 
   close(): void {
+    if (this.#closed) return
+    this.#closed = true
     this.#release()
     this.#multi.stop()
     // cli-progress hides the cursor and wraps no lines while it draws; a late timer must not leave them so.
@@ -101,7 +104,7 @@ export function seriesBar(state: SeriesProgress, columns: number, style: Style):
 
 /** The line about the whole, never wider than `columns`. */
 export function totalBar(totals: Totals, columns: number, style: Style): string {
-  const eta = totals.etaMs === undefined ? '' : `, ${formatDuration(totals.etaMs)} left`
+  const eta = totals.etaMs === undefined ? '' : `, ${formatLeft(totals.etaMs)}`
   const facts = `${formatBytes(totals.bytesPerSecond)}/s${eta}, ${plural(totals.rows, 'row')}`
   return barLine(`${totals.done} of ${totals.series} series`, totals.fraction, facts, columns, style, (text) => text)
 }

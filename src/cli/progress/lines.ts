@@ -1,5 +1,5 @@
 import type { DownloadEvent, SeriesReport } from '../../engine/types.ts'
-import { formatBytes, formatCount, formatDuration, plural } from '../render/text.ts'
+import { formatBytes, formatCount, formatDuration, formatLeft, plural } from '../render/text.ts'
 import type { ProgressView } from './show.ts'
 import { DownloadProgress, seriesLabel, type Totals } from './state.ts'
 
@@ -66,6 +66,6 @@ export function reportLine(report: SeriesReport): string {
 }
 
 export function totalsLine(totals: Totals): string {
-  const eta = totals.etaMs === undefined ? '' : `, ${formatDuration(totals.etaMs)} left`
+  const eta = totals.etaMs === undefined ? '' : `, ${formatLeft(totals.etaMs)}`
   return `${Math.floor(totals.fraction * 100)} %: ${totals.done} of ${totals.series} series, ${plural(totals.rows, 'row')} stored, ${formatBytes(totals.bytes)} at ${formatBytes(totals.bytesPerSecond)}/s${eta}`
 }

@@ -30,13 +30,13 @@ export class DownloadProgress {
   readonly #series = new Map<string, SeriesProgress>()
   readonly #expectedSeries: number
   readonly #now: () => number
-  #samples: { at: number; done: number; bytes: number }[]
+  #samples: { at: number; fraction: number; bytes: number }[]
 
   constructor(expectedSeries: number, now: () => number = Date.now) {
     this.#expectedSeries = expectedSeries
     this.#now = now
     this.startedAt = now()
-    this.#samples = [{ at: this.startedAt, done: 0, bytes: 0 }]
+    this.#samples = [{ at: this.startedAt, fraction: 0, bytes: 0 }]
   }
 
   /** Takes an event in and gives the state of its series. */
@@ -97,49 +97,47 @@ export class DownloadProgress {
   }
 
   totals(): Totals {
-    let fractions = 0
-    let rows = 0
-    let bytes = 0
-    let done = 0
-    let retries = 0
-    for (const state of this.#series.values()) {
-      fractions += fractionOf(state)
-      rows += state.rows
-      bytes += state.bytes
-      retries += state.retries
-      if (state.report) done++
-    }
-    const fraction = this.#expectedSeries === 0 ? 1 : Math.min(1, fractions / this.#expectedSeries)
+    const { rows, bytes, done, retries, fraction } = this.#sum()
     const now = this.#now()
     const first = this.#samples[0]!
     const span = Math.max(1, now - first.at)
     const bytesPerSecond = ((bytes - first.bytes) / span) * 1000
-    const speed = (fraction - first.done) / span
-    const etaMs = fraction >= 1 ? 0 : speed > 0 && now - this.startedAt > 1_000 ? (1 - fraction) / speed : undefined
-    return {
-      series: this.#expectedSeries,
-      done,
-      fraction,
-      rows,
-      bytes,
-      bytesPerSecond,
-      etaMs,
-      retries,
-      elapsedMs: now - this.startedAt,
+    const speed = (fraction - first.fraction) / span
+    const elapsedMs = now - this.startedAt
+    const etaMs = fraction >= 1 ? 0 : speed > 0 && elapsedMs > 1_000 ? (1 - fraction) / speed : undefined
+    return { series: this.#expectedSeries, done, fraction, rows, bytes, bytesPerSecond, etaMs, retries, elapsedMs }
+  }
+
+  #sum(): { rows: number; bytes: number; done: number; retries: number; fraction: number } {
+    let rows = 0
+    let bytes = 0
+    let done = 0
+    let retries = 0
+    let planned = 0
+    let weight = 0
+    let weighed = 0
+    for (const state of this.#series.values()) {
+      rows += state.rows
+      bytes += state.bytes
+      retries += state.retries
+      if (state.report) done++
+      if (state.totalRows === 0 && !state.report) continue
+      planned++
+      weight += state.totalRows
+      weighed += state.totalRows * fractionOf(state)
     }
+    // Series that have not been planned yet count as much as those that have, on average.
+    const whole = planned === 0 ? 0 : (weight / planned) * Math.max(planned, this.#expectedSeries)
+    const bySeries = this.#expectedSeries === 0 ? 1 : done / this.#expectedSeries
+    return { rows, bytes, done, retries, fraction: Math.min(1, whole === 0 ? bySeries : weighed / whole) }
   }
 
   #sample(): void {
     const now = this.#now()
     const last = this.#samples[this.#samples.length - 1]!
     if (now - last.at < 500) return
-    let fractions = 0
-    let bytes = 0
-    for (const state of this.#series.values()) {
-      fractions += fractionOf(state)
-      bytes += state.bytes
-    }
-    this.#samples.push({ at: now, done: fractions / Math.max(1, this.#expectedSeries), bytes })
+    const { bytes, fraction } = this.#sum()
+    this.#samples.push({ at: now, fraction, bytes })
     while (this.#samples.length > 2 && this.#samples[1]!.at < now - WINDOW_MS) this.#samples.shift()
   }
 }

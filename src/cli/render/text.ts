@@ -45,6 +45,12 @@ export function formatDuration(ms: number): string {
   return `${Math.floor(hours / 24)}d ${two(hours % 24)}h`
 }
 
+/** What is left of a work, in whole seconds: anything finer would only flicker. */
+export function formatLeft(ms: number): string {
+  const seconds = Math.ceil(ms / 1000)
+  return `${seconds < 60 ? `${seconds} s` : formatDuration(seconds * 1000)} left`
+}
+
 /** `99.98 %`; 100 only when nothing at all is missing, 0 only when nothing is there. */
 export function formatPercent(part: number, whole: number): string {
   if (whole <= 0) return '-'
