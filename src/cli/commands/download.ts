@@ -79,7 +79,7 @@ What the lake has is not fetched again. Ctrl-C stops cleanly, and the same comma
     const exchange = await chosenExchange(settings)
     const typed = [...operands, ...(options.symbols ?? [])]
     await using engine = await openEngine(context)
-    const requests = options.update
+    const { requests, leftOut } = options.update
       ? await planUpdate(context, engine, typed, options)
       : await planDownload(context, exchange, engine, typed, options)
     if (requests.length === 0) return ExitCode.done
@@ -109,7 +109,7 @@ What the lake has is not fetched again. Ctrl-C stops cleanly, and the same comma
       view.close()
       if (context.io.signal.aborted) {
         context.say(
-          `Stopped. ${plural(stored, 'new row')} kept, ${done.size} of ${plural(requests.length, 'series', 'series')} done. The same command goes on from here.`,
+          `Stopped: ${done.size} of ${plural(requests.length, 'series', 'series')} done, ${plural(stored, 'new row')} stored; files that came in part are kept too. The same command goes on from here.`,
         )
       }
       throw error
@@ -122,8 +122,14 @@ What the lake has is not fetched again. Ctrl-C stops cleanly, and the same comma
         await context.out.json({ ...seriesFields(report.series), ...report, series: undefined })
     else await printReports(context, reports, settings.data.dataDir)
     if (reports.some((report) => report.error !== undefined)) return ExitCode.failed
-    return reports.every((report) => report.complete) ? ExitCode.done : ExitCode.incomplete
+    return leftOut === 0 && reports.every((report) => report.complete) ? ExitCode.done : ExitCode.incomplete
   },
+}
+
+interface DownloadPlan {
+  readonly requests: readonly DownloadRequest[]
+  /** Series that were asked for and that the exchange does not have. */
+  readonly leftOut: number
 }
 
 function checkCombination(options: DownloadOptions): void {
@@ -147,7 +153,7 @@ async function planDownload(
   engine: DataSourceManager,
   typed: readonly string[],
   options: DownloadOptions,
-): Promise<DownloadRequest[]> {
+): Promise<DownloadPlan> {
   const { settings, origins } = await context.load()
   const kind = readKind(options)
   let intervals: readonly Interval[] = readIntervals(options)
@@ -186,7 +192,7 @@ async function planDownload(
   const nows = new Map<Market, number>()
   for (const market of new Set(series.map((id) => id.market)))
     nows.set(market, await engine.now(market, context.signal))
-  return series.map((id) => {
+  const requests = series.map((id): DownloadRequest => {
     const now = nows.get(id.market)!
     const { from, to } = readRangeWithLength(options, now)
     const end = to ?? now
@@ -206,6 +212,7 @@ async function planDownload(
       source: options.source ?? 'auto',
     }
   })
+  return { requests, leftOut: wanted.length - series.length }
 }
 
 /**
@@ -260,14 +267,14 @@ async function planUpdate(
   engine: DataSourceManager,
   typed: readonly string[],
   options: DownloadOptions,
-): Promise<DownloadRequest[]> {
+): Promise<DownloadPlan> {
   const lake = await openLake(context)
   const series = await selectSeries(context, lake, typed, { ...options, symbols: [] })
   if (series.length === 0) {
     context.say(
       `The lake ${context.shortPath(lake.dataDir)} holds nothing to update. Run first: ticklake download BTCUSDT`,
     )
-    return []
+    return { requests: [], leftOut: 0 }
   }
   const requests: DownloadRequest[] = []
   for (const id of series) {
@@ -276,7 +283,7 @@ async function planUpdate(
     const to = await engine.now(id.market, context.signal)
     requests.push({ series: id, from: Math.min(from, to), to, source: options.source ?? 'auto' })
   }
-  return requests
+  return { requests, leftOut: 0 }
 }
 
 async function printReports(context: Context, reports: readonly SeriesReport[], dataDir: string): Promise<void> {
