@@ -60,6 +60,8 @@ export class ByteWriter {
    * value above `SPLIT`, for sums that pass 2^53.
    */
   fixed(value: number, scale: number, decimals: number, high = 0): this {
+    // First, as it uses the same digits.
+    if (high > 0) this.integer(high)
     const digits = this.#digits
     let count = 0
     let rest = value
@@ -81,7 +83,6 @@ export class ByteWriter {
       small = next
     }
     while (count < least) digits[count++] = 0
-    if (high > 0) this.integer(high)
     this.#reserve(count + decimals + 2)
     const buffer = this.#buffer
     let at = this.#length

@@ -42,6 +42,9 @@ const HEADER =
 const ROWS_IN_MEMORY = 60_000
 const MEMORY_LIMIT = 32 * 1024 * 1024
 const DISK_LIMIT = 1024 * 1024 * 1024
+/** Stretches, and rows of each, that the promised size of files is reckoned from. */
+const SAMPLES = 8
+const SAMPLE_ROWS = 600
 /** So many zips are made at the same time. */
 const PARALLEL = 2
 
@@ -205,7 +208,7 @@ export class SeededStore implements ArchiveStore {
     if (rows > ROWS_IN_MEMORY) {
       this.#folder ??= mkdtemp(join(tmpdir(), 'ticklake-sandbox-'))
       const path = join(await this.#folder, `${randomUUID()}.zip`)
-      const built: Built = { ...(await zipToFile(path, name, csvOf(one, file), size)), held: path }
+      const built: Built = { ...(await zipToFile(path, name, () => csvOf(one, file), size)), held: path }
       if (version === this.#version) this.#large.set(key, built, built.size)
       return built
     }
@@ -243,15 +246,20 @@ function published(listing: Listing, period: Period, interval: Interval, now: nu
   return publishedAt({ period, start }, gridOf(listing, interval)) <= now
 }
 
+/** Deflated bytes a row, with room to spare: from stretches at all hours of the day and days of the week. */
 async function sampledRowBytes(one: SymbolMarket, interval: Interval): Promise<number> {
-  const from = floorDay(one.listing.listedAt) + 30 * DAY
-  const rows = 600
-  const columns = await one.read({ interval, from, to: Number.MAX_SAFE_INTEGER, max: rows }, Number.MAX_SAFE_INTEGER)
-  const bytes = await deflate(csvBytes(new SeededRows(columns, one.listing), 'us'), {
-    level: 1,
-    finishFlush: constants.Z_SYNC_FLUSH,
-  })
-  return (bytes.length / Math.max(1, columns.length)) * 1.1 + 3
+  const first = floorDay(one.listing.listedAt) + 30 * DAY
+  let deflated = 0
+  let rows = 0
+  for (let i = 0; i < SAMPLES; i++) {
+    const from = first + i * 21 * HOUR
+    const range = { interval, from, to: Number.MAX_SAFE_INTEGER, max: SAMPLE_ROWS }
+    const columns = await one.read(range, Number.MAX_SAFE_INTEGER)
+    const csv = csvBytes(new SeededRows(columns, one.listing), 'us')
+    deflated += (await deflate(csv, { level: 1, finishFlush: constants.Z_SYNC_FLUSH })).length
+    rows += columns.length
+  }
+  return (deflated / Math.max(1, rows)) * 1.13 + 3
 }
 
 function csvBytes(rows: SeededRows, unit: 'ms' | 'us'): Buffer {

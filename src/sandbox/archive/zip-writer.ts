@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { type FileHandle, open } from 'node:fs/promises'
+import { pipeline } from 'node:stream/promises'
 import { promisify } from 'node:util'
 import { constants, crc32, createDeflateRaw, deflateRaw, inflateRawSync } from 'node:zlib'
 import { ParseError } from '../../model/errors.ts'
@@ -110,40 +111,49 @@ export async function zipOf(name: string, content: Buffer, size = 0): Promise<Bu
 export async function zipToFile(
   path: string,
   name: string,
-  content: AsyncIterable<Buffer>,
+  content: () => AsyncIterable<Buffer>,
   size: number,
 ): Promise<{ sha256: string; size: number }> {
   await using file = await open(path, 'w+')
   const start = LOCAL + Buffer.byteLength(name)
-  let crc = 0
-  let contentSize = 0
-  let deflated = 0
-  const deflater = createDeflateRaw({ level: 1, finishFlush: constants.Z_SYNC_FLUSH })
-  const feed = (async () => {
-    try {
-      for await (const piece of content) {
-        crc = crc32(piece, crc)
-        contentSize += piece.length
-        if (!deflater.write(piece)) await new Promise<void>((done) => deflater.once('drain', done))
-      }
-      deflater.end()
-    } catch (error) {
-      deflater.destroy(error as Error)
-    }
-  })()
-  for await (const piece of deflater as AsyncIterable<Buffer>) {
-    await file.write(piece, 0, piece.length, start + deflated)
-    deflated += piece.length
-  }
-  await feed
-  const pad = padding(deflated, size - zipOverhead(name))
-  await file.write(pad, 0, pad.length, start + deflated)
-  const entry = { name, crc, deflated: deflated + pad.length, size: contentSize }
+  const room = size - zipOverhead(name) - FINAL.length
+  let body = await deflateInto(file, start, content(), 1)
+  if (body.deflated > room) body = await deflateInto(file, start, content(), 6)
+  const pad = padding(body.deflated, size - zipOverhead(name))
+  await file.write(pad, 0, pad.length, start + body.deflated)
+  const entry = { name, crc: body.crc, deflated: body.deflated + pad.length, size: body.size }
   const header = localHeader(entry)
   await file.write(header, 0, header.length, 0)
   const tail = centralAndEnd(entry)
+  const end = start + entry.deflated + tail.length
   await file.write(tail, 0, tail.length, start + entry.deflated)
-  return { sha256: await hashOf(file), size: start + entry.deflated + tail.length }
+  await file.truncate(end)
+  return { sha256: await hashOf(file), size: end }
+}
+
+async function deflateInto(
+  file: FileHandle,
+  start: number,
+  content: AsyncIterable<Buffer>,
+  level: number,
+): Promise<{ crc: number; size: number; deflated: number }> {
+  let crc = 0
+  let size = 0
+  let deflated = 0
+  async function* measured(): AsyncGenerator<Buffer> {
+    for await (const piece of content) {
+      crc = crc32(piece, crc)
+      size += piece.length
+      yield piece
+    }
+  }
+  await pipeline(measured, createDeflateRaw({ level, finishFlush: constants.Z_SYNC_FLUSH }), async (pieces) => {
+    for await (const piece of pieces as AsyncIterable<Buffer>) {
+      await file.write(piece, 0, piece.length, start + deflated)
+      deflated += piece.length
+    }
+  })
+  return { crc, size, deflated }
 }
 
 async function hashOf(file: FileHandle): Promise<string> {

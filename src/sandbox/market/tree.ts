@@ -42,6 +42,7 @@ interface Totals {
   readonly volume: Decimal
   readonly quote: Decimal
   readonly trades: number
+  /** Those of the window, or the last one before it. */
   readonly rows: TextRows
 }
 
@@ -214,11 +215,22 @@ export class TreeMarket implements MarketData {
     return { market, symbol, ...splitSymbol(symbol), tickDecimals, priceDecimals, stepDecimals, listedAt, listed: true }
   }
 
+  /** The series that reaches furthest by `now`, the finest of those that do, and its last closed candle. */
+  async #newest(info: SymbolInfo, now: number): Promise<{ series: Series; last: TextRows } | undefined> {
+    let newest: { series: Series; last: TextRows } | undefined
+    for (const series of await this.#all(info.market, info.symbol)) {
+      const range = { interval: series.interval, from: 0, to: now + 1, max: 1, last: true }
+      const last = await this.#rows(series, range, now)
+      if (last.length > 0 && (!newest || last.closeTime(0) > newest.last.closeTime(0))) newest = { series, last }
+    }
+    return newest
+  }
+
   async #totals(info: SymbolInfo, from: number, now: number): Promise<Totals | undefined> {
-    const series = (await this.#all(info.market, info.symbol))[0]
-    if (!series) return undefined
-    const range = { interval: series.interval, from, to: now + 1, max: Number.MAX_SAFE_INTEGER }
-    const rows = await this.#rows(series, range, now)
+    const newest = await this.#newest(info, now)
+    if (!newest) return undefined
+    const range = { interval: newest.series.interval, from, to: now + 1, max: Number.MAX_SAFE_INTEGER }
+    const rows = await this.#rows(newest.series, range, now)
     let volume: Decimal = { units: 0n, scale: 0 }
     let quote: Decimal = { units: 0n, scale: 0 }
     let trades = 0
@@ -227,21 +239,13 @@ export class TreeMarket implements MarketData {
       quote = addDecimal(quote, parseDecimal(rows.text(row, 7)))
       trades += Number(rows.text(row, 8))
     }
-    return { volume, quote, trades, rows }
-  }
-
-  /** The last closed candle of the finest series. */
-  async #last(info: SymbolInfo, now: number): Promise<TextRows> {
-    const series = (await this.#all(info.market, info.symbol))[0]
-    if (!series) return new TextRows([])
-    return this.#rows(series, { interval: series.interval, from: 0, to: now + 1, max: 1, last: true }, now)
+    return { volume, quote, trades, rows: rows.length > 0 ? rows : newest.last }
   }
 
   async ticker(info: SymbolInfo, now: number): Promise<DayTicker> {
     const openTime = now - DAY
     const totals = await this.#totals(info, openTime, now)
-    const newest = await this.#last(info, now)
-    const rows = totals && totals.rows.length > 0 ? totals.rows : newest
+    const rows = totals?.rows ?? new TextRows([])
     const zero = (0).toFixed(info.priceDecimals)
     const text = (row: number, field: number): string => (rows.length > 0 ? rows.text(row, field) : zero)
     let high = text(0, 2)
@@ -270,7 +274,7 @@ export class TreeMarket implements MarketData {
   }
 
   async quote(info: SymbolInfo, now: number): Promise<Quote> {
-    const rows = await this.#last(info, now)
+    const rows = (await this.#newest(info, now))?.last ?? new TextRows([])
     const last = rows.length > 0 ? rows.text(0, 4) : (0).toFixed(info.priceDecimals)
     const price = parseDecimal(last)
     const tick: Decimal = { units: 1n, scale: info.tickDecimals }
