@@ -89,7 +89,7 @@ async function* paced(piece: Buffer, bytesPerSecond: number): AsyncGenerator<Buf
 }
 
 /** Waits until the socket has taken the bytes; false when it is gone. */
-function write(response: ServerResponse, bytes: Buffer): Promise<boolean> {
+export function write(response: ServerResponse, bytes: Buffer): Promise<boolean> {
   return new Promise((done) => {
     if (response.destroyed || response.closed) {
       done(false)

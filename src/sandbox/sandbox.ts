@@ -10,7 +10,8 @@ import type { ArchiveStore } from './archive/store.ts'
 import { CHECKSUM } from './archive/store.ts'
 import { openTree } from './archive/tree-store.ts'
 import { SandboxClock } from './clock.ts'
-import { deliver, jsonReply, type Reply, textReply } from './deliver.ts'
+import { deliver, jsonReply, type Reply, textReply, write } from './deliver.ts'
+import { answerOf, garbled } from './faults/answers.ts'
 import { FaultEngine, type FaultState, type Request } from './faults/engine.ts'
 import { type FaultSpec, parseFaults } from './faults/spec.ts'
 import { WeightMeter } from './manners.ts'
@@ -18,7 +19,7 @@ import type { SandboxMarket } from './market/listing.ts'
 import type { MarketData } from './market/market.ts'
 import { SeededMarket } from './market/seeded.ts'
 import { type SandboxOptions, type Settings, settingsOf } from './options.ts'
-import { marketOfPath, RestApi, refusal } from './rest/api.ts'
+import { marketOfPath, RestApi } from './rest/api.ts'
 import { parseTruth, type TruthRow, truthText } from './truth.ts'
 import { type SandboxUsage, UsageMeter } from './usage.ts'
 
@@ -247,25 +248,7 @@ class SandboxServer implements Sandbox {
   /** A fault that answers in the exchange's place, or does not answer at all. */
   #early(facts: Request): Reply | 'silence' | undefined {
     const fault = this.#faults.take(facts, 'timeout', 'http-error', 'rate-limit', 'ban')
-    if (!fault) return undefined
-    switch (fault.type) {
-      case 'timeout':
-        return 'silence'
-      case 'rate-limit':
-        return refusal(429, fault.retryAfterS ?? 1, 'Too many requests; please use the websocket for live updates.')
-      case 'ban': {
-        const seconds = fault.retryAfterS ?? 2
-        const until = this.now() + seconds * 1000 * this.#settings.speed
-        return refusal(418, seconds, `Way too much request weight used; IP banned until ${Math.round(until)}.`)
-      }
-      default: {
-        const headers = fault.retryAfterS === undefined ? {} : { 'Retry-After': String(fault.retryAfterS) }
-        if (typeof fault.body === 'string') return textReply(fault.status, fault.body, 'text/html', headers)
-        return fault.body === undefined
-          ? textReply(fault.status, '', 'text/plain', headers)
-          : jsonReply(fault.status, fault.body, headers)
-      }
-    }
+    return fault && answerOf(fault, this.now(), this.#settings.speed)
   }
 
   async #file(request: IncomingMessage, response: ServerResponse, path: string, url: URL): Promise<void> {
@@ -363,12 +346,7 @@ class SandboxServer implements Sandbox {
       return deliver(response, jsonReply(400, { error: wanted }), true, undefined, () => {})
     response.writeHead(200, { 'Content-Type': wanted.format === 'csv' ? 'text/csv' : 'application/json' })
     for await (const piece of truthText(this.#data, wanted, now, wanted.format)) {
-      if (response.destroyed) return
-      if (!response.write(piece))
-        await new Promise<void>((done) => {
-          response.once('drain', done)
-          response.once('close', done)
-        })
+      if (!(await write(response, piece))) return
     }
     response.end()
   }
@@ -388,23 +366,6 @@ function decoded(text: string): string {
   } catch {
     return text
   }
-}
-
-async function garbled(reply: Reply, form: 'cut' | 'text' | 'html', status: number | undefined): Promise<Reply> {
-  const type = 'application/json;charset=UTF-8'
-  if (form === 'html') {
-    const code = status ?? 403
-    return textReply(
-      code,
-      `<html><head><title>${code}</title></head><body><h1>Request blocked.</h1></body></html>`,
-      'text/html',
-    )
-  }
-  if (form === 'text') return textReply(status ?? 200, 'upstream connect error', type)
-  const pieces: Buffer[] = []
-  for await (const piece of reply.body.read(0, reply.body.size)) pieces.push(piece)
-  const whole = Buffer.concat(pieces)
-  return textReply(status ?? reply.status, whole.subarray(0, Math.floor(whole.length / 2)), type)
 }
 
 async function bodyText(request: IncomingMessage): Promise<string> {

@@ -249,21 +249,21 @@ function published(listing: Listing, period: Period, interval: Interval, now: nu
 /** Deflated bytes a row, with room to spare: from stretches at all hours of the day and days of the week. */
 async function sampledRowBytes(one: SymbolMarket, interval: Interval): Promise<number> {
   const first = floorDay(one.listing.listedAt) + 30 * DAY
+  const writer = new ByteWriter()
   let deflated = 0
   let rows = 0
   for (let i = 0; i < SAMPLES; i++) {
     const from = first + i * 21 * HOUR
     const range = { interval, from, to: Number.MAX_SAFE_INTEGER, max: SAMPLE_ROWS }
     const columns = await one.read(range, Number.MAX_SAFE_INTEGER)
-    const csv = csvBytes(new SeededRows(columns, one.listing), 'us')
+    const csv = csvBytes(writer, new SeededRows(columns, one.listing), 'us')
     deflated += (await deflate(csv, { level: 1, finishFlush: constants.Z_SYNC_FLUSH })).length
     rows += columns.length
   }
   return (deflated / Math.max(1, rows)) * 1.13 + 3
 }
 
-function csvBytes(rows: SeededRows, unit: 'ms' | 'us'): Buffer {
-  const writer = new ByteWriter(rows.length * 130 + 64)
+function csvBytes(writer: ByteWriter, rows: SeededRows, unit: 'ms' | 'us'): Buffer {
   for (let row = 0; row < rows.length; row++) {
     rows.writeCsv(writer, row, unit)
     writer.byte(10)
@@ -277,11 +277,12 @@ async function* csvOf(one: SymbolMarket, file: ArchiveFile): AsyncGenerator<Buff
   if (file.market === 'usdm' && file.start >= HEADER_FROM) yield Buffer.from(HEADER)
   const end = periodEnd(file)
   const step = file.interval === '1s' ? HOUR : intervalLength(file.interval) < HOUR ? DAY : end - file.start
+  const writer = new ByteWriter()
   const breath = new Breath()
   for (let from = file.start; from < end; from += step) {
     const to = Math.min(end, from + step)
     const range = { interval: file.interval, from, to, max: Number.MAX_SAFE_INTEGER }
-    yield csvBytes(new SeededRows(await one.read(range, Number.MAX_SAFE_INTEGER), one.listing), unit)
+    yield csvBytes(writer, new SeededRows(await one.read(range, Number.MAX_SAFE_INTEGER), one.listing), unit)
     await breath.take()
   }
 }
