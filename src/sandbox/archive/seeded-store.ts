@@ -45,6 +45,8 @@ const DISK_LIMIT = 1024 * 1024 * 1024
 /** Stretches, and rows of each, that the promised size of files is reckoned from. */
 const SAMPLES = 8
 const SAMPLE_ROWS = 600
+/** Small files stray further from the mean than large ones: bytes per root of the rows. */
+const SPREAD = 40
 /** So many zips are made at the same time. */
 const PARALLEL = 2
 
@@ -228,7 +230,7 @@ export class SeededStore implements ArchiveStore {
       perRow = intervalLength(file.interval) >= HOUR ? 110 : await sampledRowBytes(one, file.interval)
       this.#rowBytes.set(series, perRow)
     }
-    return zipOverhead(`${stemOf(file)}.csv`) + PAD_ROOM + 400 + Math.ceil(rows * perRow)
+    return zipOverhead(`${stemOf(file)}.csv`) + PAD_ROOM + 400 + Math.ceil(rows * perRow + SPREAD * Math.sqrt(rows))
   }
 }
 
@@ -260,7 +262,7 @@ async function sampledRowBytes(one: SymbolMarket, interval: Interval): Promise<n
     deflated += (await deflate(csv, { level: 1, finishFlush: constants.Z_SYNC_FLUSH })).length
     rows += columns.length
   }
-  return (deflated / Math.max(1, rows)) * 1.13 + 3
+  return (deflated / Math.max(1, rows)) * 1.06 + 1
 }
 
 function csvBytes(writer: ByteWriter, rows: SeededRows, unit: 'ms' | 'us'): Buffer {
