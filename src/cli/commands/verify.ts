@@ -20,7 +20,7 @@ export const verb: Verb<VerifyOptions> = {
       .option('--kind <kind>', 'only this kind of data')
       .option('--interval <list>', 'only these intervals, e.g. 1m,1h')
       .option('--archive', 'also ask the archive whether it has replaced a file since')
-      .option('--repair', 'mend what is wrong: fetch it again, rebuild the coverage, remove strays')
+      .option('--repair', 'mend what is wrong: fetch it again, rebuild the coverage')
     command.addHelpText(
       'after',
       `

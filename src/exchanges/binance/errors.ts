@@ -49,7 +49,7 @@ export function failureOf(failure: Failure): TicklakeError {
     return new HttpError(
       url,
       status,
-      'The exchange refuses this location. Public spot data may still come from https://data-api.binance.vision (--endpoint or REST_URL), and history from the archive (--source archive).',
+      'The exchange refuses this location. Public spot data may still come from https://data-api.binance.vision (REST_URL), and history from the archive (--source archive).',
       { ...facts, retryable: false },
     )
   }
