@@ -50,7 +50,9 @@ export const binanceArchive: ArchiveLayout = {
     const from = Date.UTC(Number(match[3]), month - 1, day ?? 1)
     const made = new Date(from)
     if (made.getUTCMonth() !== month - 1 || (day !== undefined && made.getUTCDate() !== day)) return undefined
-    return day === undefined ? { period: 'monthly', from, to: nextMonth(from) } : { period: 'daily', from, to: from + DAY }
+    return day === undefined
+      ? { period: 'monthly', from, to: nextMonth(from) }
+      : { period: 'daily', from, to: from + DAY }
   },
   checksumPath: (path) => `${path}.CHECKSUM`,
 }
