@@ -19,5 +19,6 @@ export const VERBS: readonly VerbEntry[] = [
   { name: 'list', summary: 'list the series of the lake', load: () => import('./list.ts') },
   { name: 'doctor', summary: 'check machine, settings, lake and exchange', load: () => import('./doctor.ts') },
   { name: 'init', summary: 'write example config files', load: () => import('./init.ts') },
+  { name: 'demo', summary: 'see it work: download through faults, proof, SQL', load: () => import('./demo.ts') },
   { name: 'sandbox', summary: 'run a local exchange that speaks Binance', load: () => import('./sandbox.ts') },
 ]

@@ -1,0 +1,5 @@
+import { history } from './history.ts'
+import type { DemoPart } from './part.ts'
+
+/** The chapters of `ticklake demo`, in order. */
+export const DEMO_PARTS: readonly DemoPart[] = [history]
