@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import type { DuckDBValueConverter, JS } from '@duckdb/node-api'
 import { isAbortError, TicklakeError } from '../../model/errors.ts'
 import { KINDS } from '../../model/kinds.ts'
 import { type SeriesId, seriesKey } from '../../model/series.ts'
@@ -14,7 +15,10 @@ export interface QueryColumn {
 
 export interface QueryResult {
   readonly columns: readonly QueryColumn[]
-  /** Rows as arrays in the order of the columns. Times are Dates, whole numbers beyond 2^53 BigInts. */
+  /**
+   * Rows as arrays in the order of the columns. Times are epoch milliseconds with a fraction down to the microsecond;
+   * whole numbers are numbers up to 2^53 and BigInts beyond.
+   */
   readonly rows: AsyncIterable<readonly unknown[]>
 }
 
@@ -68,13 +72,13 @@ async function* readRows(
   signal: AbortSignal | undefined,
   stop: () => void,
 ): AsyncGenerator<readonly unknown[], void, void> {
-  const { JSDuckDBValueConverter } = await import('@duckdb/node-api')
+  const toJs = await jsConverter()
   try {
     for (;;) {
       signal?.throwIfAborted()
       const chunk = await result.fetchChunk()
       if (!chunk || chunk.rowCount === 0) return
-      yield* chunk.convertRows(JSDuckDBValueConverter)
+      yield* chunk.convertRows(toJs)
     }
   } catch (cause) {
     signal?.throwIfAborted()
@@ -83,6 +87,19 @@ async function* readRows(
   } finally {
     signal?.removeEventListener('abort', stop)
   }
+}
+
+/** DuckDB's own conversion, but for times (its Dates lose the microseconds) and for whole numbers that fit a number. */
+async function jsConverter(): Promise<DuckDBValueConverter<JS>> {
+  const { DuckDBTypeId, JSDuckDBValueConverter } = await import('@duckdb/node-api')
+  const toJs: DuckDBValueConverter<JS> = (value, type, self) => {
+    if (typeof value === 'bigint') return BigInt.asIntN(54, value) === value ? Number(value) : value
+    if (value !== null && (type.typeId === DuckDBTypeId.TIMESTAMP || type.typeId === DuckDBTypeId.TIMESTAMP_TZ)) {
+      return Number((value as { readonly micros: bigint }).micros) / 1000
+    }
+    return JSDuckDBValueConverter(value, type, self)
+  }
+  return toJs
 }
 
 /**
