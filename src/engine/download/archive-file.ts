@@ -89,7 +89,7 @@ async function verifiedChange(
     staged: rows.staged,
     covered: ranges.map((range) => ({ ...range, source: 'archive' as const })),
     findings: filled.findings,
-    checks: [checkOf(file, fetched, 'verified')],
+    checks: [withNote(checkOf(file, fetched, 'verified'), filledNote(filledTimes.size))],
     defects: [...markFilled(fetched.result.defects, filledTimes), ...doubts.defects],
     moreDefects: fetched.result.defectCount - fetched.result.defects.length,
     inexactValues: fetched.result.inexactValues,
@@ -273,7 +273,8 @@ function checkOf(file: ListedFile, fetched: FetchedFile, outcome: FileCheck['out
   const at = new Date().toISOString()
   if (fetched.state === 'missing') return { path: file.path, outcome, at }
   const published = fetched.published === undefined ? {} : { published: fetched.published }
-  if (fetched.state === 'unreadable') return { path: file.path, outcome, at, ...published, note: fetched.error.message }
+  if (fetched.state === 'unreadable')
+    return { path: file.path, outcome, at, ...published, note: fetched.error.message.replace(`${file.path}: `, '') }
   const { sha256, rows, notes } = fetched.result
   return {
     path: file.path,
@@ -284,4 +285,12 @@ function checkOf(file: ListedFile, fetched: FetchedFile, outcome: FileCheck['out
     ...published,
     ...(notes.length > 0 ? { note: notes.join('; ') } : {}),
   }
+}
+
+function filledNote(count: number): string | undefined {
+  return count === 0 ? undefined : `${count} ${count === 1 ? 'candle' : 'candles'} missing in the file came from REST`
+}
+
+function withNote(check: FileCheck, note: string | undefined): FileCheck {
+  return note === undefined ? check : { ...check, note: check.note === undefined ? note : `${check.note}; ${note}` }
 }
