@@ -32,6 +32,8 @@ export interface CandleFileResult {
   readonly notes: readonly string[]
 }
 
+/** No candle spans such a range of prices; a high beyond it is garbage, and other sources are asked. */
+export const ABSURD_RATIO = 1e6
 /** Defects kept per file; more are only counted. A file that is all defects would fill memory and coverage. */
 export const MAX_DEFECTS = 200
 /** Deflate can't pack digits better than this; a zip that claims so is a bomb. */
@@ -241,6 +243,7 @@ export class CandleZipReader {
         low![i]! <= close![i]! &&
         high![i]! >= open![i]! &&
         high![i]! >= close![i]! &&
+        high![i]! <= low![i]! * ABSURD_RATIO &&
         volume![i]! >= 0 &&
         quoteVolume![i]! >= 0 &&
         trades![i]! >= 0 &&

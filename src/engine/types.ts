@@ -94,6 +94,8 @@ export interface VerifyProblem {
     | 'damaged-coverage'
     | 'stray-file'
     | 'replaced-in-archive'
+    /** Rows that were stored once, were given up because their file was damaged, and could not be fetched again yet. */
+    | 'not-covered'
   /** Path inside the lake, or in the archive. */
   readonly path: string
   readonly detail: string

@@ -1,12 +1,13 @@
 import { rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fetchChecksum } from '../archive/checksum.ts'
+import type { Gap } from '../model/coverage.ts'
 import { isTicklakeError } from '../model/errors.ts'
 import { nextOpen } from '../model/interval.ts'
 import type { Log } from '../model/log.ts'
-import { intersectRanges, normaliseRanges } from '../model/ranges.ts'
+import { intersectRanges, normaliseRanges, subtractRanges } from '../model/ranges.ts'
 import { type SeriesId, seriesKey } from '../model/series.ts'
-import type { TimeRange } from '../model/time.ts'
+import { formatTime, type TimeRange } from '../model/time.ts'
 import type { HttpClient } from '../net/http.ts'
 import { commitChange } from '../store/lake/commit.ts'
 import {
@@ -20,7 +21,7 @@ import { inspectFile, rebuildFiles, strayFiles } from '../store/lake/inspect.ts'
 import type { Lake } from '../store/lake/lake.ts'
 import { LOCK_FILE } from '../store/lake/lake.ts'
 import { lockFile } from '../store/lake/lock.ts'
-import { gridOf } from '../store/lake/series-writer.ts'
+import { gridOf, type SeriesWriter } from '../store/lake/series-writer.ts'
 import type { ArchiveAccess } from './download/context.ts'
 import type { DownloadRequest, SeriesReport, VerifyProblem, VerifyReport } from './types.ts'
 
@@ -77,13 +78,29 @@ export async function verifySeries(series: SeriesId, context: VerifyContext): Pr
     if (found) damaged.push({ file, problem: { ...found, path: join(seriesKey(series), file.name), repaired: false } })
   }
   const replaced = context.archive ? await findReplaced(coverage, context.archive, context) : []
-  const redo = [...damaged.map(({ file }) => file), ...replaced]
-  const repaired =
-    context.repair && redo.length > 0 ? await refetch(series, coverage, damaged, replaced, context) : false
-  problems.push(...damaged.map(({ problem }) => ({ ...problem, repaired })))
+  const lost = coverage.gaps.filter(isLost)
+  const findings: Findings = { damaged: damaged.map(({ file }) => file), replaced, lost }
+  const redo = damaged.length + replaced.length + lost.length > 0
+  const mended = context.repair && redo ? await refetch(series, coverage, findings, context) : undefined
+  const still = (mended ? await context.lake.coverage(series) : undefined)?.gaps.filter(isLost) ?? []
+  const isMended = (range: TimeRange): boolean => mended !== undefined && intersectRanges([range], still).length === 0
   problems.push(
+    ...damaged.map(({ file, problem }) => ({ ...problem, repaired: isMended(spanOf(file, coverage)) })),
+    ...lost.map(
+      (gap): VerifyProblem => ({
+        type: 'not-covered',
+        path: seriesKey(series),
+        detail: `${gap.count ?? 'some'} rows from ${formatTime(gap.from)} to ${formatTime(gap.to)} were in a damaged file and have not been fetched again`,
+        repaired: isMended(gap),
+      }),
+    ),
     ...replaced.map(
-      (check): VerifyProblem => ({ type: 'replaced-in-archive', path: check.path, detail: check.detail, repaired }),
+      (check): VerifyProblem => ({
+        type: 'replaced-in-archive',
+        path: check.path,
+        detail: check.detail,
+        repaired: mended?.replaced ?? false,
+      }),
     ),
   )
   for (const name of await strayFiles(folder, (await context.lake.coverage(series)) ?? coverage)) {
@@ -134,28 +151,99 @@ async function findReplaced(
   return replaced
 }
 
-/** Gives up damaged files, and asks again for all that they and the replaced archive files were about. */
+interface Findings {
+  readonly damaged: readonly LakeFile[]
+  readonly replaced: readonly Replaced[]
+  readonly lost: readonly Gap[]
+}
+
+/** In the note of gaps whose rows were stored once; what a verify after a failed repair still finds. */
+const LOST = 'stored once, lost with a damaged file'
+
+function isLost(gap: Gap): boolean {
+  return gap.note === LOST
+}
+
+function spanOf(file: LakeFile, coverage: SeriesCoverage): TimeRange {
+  return { from: file.first, to: nextOpen(gridOf(coverage, coverage.files[0]?.first), file.last) }
+}
+
+/**
+ * Gives up damaged files, and asks again for all that they and the replaced archive files were about. Nothing is given
+ * up before a source is known to answer; what can't be had again after all stays on record as a gap.
+ * @returns undefined when no source could be reached and nothing was done; else whether the replaced files were taken in.
+ */
 async function refetch(
   series: SeriesId,
   coverage: SeriesCoverage,
-  damaged: readonly { readonly file: LakeFile }[],
-  replaced: readonly Replaced[],
+  { damaged, replaced, lost }: Findings,
   context: VerifyContext,
-): Promise<boolean> {
-  const grid = gridOf(coverage, coverage.files[0]?.first)
-  const spans = damaged.map(({ file }) => ({ from: file.first, to: nextOpen(grid, file.last) }))
-  const ranges = normaliseRanges(intersectRanges([...spans, ...replaced], coverage.covered))
-  const dropped = new Set(damaged.map(({ file }) => file.name))
-  {
-    await using writer = await context.lake.writer(series, context.signal ? { signal: context.signal } : {})
-    await writer.commit({ drop: [...dropped], uncover: ranges })
+): Promise<{ readonly replaced: boolean } | undefined> {
+  const spans = damaged.map((file) => spanOf(file, coverage))
+  const renewed = normaliseRanges(intersectRanges(replaced, coverage.covered))
+  const ranges = normaliseRanges([...spans, ...renewed, ...lost])
+  const request = (range: TimeRange): DownloadRequest => ({ series, from: range.from, to: range.to, source: 'auto' })
+  const failed = (reports: readonly SeriesReport[]): boolean => {
+    const errors = reports.flatMap((report) => report.error ?? [])
+    for (const error of errors)
+      context.log.error({ symbol: series.symbol, interval: series.interval, error }, 'not repaired')
+    return errors.length > 0
   }
-  const reports = await context.download(ranges.map((range) => ({ series, ...range, source: 'auto' as const })))
-  for (const report of reports) {
-    if (report.error !== undefined)
-      context.log.error({ symbol: series.symbol, interval: series.interval, error: report.error }, 'not repaired')
+  // A range that is settled already: the download only asks what time it is, and fails when nobody answers.
+  const settled = coverage.covered[0]
+  const probe = settled ? { from: settled.from, to: Math.min(settled.to, settled.from + 1) } : undefined
+  if (probe && !lost.some((gap) => gap.from < probe.to && gap.to > probe.from)) {
+    if (failed(await context.download([request(probe)]))) return undefined
   }
-  return reports.every((report) => report.error === undefined && report.rows + report.gaps.length > 0)
+  await withWriter(series, context, (writer) =>
+    writer.commit({
+      drop: damaged.map((file) => file.name),
+      clear: spans,
+      uncover: renewed,
+      forget: replaced.map(({ path }) => path),
+      // The range stays covered, with a gap that the next download asks for again.
+      covered: subtractRanges(spans, coverage.covered).map((range) => ({ ...range, source: 'archive' as const })),
+      findings: subtractRanges(spans, coverage.gaps).map((range) => ({
+        ...range,
+        cause: 'unknown' as const,
+        checked: [],
+        note: LOST,
+      })),
+      defects: damaged.map((file) => ({
+        time: file.first,
+        type: 'lost-file' as const,
+        where: file.name,
+        detail: `damaged in the lake; its ${file.rows} rows were given up and asked for again`,
+        kept: 'none' as const,
+      })),
+    }),
+  )
+  const ok = !failed(await context.download(ranges.map(request)))
+  if (!ok && replaced.length > 0) {
+    // The rows of the former version are still there, and stand until the new one can be had.
+    await withWriter(series, context, (writer) => {
+      const open = subtractRanges(renewed, writer.coverage.covered)
+      const taken = new Set(writer.coverage.checks.map(({ path }) => path))
+      return writer.commit({
+        covered: open.map((range) => ({ ...range, source: 'archive' as const })),
+        findings: coverage.gaps.filter((gap) => !isLost(gap)),
+        checks: coverage.checks.filter(
+          ({ path }) =>
+            !taken.has(path) && replaced.some((one) => one.path === path && intersectRanges([one], open).length > 0),
+        ),
+      })
+    })
+  }
+  return { replaced: ok }
+}
+
+async function withWriter(
+  series: SeriesId,
+  context: VerifyContext,
+  work: (writer: SeriesWriter) => Promise<void>,
+): Promise<void> {
+  await using writer = await context.lake.writer(series, context.signal ? { signal: context.signal } : {})
+  await work(writer)
 }
 
 /** Sets the damaged coverage aside and writes one that says what the data files hold. */

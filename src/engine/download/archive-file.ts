@@ -1,3 +1,4 @@
+import { ABSURD_RATIO } from '../../archive/candle-zip.ts'
 import { type FetchedFile, fetchCandleFile } from '../../archive/fetch-file.ts'
 import type { ListedFile } from '../../archive/listing.ts'
 import { type Batch, clipBatch, columnOf, concatBatches, mergeBatches } from '../../model/batch.ts'
@@ -173,22 +174,32 @@ async function doubtfulChange(
 async function checkSuspects(
   download: SeriesDownload,
   file: ListedFile,
-  suspects: readonly number[],
+  suspects: readonly Batch[],
 ): Promise<{ batches: Batch[]; defects: Defect[] }> {
   const batches: Batch[] = []
   const defects: Defect[] = []
-  for (const time of suspects.slice(0, MAX_DIFFERENCES)) {
+  for (const row of suspects) {
+    const time = columnOf(row, candle.sortKey)[0]!
     const found = await download.restRows({ from: time, to: time + 1 })
     const rest = concatBatches(candle, found ?? [])
     const sane = rest.length === 1 && (columnOf(rest, 'flags')[0]! & CandleFlag.suspect) === 0 && isSane(rest)
+    const [difference] = differences(
+      candle,
+      { source: 'archive', batch: row },
+      { source: 'rest', batch: rest },
+      'rest',
+      file.path,
+      1,
+    )
     if (sane) batches.push(withFlag(rest, CandleFlag.revised))
+    const rule = 'prices not positive or absurd, high or low not the extreme, or a negative volume'
     defects.push({
       time,
       type: 'suspect',
       where: file.path,
       detail: sane
-        ? 'the row breaks a rule (prices not positive, high or low not the extreme, or a negative volume); REST gives another'
-        : 'the row breaks a rule, and REST has no better one',
+        ? `the row breaks a rule (${rule}); REST gives another: ${difference?.detail ?? 'the same values'}`
+        : `the row breaks a rule (${rule}), and REST has no better one`,
       kept: sane ? 'rest' : 'archive',
     })
   }
@@ -205,6 +216,7 @@ function isSane(row: Batch): boolean {
     low <= value('close') &&
     high >= value('open') &&
     high >= value('close') &&
+    high <= low * ABSURD_RATIO &&
     value('volume') >= 0
   )
 }

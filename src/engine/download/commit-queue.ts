@@ -60,3 +60,9 @@ function joinChanges(changes: readonly SeriesChange[]): SeriesChange {
     ...(listedAt.length > 0 ? { listedAt: Math.min(...listedAt) } : {}),
   }
 }
+
+/** Rows that a change brings. */
+export function changeRows(change: SeriesChange): number {
+  const inMemory = (change.batches ?? []).reduce((sum, batch) => sum + batch.length, 0)
+  return inMemory + (change.staged ?? []).reduce((sum, part) => sum + part.file.rows, 0)
+}

@@ -7,6 +7,8 @@ import type { Permits } from '../limiter.ts'
 
 /** Batches of a file that is short as a whole are no burden. */
 const SMALL = 2048
+/** Rows that break a rule, kept to be asked about. */
+const MAX_SUSPECTS = 200
 
 /**
  * The rows of one archive file while it arrives. Files longer than a period of the lake (a month of 1s candles) are
@@ -23,8 +25,8 @@ export class FileRows implements RowSink {
   #staged: StagedRows[] = []
   /** Rows inside the wanted ranges. */
   count = 0
-  /** Open times of rows that break a rule. */
-  suspects: number[] = []
+  /** Rows that break a rule, each a batch of one; the first so many of them. */
+  suspects: Batch[] = []
 
   /** @param permits bounds the files whose rows are in memory at once, across all series. */
   constructor(writer: SeriesWriter, file: TimeRange, wanted: readonly TimeRange[], permits: Permits) {
@@ -105,8 +107,12 @@ export class FileRows implements RowSink {
 
   #collectSuspects(batch: Batch): void {
     const flags = columnOf(batch, 'flags')
-    const times = columnOf(batch, candle.sortKey)
-    for (let i = 0; i < batch.length; i++) if (flags[i]! & CandleFlag.suspect) this.suspects.push(times[i]!)
+    for (let i = 0; i < batch.length && this.suspects.length < MAX_SUSPECTS; i++) {
+      if ((flags[i]! & CandleFlag.suspect) === 0) continue
+      // A copy: a view would keep the whole batch in memory.
+      const columns = Object.entries(batch.columns).map(([name, values]) => [name, values.slice(i, i + 1)] as const)
+      this.suspects.push({ length: 1, columns: Object.fromEntries(columns) })
+    }
   }
 }
 

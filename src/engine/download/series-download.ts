@@ -1,11 +1,10 @@
 import type { ListedFile } from '../../archive/listing.ts'
-import { listCandleFiles } from '../../archive/listing.ts'
 import { dailyRanges, planArchive } from '../../archive/plan.ts'
 import type { CandleRequest, RetryInfo } from '../../exchanges/exchange.ts'
 import { type Batch, clipBatch, columnOf } from '../../model/batch.ts'
 import { candle } from '../../model/candle.ts'
 import type { CoveredRange, FileCheck, Source } from '../../model/coverage.ts'
-import { InvalidRangeError, InvalidSymbolError, isTicklakeError } from '../../model/errors.ts'
+import { InvalidRangeError, InvalidSymbolError, isTicklakeError, type TicklakeError } from '../../model/errors.ts'
 import { countOpens, floorOpen, type Interval, type IntervalGrid } from '../../model/interval.ts'
 import { intersectRanges, subtractRanges } from '../../model/ranges.ts'
 import type { Market } from '../../model/series.ts'
@@ -13,8 +12,9 @@ import { floorDay, formatTime, MINUTE, type TimeRange } from '../../model/time.t
 import { type GapFinding, missingOpens } from '../../store/lake/gaps.ts'
 import type { SeriesChange, SeriesWriter, StagedRows } from '../../store/lake/series-writer.ts'
 import type { DownloadRequest, SeriesReport } from '../types.ts'
+import { archiveClock, listFiles } from './archive-access.ts'
 import { takeArchiveFile } from './archive-file.ts'
-import { CommitQueue } from './commit-queue.ts'
+import { CommitQueue, changeRows } from './commit-queue.ts'
 import type { DownloadContext } from './context.ts'
 import { gapCause } from './gap-cause.ts'
 import { seriesReport } from './report.ts'
@@ -48,6 +48,8 @@ export class SeriesDownload {
   #listedAt: number | undefined
   /** REST does not know the symbol: it was delisted. */
   #restGone = false
+  /** REST could not be reached, after all tries: it is not asked again in this run. */
+  #restDown: TicklakeError | undefined
   /** First and last instant that the archive has files for. */
   #archived: TimeRange | undefined
   #origin: number | undefined
@@ -77,7 +79,8 @@ export class SeriesDownload {
 
   /** Does the whole job. Whatever was committed stays when it fails. */
   async run(): Promise<SeriesReport> {
-    let range: TimeRange = { from: this.request.from, to: this.request.to }
+    // "Since listing" is asked for as 0; until the listing is known there is no range to speak of.
+    let range: TimeRange = { from: this.request.from <= 0 ? this.request.to : this.request.from, to: this.request.to }
     try {
       range = await this.#bounds()
       const wanted = this.#wanted(range)
@@ -140,6 +143,7 @@ export class SeriesDownload {
    */
   async *rest(range: TimeRange): AsyncGenerator<TimeRange & { readonly batch: Batch }, void, void> {
     if (this.#restGone) return
+    if (this.#restDown) throw this.#restDown
     const request: CandleRequest = {
       market: this.market,
       symbol: this.symbol,
@@ -155,17 +159,33 @@ export class SeriesDownload {
         yield piece
       }
     } catch (error) {
-      if (!(error instanceof InvalidSymbolError)) throw error
+      if (!(error instanceof InvalidSymbolError)) {
+        this.#noteDown(error)
+        throw error
+      }
       this.#restGone = true
     }
   }
 
-  /** All of a range's rows from REST; undefined when REST can't say. */
+  /** All of a range's rows from REST; undefined when REST can't say, or can't be reached. */
   async restRows(range: TimeRange): Promise<readonly Batch[] | undefined> {
-    if (!this.usesRest) return undefined
+    if (!this.usesRest || this.#restDown) return undefined
     const batches: Batch[] = []
-    for await (const piece of this.rest(range)) if (piece.batch.length > 0) batches.push(piece.batch)
+    try {
+      for await (const piece of this.rest(range)) if (piece.batch.length > 0) batches.push(piece.batch)
+    } catch (error) {
+      // What the archive has is still worth having; the holes in it are asked for again by the next run.
+      if (this.#restDown) return undefined
+      throw error
+    }
     return this.#restGone ? undefined : batches
+  }
+
+  /** Takes note that REST can't be reached: an error that was worth retrying, and was retried in vain. */
+  #noteDown(error: unknown): boolean {
+    if (this.context.signal?.aborted || !isTicklakeError(error) || !error.retryable) return false
+    this.#restDown ??= error
+    return true
   }
 
   /** What is missing in ranges whose rows were staged period by period: inside the staged periods, and around them. */
@@ -191,7 +211,10 @@ export class SeriesDownload {
     const asked = missing.length > MAX_HOLES ? [{ from: first.from, to: last.to }] : missing
     for (const range of asked) {
       const found = (await this.restRows(range)) ?? []
-      for (const batch of found) batches.push(...missing.flatMap((hole) => clip(batch, hole)))
+      for (const batch of found)
+        batches.push(
+          ...missing.map((hole) => clipBatch(candle, batch, hole.from, hole.to)).filter(({ length }) => length > 0),
+        )
     }
     const times = batches.map((batch) => columnOf(batch, candle.sortKey))
     for (const hole of missing) {
@@ -203,18 +226,41 @@ export class SeriesDownload {
   /** The range that can be had now: no further back than the listing, no candle that is still open. */
   async #bounds(): Promise<TimeRange> {
     const { from, to } = this.request
-    const now = await this.context.client.now(this.market, this.context.signal)
+    const now = await this.#clock()
     this.#now = now
     if (this.#listedAt === undefined) await this.#findListing()
     if (this.interval === '3d') this.#origin ??= this.#listedAt
     const closed = floorOpen(this.grid, now)
     // "Since listing" is asked for as 0: there is no gap to record before it then.
+    if (from <= 0 && this.#listedAt === undefined) {
+      const asked = this.usesRest ? 'Neither the archive nor REST has' : 'The archive has no file with'
+      throw new InvalidRangeError(
+        `${asked} a candle of ${this.symbol} ${this.interval} (${this.market}), so it can not be fetched since listing. Check the symbol, or give a start.`,
+      )
+    }
     const start = from <= 0 && this.#listedAt !== undefined ? this.#listedAt : Math.max(from, 0)
     return { from: Math.min(start, Math.min(to, closed)), to: Math.min(to, closed) }
   }
 
+  /** The exchange's clock; while REST can't be reached, the archive's. */
+  async #clock(): Promise<number> {
+    try {
+      return await this.context.client.now(this.market, this.context.signal)
+    } catch (error) {
+      const { archive, http, signal } = this.context
+      if (!archive || this.request.source === 'rest' || !this.#noteDown(error)) throw error
+      const date = await archiveClock(archive, http, signal)
+      if (date === undefined) throw error
+      this.context.log.warn(
+        { ...this.logFields(), error: isTicklakeError(error) ? error.message : String(error) },
+        'REST can not be reached; the archive is used as far as it goes',
+      )
+      return date
+    }
+  }
+
   async #findListing(): Promise<void> {
-    if (this.usesRest) {
+    if (this.usesRest && !this.#restDown) {
       try {
         this.#listedAt = await this.context.client.nextOpen({
           market: this.market,
@@ -226,13 +272,15 @@ export class SeriesDownload {
         })
         this.#restRequests++
       } catch (error) {
-        if (!(error instanceof InvalidSymbolError)) throw error
-        this.#restGone = true
-        const known = await this.#archiveStart()
-        // Neither REST nor the archive has ever heard of it: that is a typing mistake, not a delisting.
-        if (known === undefined && this.writer.coverage.files.length === 0) throw error
+        if (error instanceof InvalidSymbolError) {
+          this.#restGone = true
+          const known = await this.#archiveStart()
+          // Neither REST nor the archive has ever heard of it: that is a typing mistake, not a delisting.
+          if (known === undefined && this.writer.coverage.files.length === 0) throw error
+        } else if (this.request.source === 'rest' || !this.#noteDown(error)) throw error
       }
     }
+    // What the archive begins with is the listing only where REST has nothing older.
     this.#listedAt ??= await this.#archiveStart()
   }
 
@@ -248,9 +296,10 @@ export class SeriesDownload {
   /** What the lake does not have yet; also gaps that REST was never asked about. */
   #wanted(range: TimeRange): TimeRange[] {
     if (range.from >= range.to) return []
-    const unasked = this.usesRest
-      ? this.writer.coverage.gaps.filter((gap) => gap.cause === 'unknown' && !gap.checked.includes('rest'))
-      : []
+    const unasked = this.writer.coverage.gaps.filter(
+      (gap) =>
+        gap.cause === 'unknown' && (gap.checked.length === 0 || (this.usesRest && !gap.checked.includes('rest'))),
+    )
     return subtractRanges([range], subtractRanges(this.writer.coverage.covered, unasked))
   }
 
@@ -315,6 +364,8 @@ export class SeriesDownload {
       ...range,
       source: this.usesRest && !this.#restGone ? 'rest' : 'archive',
     }))
+    // The archive may begin later than the series did: without REST that is only a guess.
+    if (this.#restDown) return subtractRanges(wanted, before)
     await this.commit({ covered, findings: before.map((range) => this.#finding(range, 'archive')), listedAt })
     return subtractRanges(wanted, before)
   }
@@ -354,24 +405,9 @@ export class SeriesDownload {
     }
   }
 
-  async #list(period: 'monthly' | 'daily', range: TimeRange): Promise<ListedFile[]> {
-    const { archive } = this.context
-    if (!archive?.layout.hasCandles(this.market, this.interval)) return []
-    return listCandleFiles(
-      {
-        url: archive.listUrl,
-        http: this.context.http,
-        retry: {
-          attempts: this.context.attempts,
-          onRetry: (retry) => this.onRetry({ ...retry, what: 'the archive listing' }),
-        },
-        ...(this.context.signal ? { signal: this.context.signal } : {}),
-      },
-      archive.layout,
-      { market: this.market, symbol: this.symbol, interval: this.interval },
-      period,
-      range,
-    )
+  #list(period: 'monthly' | 'daily', range: TimeRange): Promise<ListedFile[]> {
+    const { market, symbol, interval } = this
+    return listFiles(this.context, { market, symbol, interval }, period, range, (retry) => this.onRetry(retry))
   }
 
   /** Runs tasks and waits for all of them, also when one fails: none may write after the series was closed. */
@@ -434,7 +470,7 @@ export class SeriesDownload {
 
   /** Names the cause of a stretch that is missing although every source that may be asked was asked. */
   #finding(stretch: TimeRange, source: 'archive' | 'rest'): GapFinding {
-    const asked = this.usesRest && !this.#restGone
+    const asked = this.usesRest && !this.#restGone && this.#restDown === undefined
     const checked: Source[] = [...new Set<Source>([source, ...(asked ? (['rest'] as const) : [])])]
     const { cause, note } = gapCause(stretch, {
       interval: this.interval,
@@ -459,14 +495,4 @@ export class SeriesDownload {
     this.context.onEvent({ type: 'done', series: this.request.series, report })
     return report
   }
-}
-
-function changeRows(change: SeriesChange): number {
-  const inMemory = (change.batches ?? []).reduce((sum, batch) => sum + batch.length, 0)
-  return inMemory + (change.staged ?? []).reduce((sum, part) => sum + part.file.rows, 0)
-}
-
-function clip(batch: Batch, range: TimeRange): Batch[] {
-  const part = clipBatch(candle, batch, range.from, range.to)
-  return part.length > 0 ? [part] : []
 }

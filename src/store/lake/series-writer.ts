@@ -1,14 +1,6 @@
 import { mkdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import {
-  type Batch,
-  clipBatch,
-  columnOf,
-  concatBatches,
-  lowerBound,
-  mergeBatches,
-  sliceBatch,
-} from '../../model/batch.ts'
+import { type Batch, clipBatch, columnOf, concatBatches, lowerBound, sliceBatch } from '../../model/batch.ts'
 import type { CoveredRange, Defect, FileCheck, Gap } from '../../model/coverage.ts'
 import { countOpens, type IntervalGrid, nextOpen } from '../../model/interval.ts'
 import type { Kind } from '../../model/kind.ts'
@@ -21,10 +13,14 @@ import { storageError } from './errors.ts'
 import { hashFile, listFolder, removeIfThere, syncFile, TEMP_PREFIX } from './files.ts'
 import { explainGaps, type GapFinding, joinGaps, missingOpens } from './gaps.ts'
 import type { FileLock } from './lock.ts'
+import { mergeAll, subtractFrom } from './merge.ts'
 import { type Compression, readParquet, writeParquet } from './parquet.ts'
 import { type Period, periodLength, periodOf } from './periods.ts'
+import { markRevised } from './revisions.ts'
 
 const PARTS_FOLDER = '.parts'
+/** Replaced values put on record per change; more are only counted. */
+const MAX_REVISIONS = 200
 
 /** Rows of one period that wait on disk until their change is committed. */
 export interface StagedRows {
@@ -53,6 +49,8 @@ export interface SeriesChange {
   /** Ranges that have to be asked for again. */
   readonly uncover?: readonly TimeRange[]
   readonly checks?: readonly FileCheck[]
+  /** Archive paths whose checks no longer hold. */
+  readonly forget?: readonly string[]
   readonly defects?: readonly Defect[]
   /** Defects seen beyond those listed. */
   readonly moreDefects?: number
@@ -228,6 +226,8 @@ export class SeriesWriter implements AsyncDisposable {
     /** Open times of the periods that were rewritten, by period. */
     const times = new Map<string, Float64Array>()
     const temps: string[] = []
+    let revised = 0
+    const revisions: Defect[] = []
     try {
       for (const { period, batches, staged } of [...touched.values()].sort((a, b) => a.period.from - b.period.from)) {
         const old = files.filter((file) => file.period === period.name)
@@ -241,6 +241,9 @@ export class SeriesWriter implements AsyncDisposable {
           const stagedRows: Batch[] = []
           for (const part of staged) stagedRows.push(await this.#readAll([part.temp]))
           const merged = mergeAll(kind, [...kept, ...stagedRows, ...batches])
+          const changes = markRevised(kind, kept, merged, `${period.name}.parquet`, MAX_REVISIONS - revisions.length)
+          revised += changes.count
+          revisions.push(...changes.defects)
           times.set(period.name, columnOf(merged, kind.sortKey).subarray(0, merged.length))
           made = merged.length > 0 ? await this.#writeFitted(period, merged, temps) : []
         }
@@ -250,7 +253,15 @@ export class SeriesWriter implements AsyncDisposable {
         files = [...files.filter((file) => file.period !== period.name), ...made.map(({ file }) => file)]
       }
       files.sort((a, b) => a.first - b.first)
-      const coverage = await this.#nextCoverage(before, change, files, times)
+      const recorded: SeriesChange =
+        revised === 0
+          ? change
+          : {
+              ...change,
+              defects: [...(change.defects ?? []), ...revisions],
+              moreDefects: (change.moreDefects ?? 0) + revised - revisions.length,
+            }
+      const coverage = await this.#nextCoverage(before, recorded, files, times)
       const made = new Set(renames.map(([, name]) => name))
       const gone = removes.filter((name) => !made.has(name))
       await commitChange(this.folder, { renames, removes: gone, coverage }, () => {
@@ -305,7 +316,7 @@ export class SeriesWriter implements AsyncDisposable {
         missing.push(...(await this.#missing(grid, range, files, times, change.staged ?? [])))
       gaps.push(...explainGaps(grid, missing, findings))
     }
-    const paths = new Set((change.checks ?? []).map((check) => check.path))
+    const paths = new Set([...(change.forget ?? []), ...(change.checks ?? []).map((check) => check.path)])
     const defects = [...before.defects, ...(change.defects ?? [])].slice(-MAX_DEFECTS)
     return {
       ...before,
@@ -374,7 +385,8 @@ export class SeriesWriter implements AsyncDisposable {
   }
 
   #tempName(period: Period): string {
-    return `${TEMP_PREFIX}${process.pid}-${++this.#tempNumber}-${period.name}.parquet`
+    // Not `.parquet`: outside readers that take every *.parquet, dot files included, must not see it.
+    return `${TEMP_PREFIX}${process.pid}-${++this.#tempNumber}-${period.name}.part`
   }
 
   async #write(period: Period, name: string, temp: string, batch: Batch): Promise<LakeFile> {
@@ -434,35 +446,6 @@ export function gridOf(coverage: SeriesCoverage, origin?: number): IntervalGrid 
 /** The first instant that a record at `last` no longer speaks for. */
 function after(grid: IntervalGrid, series: SeriesId, last: number): number {
   return series.interval === undefined ? last + 1 : nextOpen(grid, last)
-}
-
-/** Merges rising batches; of rows with the same key the one of the later batch stays. */
-function mergeAll(kind: Kind, batches: readonly Batch[]): Batch {
-  let merged: Batch | undefined
-  let run: Batch[] = []
-  const flush = (): void => {
-    if (run.length === 0) return
-    const joined = concatBatches(kind, run)
-    merged = merged === undefined ? joined : mergeBatches(kind, joined, merged)
-    run = []
-  }
-  for (const batch of batches) {
-    if (batch.length === 0) continue
-    const last = run.at(-1)
-    // Batches that follow one another are joined in one go; only real overlaps cost a merge.
-    if (last && columnOf(last, kind.sortKey)[last.length - 1]! >= columnOf(batch, kind.sortKey)[0]!) flush()
-    run.push(batch)
-  }
-  flush()
-  return merged ?? concatBatches(kind, [])
-}
-
-/** The rows outside the given ranges, in rising pieces. */
-function subtractFrom(kind: Kind, batch: Batch, ranges: readonly TimeRange[]): Batch[] {
-  if (ranges.length === 0) return [batch]
-  return subtractRanges([{ from: Number.NEGATIVE_INFINITY, to: Number.POSITIVE_INFINITY }], ranges)
-    .map((range) => clipBatch(kind, batch, range.from, range.to))
-    .filter((part) => part.length > 0)
 }
 
 /** Joins covered ranges of the same source that touch. */
