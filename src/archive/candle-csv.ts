@@ -77,7 +77,7 @@ export class CandleCsvParser {
   readonly #onRows: (rows: CandleRows) => void
   readonly #onBadRow: (row: BadRow) => void
   readonly #blockRows: number
-  #rows: CandleRows
+  #rows: CandleRows | undefined
   /** The unfinished row at the end of the previous chunk. */
   #carry: Uint8Array = new Uint8Array(0)
   #skipToNewline = false
@@ -99,7 +99,6 @@ export class CandleCsvParser {
     this.#onRows = options.onRows
     this.#onBadRow = options.onBadRow
     this.#blockRows = options.blockRows ?? 65_536
-    this.#rows = newRows(this.#blockRows)
   }
 
   /** Takes the next bytes. The chunk may be cut anywhere; it is not kept. */
@@ -156,9 +155,10 @@ export class CandleCsvParser {
   }
 
   #emit(): void {
-    if (this.#rows.length === 0) return
     const rows = this.#rows
-    this.#rows = newRows(this.#blockRows)
+    if (!rows || rows.length === 0) return
+    // Most files end with this block: a new one is made when a row comes for it.
+    this.#rows = undefined
     this.#onRows(rows)
   }
 
@@ -182,6 +182,7 @@ export class CandleCsvParser {
     const row = this.#row
     const order = this.#order
     const fieldCount = this.#fieldCount
+    this.#rows ??= newRows(this.#blockRows)
     let rows = this.#rows
     let n = rows.length
     let [c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10] = rows.fields as unknown as Eleven
@@ -307,7 +308,9 @@ export class CandleCsvParser {
       if (++n === capacity) {
         rows.length = n
         this.#emit()
-        rows = this.#rows
+        if (p >= end) return
+        rows = newRows(this.#blockRows)
+        this.#rows = rows
         n = 0
         ;[c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10] = rows.fields as unknown as Eleven
       }

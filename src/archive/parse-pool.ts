@@ -16,7 +16,7 @@ export interface ParseJob {
 }
 
 /** Bytes that may be under way to a worker, per file. */
-const BYTES_AHEAD = 2 * 1024 * 1024
+const BYTES_AHEAD = 1024 * 1024
 /** Files that a thread works on in turn; the others wait with what has arrived of them, which is packed and small. */
 const FILES_PER_THREAD = 2
 /** Threads with a small young generation give the large blocks that they hand over back to the system soon. */
@@ -44,7 +44,8 @@ interface JobState {
 }
 
 /**
- * Threads that hash, unpack and parse archive files, one per core. They start with the first file and do not keep the
+ * Threads that hash and parse archive files: one less than there are cores, since unpacking (in the threads of Node's
+ * pool), the network and the disk want one too. They start with the first file and do not keep the
  * process alive by themselves.
  */
 export class ParsePool implements AsyncDisposable {
@@ -56,7 +57,7 @@ export class ParsePool implements AsyncDisposable {
   #nextJob = 1
   #closed = false
 
-  constructor(size: number = availableParallelism()) {
+  constructor(size: number = availableParallelism() - 1) {
     this.#size = Math.max(1, size)
   }
 

@@ -1,11 +1,13 @@
 import type { ArchiveLayout } from '../exchanges/exchange.ts'
+import { exchangeOf } from '../exchanges/index.ts'
 import { type Batch, clipBatch, concatBatches, mergeBatches } from '../model/batch.ts'
 import { CandleFlag, candle } from '../model/candle.ts'
-import { InvalidRangeError } from '../model/errors.ts'
-import type { Interval } from '../model/interval.ts'
+import { ConfigError, InvalidRangeError } from '../model/errors.ts'
+import { type Interval, parseInterval } from '../model/interval.ts'
 import { normaliseRanges } from '../model/ranges.ts'
-import type { Market } from '../model/series.ts'
-import type { TimeRange } from '../model/time.ts'
+import { type Market, parseMarket } from '../model/series.ts'
+import { resolveNative } from '../model/symbol.ts'
+import { formatTime, parseTime, type TimeInput, type TimeRange } from '../model/time.ts'
 import { HttpClient } from '../net/http.ts'
 import { type FetchedFile, fetchCandleFile } from './fetch-file.ts'
 import { type ListedFile, type ListOptions, listCandleFiles, listSymbols } from './listing.ts'
@@ -13,11 +15,16 @@ import { ParsePool } from './parse-pool.ts'
 import { dailyRanges, planArchive } from './plan.ts'
 
 export interface VisionClientOptions {
-  readonly layout: ArchiveLayout
-  /** Base URL of the files, without a trailing slash. */
-  readonly url: string
+  /** Whose archive; default `binance`. */
+  readonly exchange?: string
+  /** One base URL for files and listing (a sandbox or a mirror) instead of the exchange's own. */
+  readonly endpoint?: string
+  /** How files are named; the exchange's own when left out. */
+  readonly layout?: ArchiveLayout
+  /** Base URL of the files, without a trailing slash; also the listing's, unless `listUrl` says otherwise. */
+  readonly url?: string
   /** URL of the listing. */
-  readonly listUrl: string
+  readonly listUrl?: string
   /** Files under way at once. */
   readonly parallel?: number
   /** Tries per request. */
@@ -26,11 +33,25 @@ export interface VisionClientOptions {
   readonly stallMs?: number
 }
 
-export interface ArchiveRequest extends TimeRange {
+export interface ArchiveRequest {
+  /** In any spelling: `BTCUSDT`, `BTC/USDT`, `BTC/USDT:USDT`. */
+  readonly symbol: string
+  /** Default: what the symbol says, else `spot`. */
+  readonly market?: Market | string
+  readonly interval: Interval | string
+  /** First instant wanted. */
+  readonly from: TimeInput
+  /** First instant no longer wanted. */
+  readonly to: TimeInput
+  readonly signal?: AbortSignal
+}
+
+/** A request whose words have been read. */
+interface Wanted extends TimeRange {
   readonly market: Market
   readonly symbol: string
   readonly interval: Interval
-  readonly signal?: AbortSignal
+  readonly signal: AbortSignal | undefined
 }
 
 /** What the archive holds of a range, straight from its files. */
@@ -42,25 +63,46 @@ export interface ArchiveRows {
   readonly missing: readonly TimeRange[]
 }
 
-/** The archive by itself: lists, fetches and checks files, stores nothing. */
+/** The archive by itself: lists, fetches and checks files, stores nothing. Without options it is Binance's. */
 export class VisionClient implements AsyncDisposable {
   readonly #options: VisionClientOptions
+  readonly #layout: ArchiveLayout
+  readonly #url: string
+  readonly #listUrl: string
   readonly #http: HttpClient
   readonly #pool = new ParsePool()
+  #closed: Promise<void> | undefined
 
-  constructor(options: VisionClientOptions) {
+  /** @throws ConfigError for an exchange without an archive, or a URL that is none. */
+  constructor(options: VisionClientOptions = {}) {
+    const exchange = exchangeOf(options.exchange ?? 'binance')
+    const own = exchange.endpoints(options.endpoint === undefined ? {} : { endpoint: options.endpoint })
+    const layout = options.layout ?? exchange.archive
+    const url = options.url ?? own.archive
+    const listUrl = options.listUrl ?? options.url ?? own.archiveList
+    if (!layout || url === undefined || listUrl === undefined) throw new ConfigError(`${exchange.id} has no archive.`)
     this.#options = options
+    this.#layout = layout
+    this.#url = url
+    this.#listUrl = listUrl
     this.#http = new HttpClient({ connections: options.parallel ?? 13 })
   }
 
   /** Every symbol that the archive ever had candles of, delisted ones included. */
-  symbols(market: Market, signal?: AbortSignal): Promise<string[]> {
-    return listSymbols(this.#list(signal), this.#options.layout, market)
+  symbols(market: Market | string = 'spot', signal?: AbortSignal): Promise<string[]> {
+    return listSymbols(this.#list(signal), this.#layout, parseMarket(market))
   }
 
-  /** The files that the archive has of a range. */
+  /**
+   * The files that the archive has of a range.
+   * @throws InvalidSymbolError, InvalidRangeError for what can't be.
+   */
   async files(request: ArchiveRequest): Promise<{ monthly: ListedFile[]; daily: ListedFile[] }> {
-    const { layout } = this.#options
+    return this.#files(wantedOf(request))
+  }
+
+  async #files(request: Wanted): Promise<{ monthly: ListedFile[]; daily: ListedFile[] }> {
+    const layout = this.#layout
     if (!layout.hasCandles(request.market, request.interval)) {
       throw new InvalidRangeError(`The archive has no ${request.interval} candles of ${request.market}.`)
     }
@@ -74,8 +116,9 @@ export class VisionClient implements AsyncDisposable {
   }
 
   /** The rows of a range: monthly files, daily ones where those are missing or can't be read. */
-  async fetch(request: ArchiveRequest): Promise<ArchiveRows> {
-    const listed = await this.files(request)
+  async fetch(wish: ArchiveRequest): Promise<ArchiveRows> {
+    const request = wantedOf(wish)
+    const listed = await this.#files(request)
     const excluded = new Set<string>()
     const files: { path: string; state: FetchedFile['state'] }[] = []
     let batch = concatBatches(candle, [])
@@ -103,14 +146,22 @@ export class VisionClient implements AsyncDisposable {
     }
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#pool[Symbol.asyncDispose]()
-    await this.#http.close()
+  /** Closes every connection and thread. */
+  close(): Promise<void> {
+    this.#closed ??= (async () => {
+      await this.#pool[Symbol.asyncDispose]()
+      await this.#http.close()
+    })()
+    return this.#closed
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
   }
 
   async #fetchFile(
     file: ListedFile,
-    request: ArchiveRequest,
+    request: Wanted,
   ): Promise<{ state: FetchedFile['state']; rows: Batch | undefined }> {
     let batches: Batch[] = []
     const fetched = await fetchCandleFile(
@@ -125,7 +176,7 @@ export class VisionClient implements AsyncDisposable {
       {
         http: this.#http,
         pool: this.#pool,
-        baseUrl: this.#options.url,
+        baseUrl: this.#url,
         retry: { attempts: this.#options.attempts ?? 5 },
         ...(this.#options.stallMs === undefined ? {} : { stallMs: this.#options.stallMs }),
         ...(request.signal ? { signal: request.signal } : {}),
@@ -145,10 +196,22 @@ export class VisionClient implements AsyncDisposable {
 
   #list(signal: AbortSignal | undefined): ListOptions {
     return {
-      url: this.#options.listUrl,
+      url: this.#listUrl,
       http: this.#http,
       retry: { attempts: this.#options.attempts ?? 5 },
       ...(signal ? { signal } : {}),
     }
   }
+}
+
+function wantedOf(request: ArchiveRequest): Wanted {
+  const { market, symbol } = resolveNative(
+    request.symbol,
+    request.market === undefined ? undefined : parseMarket(request.market),
+  )
+  const from = parseTime(request.from, 'from')
+  const to = parseTime(request.to, 'to')
+  if (to < from)
+    throw new InvalidRangeError(`The range ends (${formatTime(to)}) before it begins (${formatTime(from)}).`)
+  return { market, symbol, interval: parseInterval(request.interval), from, to, signal: request.signal }
 }

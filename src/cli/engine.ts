@@ -4,6 +4,7 @@ import { ConfigError } from '../model/errors.ts'
 import { HOUR } from '../model/time.ts'
 import type { Settings } from './config/settings.ts'
 import type { Context } from './context.ts'
+import { returnMemoryEarly } from './memory.ts'
 import { didYouMean } from './suggest.ts'
 
 /** The exchange of the settings. @throws ConfigError naming those that exist. */
@@ -30,6 +31,7 @@ export async function openEngine(
   const settings = await context.settings()
   const { exchange, data, download } = settings
   await chosenExchange(settings)
+  await returnMemoryEarly()
   const { DataSourceManager } = await import('../engine/data-source-manager.ts')
   return new DataSourceManager({
     dataDir: data.dataDir,

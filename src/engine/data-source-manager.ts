@@ -7,12 +7,12 @@ import type { BaseDataClient, ClientOptions, Exchange } from '../exchanges/excha
 import { exchangeOf } from '../exchanges/index.ts'
 import { type Batch, clipBatch, columnOf } from '../model/batch.ts'
 import { CandleFlag, candle } from '../model/candle.ts'
-import { ConfigError, InvalidRangeError, InvalidSymbolError } from '../model/errors.ts'
+import { ConfigError, InvalidRangeError } from '../model/errors.ts'
 import { floorOpen, type Interval, parseInterval } from '../model/interval.ts'
 import { kindOf, selectColumns } from '../model/kinds.ts'
 import { type Log, silentLog } from '../model/log.ts'
 import { type Market, parseMarket, type SeriesId } from '../model/series.ts'
-import { offlineNative, parseSymbol } from '../model/symbol.ts'
+import { resolveNative } from '../model/symbol.ts'
 import { HOUR, parseInclusiveEnd, parseTime, type TimeInput, type TimeRange } from '../model/time.ts'
 import { HttpClient } from '../net/http.ts'
 import { Lake, type LakeOptions } from '../store/lake/lake.ts'
@@ -77,13 +77,16 @@ export interface VerifyOptions {
   /** Fetch again what is damaged, missing or replaced. */
   readonly repair?: boolean
   readonly signal?: AbortSignal
+  /** What is fetched again for a repair. */
   readonly onEvent?: (event: DownloadEvent) => void
+  /** Called as soon as a series has been checked. */
+  readonly onReport?: (report: VerifyReport) => void
 }
 
 const DEFAULT_PARALLEL = 13
 const DEFAULT_RECENT = 36 * HOUR
 /** Archive files whose rows are in memory at once: some 4 MB each, for a month of 1m candles. */
-const FILES_IN_MEMORY = 4
+const FILES_IN_MEMORY = 3
 const DEFAULT_STALL = 30_000
 const DEFAULT_ATTEMPTS = 6
 
@@ -100,6 +103,7 @@ export class DataSourceManager implements AsyncDisposable {
   #lake: Promise<Lake> | undefined
   #pool: ParsePool | undefined
   #vision: VisionClient | undefined
+  #closed: Promise<void> | undefined
 
   constructor(options: DataSourceManagerOptions) {
     if (!options.dataDir) throw new ConfigError('dataDir is missing: say in which folder the lake is.')
@@ -220,20 +224,21 @@ export class DataSourceManager implements AsyncDisposable {
   async verify(ids: readonly SeriesId[], options: VerifyOptions = {}): Promise<VerifyReport[]> {
     const reports: VerifyReport[] = []
     const lake = await this.lake()
-    const { archive: withArchive, ...rest } = options
+    const { signal, onEvent } = options
     for (const series of ids) {
-      options.signal?.throwIfAborted()
-      reports.push(
-        await verifySeries(series, {
-          lake,
-          http: this.#http,
-          archive: withArchive ? this.#archiveAccess() : undefined,
-          repair: options.repair ?? false,
-          log: this.#log,
-          signal: options.signal,
-          download: (requests) => this.download(requests, rest),
-        }),
-      )
+      signal?.throwIfAborted()
+      const report = await verifySeries(series, {
+        lake,
+        http: this.#http,
+        archive: options.archive ? this.#archiveAccess() : undefined,
+        repair: options.repair ?? false,
+        log: this.#log,
+        signal,
+        download: (requests) =>
+          this.download(requests, { ...(signal ? { signal } : {}), ...(onEvent ? { onEvent } : {}) }),
+      })
+      reports.push(report)
+      options.onReport?.(report)
     }
     return reports
   }
@@ -241,11 +246,8 @@ export class DataSourceManager implements AsyncDisposable {
   /** The series that a request is about. @throws InvalidRangeError, InvalidSymbolError for what can't be one. */
   series(request: Pick<GetDataRequest, 'symbol' | 'market' | 'interval'>): SeriesId {
     const interval = parseInterval(request.interval)
-    const hint = request.market === undefined ? undefined : parseMarket(request.market)
-    const parsed = parseSymbol(request.symbol, hint === undefined ? {} : { market: hint })
-    const native = offlineNative(parsed.market === undefined ? { ...parsed, market: hint ?? this.#market } : parsed)
-    if (!native) throw new InvalidSymbolError(request.symbol, `${this.#exchange.id}`)
-    const { market, symbol } = native
+    const named = request.market === undefined ? undefined : parseMarket(request.market)
+    const { market, symbol } = resolveNative(request.symbol, named, this.#market)
     if (!this.#exchange.markets.includes(market)) {
       throw new InvalidRangeError(
         `${this.#exchange.id} has no market ${market} here. Use one of ${this.#exchange.markets.join(', ')}.`,
@@ -259,11 +261,21 @@ export class DataSourceManager implements AsyncDisposable {
     return { exchange: this.#exchange.id, market, kind: kindOf('candle').id, symbol, interval }
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  /** Stops what is under way and closes every connection and thread; a second call waits for the first. */
+  close(): Promise<void> {
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  async #close(): Promise<void> {
     this.#closing.abort()
     await Promise.allSettled(this.#background)
     await this.#pool?.[Symbol.asyncDispose]()
-    await this.#vision?.[Symbol.asyncDispose]()
+    await this.#vision?.close()
     await this.#client?.[Symbol.asyncDispose]()
     await this.#http.close()
   }

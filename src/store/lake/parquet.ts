@@ -1,4 +1,4 @@
-import type { DuckDBConnection } from '@duckdb/node-api'
+import type { DuckDBConnection, DuckDBDataChunk } from '@duckdb/node-api'
 import type { DataChunk } from '@duckdb/node-bindings'
 import { type Batch, columnOf } from '../../model/batch.ts'
 import { StorageError } from '../../model/errors.ts'
@@ -22,6 +22,28 @@ const SQL_TYPE: Readonly<Record<ColumnType, string>> = {
   flags: 'INTEGER',
 }
 
+/** What writing needs, made once per kind: DuckDB's objects are freed by the garbage collector, which knows not their size. */
+interface WriteTools {
+  readonly connection: DuckDBConnection
+  readonly chunk: DuckDBDataChunk
+  readonly scratch: ArrayBuffer
+}
+
+const writeTools = new Map<string, Promise<WriteTools>>()
+
+function toolsFor(kind: Kind, api: DuckModules['api']): Promise<WriteTools> {
+  let tools = writeTools.get(kind.id)
+  if (!tools) {
+    tools = (async () => ({
+      connection: await connectDuck(),
+      chunk: api.DuckDBDataChunk.create(kind.columns.map((spec) => duckType(api, spec.type))),
+      scratch: new ArrayBuffer(CHUNK * 8),
+    }))()
+    writeTools.set(kind.id, tools)
+  }
+  return tools
+}
+
 let tableNumber = 0
 /** Writes go one after another: DuckDB uses every core for one anyway, and each write under way costs its buffers. */
 let lastWrite: Promise<unknown> = Promise.resolve()
@@ -43,15 +65,12 @@ export function writeParquet(
 
 async function writeNow(path: string, kind: Kind, batches: readonly Batch[], compression: Compression): Promise<void> {
   const { api, bindings } = await loadDuck()
-  using connection = await connectDuck()
+  const { connection, chunk, scratch } = await toolsFor(kind, api)
   const table = `write_${++tableNumber}`
   const columns = kind.columns.map((spec) => `${quoteName(spec.name)} ${SQL_TYPE[spec.type]} NOT NULL`)
   try {
     await connection.run(`CREATE TEMP TABLE ${table} (${columns.join(', ')})`)
     const appender = await connection.createAppender(table)
-    const types = kind.columns.map((spec) => duckType(api, spec.type))
-    const chunk = api.DuckDBDataChunk.create(types)
-    const scratch = new ArrayBuffer(CHUNK * 8)
     for (const batch of batches) {
       for (let offset = 0; offset < batch.length; offset += CHUNK) {
         const rows = Math.min(CHUNK, batch.length - offset)
