@@ -5,7 +5,7 @@ import { repositoryRoot } from './helpers/real-data.ts'
 import { importsOf, packageOf, readSources, resolveImport, type Sources } from './helpers/source-scan.ts'
 
 /**
- * Small packages that may be loaded at the start. Everything else (undici, DuckDB, Arrow, zod, pino, …) costs between
+ * Small packages that may be loaded at the start. Everything else (undici, DuckDB, Arrow, pino, …) costs between
  * 20 and 170 ms and is loaded with `await import()` when it is first used. That keeps the import of the package root
  * under 100 ms and `--help` under 150 ms, without a clock in a test.
  */

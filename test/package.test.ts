@@ -47,7 +47,6 @@ const REASONS: Readonly<Record<string, string>> = {
   'pino-pretty': 'readable logs',
   undici: 'HTTP with keep-alive pools',
   yaml: 'configuration files',
-  zod: 'checks of configuration and answers at the edge',
 }
 
 /** Names that programs rely on (design, "Library"); more may be exported. */
