@@ -39,7 +39,15 @@ export async function createLog(options: LogOptions = {}): Promise<OpenLog> {
   if (format === 'pretty') {
     const { default: pretty } = await import('pino-pretty')
     const colorize = (console as { isTTY?: boolean }).isTTY === true
-    const stream = pretty({ destination: console, colorize, translateTime: 'UTC:HH:MM:ss.l', ignore: 'pid,hostname' })
+    const stream = pretty({
+      destination: console,
+      colorize,
+      translateTime: 'UTC:HH:MM:ss.l',
+      // One entry is one line, so that a progress bar and grep can live with it; stacks are in the JSON form.
+      singleLine: true,
+      errorLikeObjectKeys: [],
+      ignore: 'pid,hostname,error.stack',
+    })
     streams.push({ level, stream })
   } else streams.push({ level, stream: console })
   if (file !== undefined) {

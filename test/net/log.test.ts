@@ -33,12 +33,19 @@ test('writes one JSON object per line with level, time, text and fields', async 
   expect(lines[1]).toMatchObject({ level: 'error', error: { name: 'NetworkError', code: 'NETWORK' } })
 })
 
-test('pretty lines are for people', async () => {
+test('pretty lines are for people: one per entry, whatever it holds', async () => {
   const { stream, text } = memory()
   const log = await createLog({ stream, format: 'pretty' })
-  log.warn({ symbol: 'ETHUSDT' }, 'slow')
+  log.warn({ symbol: 'ETHUSDT', range: { from: 1, to: 2 } }, 'slow')
+  log.error({ error: new NetworkError('http://x', 'cut') }, 'failed')
+  log.error({ error: 'as text' }, 'failed again')
   await log.close()
-  expect(text()).toMatch(/WARN.*slow\n\s+symbol: "ETHUSDT"/)
+  const lines = text().trimEnd().split('\n')
+  expect(lines).toHaveLength(3)
+  expect(lines[0]).toMatch(/WARN.*slow.*"symbol":"ETHUSDT".*"from":1/)
+  expect(lines[1]).toMatch(/ERROR.*failed.*"message":"http:\/\/x: cut"/)
+  expect(lines[1]).not.toContain('"stack"')
+  expect(lines[2]).toContain('as text')
 })
 
 test('a file gets every line, and has it when the log is closed', async () => {
