@@ -1,4 +1,7 @@
-// The public names, one by one. Heavy libraries (DuckDB, Arrow, undici, zod…) load at first use, not here.
+// The public names, one by one, with every type that they mention. Heavy libraries (DuckDB, Arrow, undici…) load at
+// first use, not here.
+export type { FetchedFile } from './archive/fetch-file.ts'
+export type { ListedFile, ListedObject } from './archive/listing.ts'
 export type { ArchiveRequest, ArchiveRows, VisionClientOptions } from './archive/vision-client.ts'
 export { VisionClient } from './archive/vision-client.ts'
 export { type ArrowOptions, batchesToTable } from './engine/arrow.ts'
@@ -17,14 +20,44 @@ export type {
   VerifyProblem,
   VerifyReport,
 } from './engine/types.ts'
-export { BinanceClient } from './exchanges/binance/client.ts'
+export { BinanceClient, type PriceKind } from './exchanges/binance/client.ts'
+export type { BinanceClientOptions, MarketCall, TimeSpan } from './exchanges/binance/client-base.ts'
+export type { ExchangeInfo } from './exchanges/binance/instruments.ts'
+export type {
+  AggTrade,
+  AvgPrice,
+  BookTicker,
+  Depth,
+  FundingInfo,
+  FundingRate,
+  LongShortRatio,
+  PremiumIndex,
+  Price,
+  Ticker,
+  Trade,
+} from './exchanges/binance/market-data.ts'
+export type { CallOptions, RestOptions } from './exchanges/binance/rest.ts'
+export type { Pool } from './exchanges/binance/weights.ts'
+export type {
+  ArchiveLayout,
+  ArchivePeriod,
+  BaseDataClient,
+  CandlePage,
+  CandleRequest,
+  ClientOptions,
+  Endpoints,
+  Exchange,
+  RetryInfo,
+} from './exchanges/exchange.ts'
 export { EXCHANGES, exchangeOf } from './exchanges/index.ts'
-export type { BaseDataClient, ClientOptions, Endpoints, Exchange } from './exchanges/exchange.ts'
 export * from './model/index.ts'
-export { createLog } from './net/log.ts'
-export { RateLimiter } from './net/rate-limiter.ts'
+export { createLog, type LogLevel, type LogOptions, type OpenLog } from './net/log.ts'
+export { type Permit, type RateLimit, RateLimiter, type RateLimiterOptions } from './net/rate-limiter.ts'
 export { type RetryOptions, retryWithBackoff } from './net/retry.ts'
 export { batchToRows, CandleStorage, type CandleStorageOptions, type LoadOptions } from './store/candle-storage.ts'
 export type { LakeFile, SeriesCoverage } from './store/lake/coverage-file.ts'
+export type { GapFinding } from './store/lake/gaps.ts'
 export { Lake, type LakeOptions, type ReadOptions, type SeriesStats } from './store/lake/lake.ts'
-export { type LakeQuery, openQuery, QueryError, type QueryResult } from './store/lake/query.ts'
+export type { Compression } from './store/lake/parquet.ts'
+export { type LakeQuery, openQuery, type QueryColumn, QueryError, type QueryResult } from './store/lake/query.ts'
+export type { SeriesChange, SeriesWriter, StagedRows } from './store/lake/series-writer.ts'

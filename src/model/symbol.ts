@@ -164,6 +164,33 @@ export function offlineNative(parsed: ParsedSymbol): NativeSymbol | undefined {
   }
 }
 
+/**
+ * The market that a text insists on. `BTC/USDT` insists on none: it says spot only for want of a settlement, so a market
+ * named beside it decides.
+ */
+export function namedMarket(parsed: ParsedSymbol): Market | undefined {
+  const prefixes = parsed.text.split(':').length - 1 - (parsed.exchange === undefined ? 0 : 1)
+  const isPair = parsed.symbol === undefined && parsed.settle === undefined && prefixes === 0
+  return isPair ? undefined : parsed.market
+}
+
+/**
+ * The Binance id of a text whose market may be named beside it.
+ * @param market what the caller names; `fallback` counts where neither text nor caller names one
+ * @throws InvalidSymbolError when the text is no symbol, or one of another market.
+ */
+export function resolveNative(text: string, market: Market | undefined, fallback: Market = 'spot'): NativeSymbol {
+  const parsed = parseSymbol(text)
+  const named = namedMarket(parsed)
+  if (market !== undefined && named !== undefined && named !== market) {
+    throw new InvalidSymbolError(text, `market ${market}: it is written as a symbol of ${named}`)
+  }
+  const where = named ?? market ?? fallback
+  const native = offlineNative({ ...parsed, market: where })
+  if (!native) throw new InvalidSymbolError(text, `market ${where}: write it as the exchange does, e.g. BTCUSDT`)
+  return native
+}
+
 /** The symbol in the form that ccxt made usual: `BTC/USDT`, `BTC/USDT:USDT`, `BTC/USD:BTC-261225`. */
 export function unifiedSymbol(instrument: Instrument): string {
   const { base, quote, settle, contract } = instrument
