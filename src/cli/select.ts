@@ -66,26 +66,21 @@ export function readKind(options: SelectOptions): string {
  */
 export async function readSymbols(context: Context, typed: readonly string[]): Promise<WantedSymbol[]> {
   const settings = await context.settings()
-  const { offlineNative, parseSymbol } = await import('../model/symbol.ts')
+  const { namedMarket, parseSymbol, resolveNative } = await import('../model/symbol.ts')
   const chosen = settings.exchange.market
   const wanted: WantedSymbol[] = []
   for (const word of words(typed)) {
-    let parsed = parseSymbol(word, chosen === undefined ? {} : { market: chosen })
-    // `BTC/USDT` says spot only for want of a settlement; someone who names a market beside it means that one.
-    if (chosen !== undefined && parsed.base !== undefined && parsed.settle === undefined)
-      parsed = { ...parsed, market: chosen }
-    if (chosen !== undefined && parsed.market !== chosen && context.common.market !== undefined) {
+    const parsed = parseSymbol(word)
+    const named = namedMarket(parsed)
+    // A market of the config is only what counts where a symbol names none; the flag is said about these symbols.
+    if (named !== undefined && chosen !== undefined && named !== chosen && context.common.market !== undefined) {
       throw new ConfigError(
-        `${word} is a symbol of market ${parsed.market}, but --market is "${chosen}". Leave one of them out.`,
+        `${word} is a symbol of market ${named}, but --market is "${chosen}". Leave one of them out.`,
       )
     }
-    const native = offlineNative(parsed)
-    if (!native)
-      throw new InvalidSymbolError(
-        word,
-        `market ${parsed.market ?? 'spot'}; write it as the exchange does, e.g. BTCUSDT`,
-      )
-    const market = parsed.market
+    const native = resolveNative(word, named ?? chosen)
+    // `BTCUSDT` alone may be of any market; `BTC/USDT` alone is spot.
+    const market = named ?? chosen ?? parsed.market
     if (!wanted.some((other) => other.symbol === native.symbol && other.market === market)) {
       wanted.push({ typed: word, symbol: native.symbol, market })
     }

@@ -10,10 +10,12 @@ export interface CoverageSummary {
   /** From the first instant asked for to the last; undefined when nothing was. */
   readonly range: TimeRange | undefined
   readonly rows: number
-  /** Candles that the covered ranges would hold without any gap. */
+  /** Candles that the range would hold without any gap: rows, missing and unpublished together. */
   readonly expected: number
-  /** Candles missing that the exchange published, or may have. */
+  /** Candles missing that the exchange published, or may have; those never asked for are among them. */
   readonly missing: number
+  /** Candles between covered ranges that nobody has asked for yet. */
+  readonly notAskedFor: number
   /** Candles that the exchange never published. */
   readonly unpublished: number
   readonly gapsByCause: Readonly<Partial<Record<GapCause, { readonly gaps: number; readonly candles: number }>>>
@@ -48,13 +50,17 @@ export function summarise(coverage: SeriesCoverage): CoverageSummary {
   }
   const checksByOutcome: Record<string, number> = {}
   for (const check of coverage.checks) checksByOutcome[check.outcome] = (checksByOutcome[check.outcome] ?? 0) + 1
-  const expected = grid ? covered.reduce((sum, part) => sum + countOpens(grid, part), 0) : rows
   const holes = range === undefined ? [] : subtractRanges([range], covered)
+  const count = (ranges: readonly TimeRange[]): number =>
+    grid ? ranges.reduce((sum, part) => sum + countOpens(grid, part), 0) : 0
+  const notAskedFor = count(holes)
+  missing += notAskedFor
   return {
     range,
     rows,
-    expected,
+    expected: grid ? count(covered) + notAskedFor : rows,
     missing,
+    notAskedFor,
     unpublished,
     gapsByCause,
     holes,

@@ -1,5 +1,6 @@
 import type { Gap } from '../../model/coverage.ts'
 import { ConfigError } from '../../model/errors.ts'
+import { countOpens } from '../../model/interval.ts'
 import type { SeriesId } from '../../model/series.ts'
 import type { SeriesCoverage } from '../../store/lake/coverage-file.ts'
 import type { Context } from '../context.ts'
@@ -33,7 +34,8 @@ export const verb: Verb<CoverageOptions> = {
     command.addHelpText(
       'after',
       `
-Exit code 3 tells that candles are missing which the exchange published, or may have.
+Exit code 3 tells that candles are missing which the exchange published, or may have. Stretches between covered ones that
+nobody has asked for count as missing.
 --json gives a line per series with all covered ranges, gaps, checks and defects; times are epoch ms.`,
     )
     examples(command, [
@@ -112,6 +114,8 @@ async function printTable(
   context: Context,
   found: readonly { id: SeriesId; coverage: SeriesCoverage; summary: CoverageSummary }[],
 ): Promise<void> {
+  // Most lakes were filled without holes; the column is for the others.
+  const hasHoles = found.some(({ summary }) => summary.holes.length > 0)
   const rows = found.map(({ id, coverage, summary }) => [
     id.market,
     id.symbol,
@@ -121,6 +125,7 @@ async function printTable(
     formatCount(summary.rows),
     formatPercent(summary.expected - summary.unpublished - summary.missing, summary.expected - summary.unpublished),
     formatCount(summary.missing),
+    ...(hasHoles ? [formatCount(summary.notAskedFor)] : []),
     formatCount(summary.unpublished),
     formatCount(coverage.defectCount),
     [...new Set(coverage.covered.map((part) => part.source))].join(', '),
@@ -134,6 +139,7 @@ async function printTable(
     { title: 'rows', align: 'right' as const },
     { title: 'complete', align: 'right' as const },
     { title: 'missing', align: 'right' as const },
+    ...(hasHoles ? [{ title: 'not asked for', align: 'right' as const }] : []),
     { title: 'unpublished', align: 'right' as const },
     { title: 'defects', align: 'right' as const },
     { title: 'sources' },
@@ -154,7 +160,11 @@ function details(style: Style, coverage: SeriesCoverage, summary: CoverageSummar
     lines.push(`${plural(coverage.inexactValues, 'value')} with more digits than a float64 keeps`)
   }
   const { holes } = summary
-  for (const hole of holes.slice(0, maxGaps)) lines.push(`${style.yellow('not asked for')}  ${span(hole)}`)
+  const grid = gridOf(coverage)
+  for (const hole of holes.slice(0, maxGaps)) {
+    const candles = grid === undefined ? '' : `, ${plural(countOpens(grid, hole), 'candle')}`
+    lines.push(`${style.yellow('not asked for')}  ${span(hole)}${candles}`)
+  }
   if (holes.length > maxGaps)
     lines.push(`… and ${plural(holes.length - maxGaps, 'more stretch', 'more stretches')} not asked for`)
   // What matters comes first: a lost candle before one that never was.

@@ -188,10 +188,11 @@ async function planDownload(
     })),
   )
   checkSeries(exchange, wanted)
-  const series = typed.length > 0 ? await existingSeries(context, engine, wanted) : wanted
+  // One question, before many are asked at once: an exchange that can't be reached is told once, and soon.
   const nows = new Map<Market, number>()
-  for (const market of new Set(series.map((id) => id.market)))
+  for (const market of new Set(wanted.map((id) => id.market)))
     nows.set(market, await engine.now(market, context.signal))
+  const series = typed.length > 0 ? await existingSeries(context, engine, wanted) : wanted
   const requests = series.map((id): DownloadRequest => {
     const now = nows.get(id.market)!
     const { from, to } = readRangeWithLength(options, now)

@@ -28,7 +28,7 @@ export const verb: Verb<SandboxOptions> = {
       .option('--seed <n>', 'which seeded market (default: 1)')
       .option('--symbols <list...>', 'only these symbols; names that are not built in are made up')
       .option('--trades-per-second <n>', 'rate of the seeded market (default: 1)')
-      .option('--faults <file>', 'JSON list of faults to show from the start; more by POST /sandbox/faults')
+      .option('--faults <file>', 'list of faults to show from the start, JSON or YAML; more by POST /sandbox/faults')
     command.addHelpText(
       'after',
       `
@@ -59,7 +59,7 @@ it runs until Ctrl-C or SIGTERM.`,
       ...(options.symbols === undefined ? {} : { symbols: words(options.symbols).map((word) => word.toUpperCase()) }),
       ...optional('tradesPerSecond', number(options.tradesPerSecond, '--trades-per-second', 0.0001, 10_000, false)),
     }
-    const faultList = options.faults === undefined ? undefined : await readJson(context, options.faults)
+    const faultList = options.faults === undefined ? undefined : await readFaults(context, options.faults)
     const { parseFaults, startSandbox } = await import('../../sandbox/index.ts')
     await using sandbox = await startSandbox({
       ...settings,
@@ -87,7 +87,8 @@ function number(text: string | undefined, flag: string, min: number, max: number
   throw new ConfigError(`${flag} is "${text}"; allowed: a ${whole ? 'whole ' : ''}number from ${min} to ${max}.`)
 }
 
-async function readJson(context: Context, file: string): Promise<unknown> {
+/** Reads the list of faults, JSON or YAML. What the list says is for `parseFaults` to judge. */
+async function readFaults(context: Context, file: string): Promise<unknown> {
   const path = resolve(context.cwd, file)
   let text: string
   try {
@@ -97,9 +98,14 @@ async function readJson(context: Context, file: string): Promise<unknown> {
       cause: error,
     })
   }
+  // All JSON is YAML, but a JSON parser says better what is wrong with JSON.
+  const isJson = /\.json$/i.test(file)
   try {
-    return JSON.parse(text)
+    if (isJson) return JSON.parse(text)
+    const { parse } = await import('yaml')
+    return parse(text, { prettyErrors: true })
   } catch (error) {
-    throw new ConfigError(`--faults is "${file}", which is not JSON: ${(error as Error).message}.`, { cause: error })
+    const [what] = (error as Error).message.split('\n')
+    throw new ConfigError(`--faults is "${file}", which is not ${isJson ? 'JSON' : 'YAML'}: ${what}`, { cause: error })
   }
 }

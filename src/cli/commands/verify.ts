@@ -1,7 +1,8 @@
-import type { VerifyReport } from '../../engine/types.ts'
+import type { VerifyProblem, VerifyReport } from '../../engine/types.ts'
 import { openEngine } from '../engine.ts'
-import { createProgressView } from '../progress/show.ts'
 import { seriesLabel } from '../progress/state.ts'
+import { createVerifyView } from '../progress/verify.ts'
+import type { Style } from '../render/style.ts'
 import { renderTable } from '../render/table.ts'
 import { formatBytes, formatCount, plural, printable } from '../render/text.ts'
 import { openLake, type SelectOptions, sayNothing, selectSeries, seriesFields } from '../select.ts'
@@ -42,17 +43,18 @@ Exit codes: 0 all is right (or was repaired), 1 something is damaged, 3 sound, b
       return ExitCode.done
     }
     await using engine = await openEngine(context)
-    const view = options.repair ? await createProgressView(context, series.length) : undefined
+    const view = await createVerifyView(context, series)
     let reports: VerifyReport[]
     try {
       reports = await engine.verify(series, {
         archive: options.archive ?? false,
         repair: options.repair ?? false,
         signal: context.signal,
-        ...(view ? { onEvent: (event) => view.event(event) } : {}),
+        onEvent: (event) => view.event(event),
+        onReport: (report) => view.report(report),
       })
     } finally {
-      view?.close()
+      view.close()
     }
     for (const report of reports)
       if (context.json) await context.out.json({ ...seriesFields(report.series), ...report, series: undefined })
@@ -82,10 +84,7 @@ Exit codes: 0 all is right (or was repaired), 1 something is damaged, 3 sound, b
         if (report.problems.length === 0) continue
         await context.out.line('')
         await context.out.line(context.style.bold(seriesLabel(report.series)))
-        for (const { type, path, detail, repaired } of report.problems) {
-          const state = repaired ? context.style.green('repaired') : context.style.red('wrong')
-          await context.out.line(`  ${state}  ${type}: ${printable(path)}: ${printable(detail)}`)
-        }
+        for (const problem of report.problems) await context.out.line(`  ${problemLine(problem, context.style)}`)
       }
     }
     if (reports.some((report) => !report.ok)) {
@@ -96,9 +95,31 @@ Exit codes: 0 all is right (or was repaired), 1 something is damaged, 3 sound, b
   },
 }
 
+/** Whether a problem is only worth knowing: nothing is lost by it, and nothing reads it. */
+function isNote(problem: VerifyProblem): boolean {
+  return problem.type === 'stray-file'
+}
+
+function problemLine(problem: VerifyProblem, style: Style): string {
+  const { type, path, repaired } = problem
+  const state = repaired ? style.green('repaired') : isNote(problem) ? style.yellow('note') : style.red('wrong')
+  // Errors name their path in front, as the line does; advice is of no use to one who has followed it.
+  const at = problem.detail.indexOf(`${path}: `)
+  const told = at === -1 ? problem.detail : problem.detail.slice(at + path.length + 2)
+  const detail = repaired
+    ? told.replace(/ Nothing was changed\./, '').replace(/ Run "ticklake verify --repair".*$/, '')
+    : told
+  return `${state}  ${type}: ${printable(path)}: ${printable(detail)}`
+}
+
 function verdict(report: VerifyReport): string {
-  const open = report.problems.filter((problem) => !problem.repaired).length
-  const repaired = report.problems.length - open
-  if (!report.ok) return `${plural(open, 'problem')}${repaired > 0 ? `, ${formatCount(repaired)} repaired` : ''}`
-  return repaired > 0 ? `ok, ${formatCount(repaired)} repaired` : 'ok'
+  const repaired = report.problems.filter((problem) => problem.repaired).length
+  const notes = report.problems.filter((problem) => !problem.repaired && isNote(problem)).length
+  const wrong = report.problems.length - repaired - notes
+  const parts = [
+    wrong > 0 ? plural(wrong, 'problem') : report.ok ? 'ok' : 'not ok',
+    ...(repaired > 0 ? [`${formatCount(repaired)} repaired`] : []),
+    ...(notes > 0 ? [plural(notes, 'note')] : []),
+  ]
+  return parts.join(', ')
 }

@@ -109,7 +109,8 @@ export function totalBar(totals: Totals, columns: number, style: Style): string 
   return barLine(`${totals.done} of ${totals.series} series`, totals.fraction, facts, columns, style, (text) => text)
 }
 
-function barLine(
+/** A name, a bar, a percentage and facts in one line. */
+export function barLine(
   name: string,
   fraction: number,
   facts: string,

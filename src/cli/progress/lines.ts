@@ -3,11 +3,16 @@ import { formatBytes, formatCount, formatDuration, formatLeft, plural } from '..
 import type { ProgressView } from './show.ts'
 import { DownloadProgress, seriesLabel, type Totals } from './state.ts'
 
-const EVERY_MS = 5_000
-/** With more series than this their plans are left out: the ends tell enough. */
-const MAX_PLANS = 20
+/** Lines about the whole never come faster than this… */
+const LEAST_MS = 1_000
+/** …and, when there is nothing new to tell, as slowly as this. */
+const CALM_MS = 5_000
+/** With more series than this only the whole is told of, and what went wrong. */
+const MAX_NAMED = 4
+/** More failures than this are left to the table at the end. */
+const MAX_FAILURES = 10
 
-/** Plain lines for logs and pipes: a line per series when it ends, and one about the whole now and then. */
+/** Plain lines for logs and pipes: start, end, and about one a second at most in between. */
 export class LineView implements ProgressView {
   readonly #write: (line: string) => void
   readonly #progress: DownloadProgress
@@ -15,6 +20,8 @@ export class LineView implements ProgressView {
   readonly #now: () => number
   #shownAt: number
   #shownTenth = 0
+  #shownDone = 0
+  #failures = 0
 
   constructor(write: (line: string) => void, seriesCount: number, now: () => number = Date.now) {
     this.#write = write
@@ -27,29 +34,43 @@ export class LineView implements ProgressView {
 
   event(event: DownloadEvent): void {
     this.#progress.apply(event)
-    if (event.type === 'plan' && this.#seriesCount <= MAX_PLANS) {
-      const parts = [
-        ...(event.files > 0
-          ? [`${plural(event.files, 'archive file')}${event.bytes > 0 ? `, ${formatBytes(event.bytes)}` : ''}`]
-          : []),
-        ...(event.restRequests > 0 ? [plural(event.restRequests, 'REST request')] : []),
-      ]
-      this.#write(
-        `${seriesLabel(event.series)}: ${parts.length > 0 ? `fetching ${parts.join(' and ')}` : 'nothing to fetch'}`,
-      )
+    const named = this.#seriesCount <= MAX_NAMED
+    if (event.type === 'plan' && named) this.#write(planLine(event))
+    if (event.type === 'done') {
+      const { report } = event
+      const failed = report.error !== undefined || !report.complete
+      if (named || (failed && this.#failures++ < MAX_FAILURES)) this.#write(reportLine(report))
     }
-    if (event.type === 'done') this.#write(reportLine(event.report))
     const totals = this.#progress.totals()
-    const tenth = Math.floor(totals.fraction * 10)
-    const due = this.#now() - this.#shownAt >= EVERY_MS || (tenth > this.#shownTenth && this.#seriesCount <= MAX_PLANS)
-    if (due && totals.done < this.#seriesCount) {
-      this.#shownAt = this.#now()
-      this.#shownTenth = tenth
-      this.#write(totalsLine(totals))
+    if (totals.done === this.#seriesCount) {
+      if (event.type === 'done' && !named) this.#write(endLine(totals))
+      return
     }
+    const tenth = Math.floor(totals.fraction * 10)
+    const isNew = tenth > this.#shownTenth || totals.done > this.#shownDone
+    if (this.#now() - this.#shownAt < (isNew ? LEAST_MS : CALM_MS)) return
+    this.#shownAt = this.#now()
+    this.#shownTenth = tenth
+    this.#shownDone = totals.done
+    this.#write(totalsLine(totals))
   }
 
   close(): void {}
+}
+
+function planLine(event: Extract<DownloadEvent, { type: 'plan' }>): string {
+  const parts = [
+    ...(event.files > 0
+      ? [`${plural(event.files, 'archive file')}${event.bytes > 0 ? `, ${formatBytes(event.bytes)}` : ''}`]
+      : []),
+    ...(event.restRequests > 0 ? [plural(event.restRequests, 'REST request')] : []),
+  ]
+  return `${seriesLabel(event.series)}: ${parts.length > 0 ? `fetching ${parts.join(' and ')}` : 'nothing to fetch'}`
+}
+
+/** `60 of 60 series, 1,234,567 rows stored, 45.6 MB in 12.3 s`. */
+function endLine(totals: Totals): string {
+  return `${totals.done} of ${totals.series} series, ${plural(totals.rows, 'row')} stored, ${formatBytes(totals.bytes)} in ${formatDuration(totals.elapsedMs)}`
 }
 
 /** `BTCUSDT 1m: 525,600 rows, complete, in 4.2 s`. */
