@@ -144,6 +144,9 @@ await race(
   {
     'bare loop in one thread': () => zips.forEach(bare),
     'ticklake, threads': () => Promise.all(zips.map(pooled)),
+    'unzip + DuckDB read_csv, its threads': async () => {
+      for (const file of zips) await duck(file)
+    },
   },
   { rounds: 5 },
 )
