@@ -115,8 +115,9 @@ export class RateLimiter {
       )
       if (same) return { ...same, limit }
       const window = this.#newWindow(limit)
-      // What is spent of the new window so far is unknown; the next header tells. Requests in flight are known.
-      window.own = this.#flightCost(limit)
+      // Nobody noted when what was spent so far was spent: until the new window ends, all of it may be its share.
+      const known = this.#windows.filter((one) => one.limit.counts === limit.counts).map((one) => one.own)
+      window.own = Math.max(this.#flightCost(limit), ...known)
       return window
     })
     this.#pump()

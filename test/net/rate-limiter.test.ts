@@ -176,8 +176,10 @@ test('new limits are taken over at once, and what was spent stays spent', async 
   ;(await limiter.acquire(60)).finish()
   limiter.setLimits([minute(80)])
   expect(limiter.getRemainingRequests()).toBe(20)
-  limiter.setLimits([{ windowMs: 5000, limit: 30, counts: 'weight' }])
-  expect(limiter.getRemainingRequests()).toBe(30)
+  limiter.setLimits([{ windowMs: 5000, limit: 75, counts: 'weight' }])
+  expect(limiter.getRemainingRequests()).toBe(15)
+  await vi.advanceTimersByTimeAsync(5000)
+  expect(limiter.getRemainingRequests()).toBe(75)
 })
 
 test('a clock that is corrected backwards never locks the budget for long', async () => {

@@ -84,7 +84,9 @@ export class BinanceRest implements AsyncDisposable {
     this.#log = options.log ?? silentLog
     this.#target = options.rateTarget
     this.endpoints = options.endpoints ?? binanceEndpoints(options)
-    this.#http = new HttpClient({ timeoutMs: options.timeoutMs ?? DEFAULT_TIMEOUT, connections: 16 })
+    const timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT
+    // A page is small: a body that stands still for as long as an answer may take is as good as none.
+    this.#http = new HttpClient({ timeoutMs, stallMs: timeoutMs, connections: 16 })
   }
 
   /** The rate budget of a pool. */
