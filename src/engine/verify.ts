@@ -223,13 +223,12 @@ async function refetch(
     // The rows of the former version are still there, and stand until the new one can be had.
     await withWriter(series, context, (writer) => {
       const open = subtractRanges(renewed, writer.coverage.covered)
-      const taken = new Set(writer.coverage.checks.map(({ path }) => path))
       return writer.commit({
         covered: open.map((range) => ({ ...range, source: 'archive' as const })),
         findings: coverage.gaps.filter((gap) => !isLost(gap)),
-        checks: coverage.checks.filter(
-          ({ path }) =>
-            !taken.has(path) && replaced.some((one) => one.path === path && intersectRanges([one], open).length > 0),
+        // With the former checks the next verify --archive notices again.
+        checks: coverage.checks.filter(({ path }) =>
+          replaced.some((one) => one.path === path && intersectRanges([one], open).length > 0),
         ),
       })
     })

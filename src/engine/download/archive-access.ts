@@ -41,6 +41,7 @@ export async function archiveClock(
 ): Promise<number | undefined> {
   try {
     await using response = await http.request({ url: archive.listUrl, signal })
+    if (response.status >= 500) return undefined
     const date = Date.parse(response.headers.date ?? '')
     return Number.isNaN(date) ? undefined : date
   } catch {

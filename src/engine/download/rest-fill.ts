@@ -1,7 +1,7 @@
 import type { BaseDataClient, CandleRequest } from '../../exchanges/exchange.ts'
 import { type Batch, clipBatch, columnOf, emptyBatch } from '../../model/batch.ts'
 import { CandleFlag, candle } from '../../model/candle.ts'
-import type { TimeRange } from '../../model/time.ts'
+import { MINUTE, type TimeRange } from '../../model/time.ts'
 
 /** Rows of a range that REST was asked for, and the range that this settles. */
 export interface RestPiece extends TimeRange {
@@ -10,6 +10,12 @@ export interface RestPiece extends TimeRange {
 
 /** More requests than this without a row, and it is cheaper to ask where the next row is. */
 const EMPTY_REQUESTS = 2
+
+/**
+ * Candles that are missing up to now are late, not missing, for so long: the exchange needs a moment to give them out,
+ * and a clock of the exchange that is wrong by an hour must not make gaps.
+ */
+const SETTLING_TIME = 120 * MINUTE
 
 /**
  * Reads a range of closed candles from REST in rising pieces that together settle it. Long stretches without candles
@@ -54,4 +60,17 @@ export function closedOnly(batch: Batch): Batch {
   return last === 0
     ? batch
     : clipBatch(candle, batch, Number.NEGATIVE_INFINITY, columnOf(batch, 'open_time')[batch.length - 1]!)
+}
+
+/**
+ * Whether the last missing stretch reaches up to now. The last candle before it may then still be open, whatever the
+ * clock says: only its successor proves it closed.
+ */
+export function isLate(missing: TimeRange | undefined, end: number, now: number): boolean {
+  return missing !== undefined && missing.to === end && missing.from > now - SETTLING_TIME
+}
+
+/** The last open time of columns of them. */
+export function lastOpen(times: readonly Float64Array[]): number | undefined {
+  return times.findLast(({ length }) => length > 0)?.at(-1)
 }

@@ -8,7 +8,7 @@ import { InvalidRangeError, InvalidSymbolError, isTicklakeError, type TicklakeEr
 import { countOpens, floorOpen, type Interval, type IntervalGrid } from '../../model/interval.ts'
 import { intersectRanges, subtractRanges } from '../../model/ranges.ts'
 import type { Market } from '../../model/series.ts'
-import { floorDay, formatTime, MINUTE, type TimeRange } from '../../model/time.ts'
+import { floorDay, formatTime, type TimeRange } from '../../model/time.ts'
 import { type GapFinding, missingOpens } from '../../store/lake/gaps.ts'
 import type { SeriesChange, SeriesWriter, StagedRows } from '../../store/lake/series-writer.ts'
 import type { DownloadRequest, SeriesReport } from '../types.ts'
@@ -18,12 +18,10 @@ import { CommitQueue, changeRows } from './commit-queue.ts'
 import type { DownloadContext } from './context.ts'
 import { gapCause } from './gap-cause.ts'
 import { seriesReport } from './report.ts'
-import { restPieces } from './rest-fill.ts'
+import { isLate, lastOpen, restPieces } from './rest-fill.ts'
 
 /** Rows that are collected from REST before they are committed. */
 const REST_COMMIT_ROWS = 50_000
-/** The exchange needs a moment to give out a candle that has just closed; until then it is late, not missing. */
-const SETTLING_TIME = 5 * MINUTE
 /** Separate holes of one file that REST is asked for one by one; with more, the whole stretch is asked for. */
 const MAX_HOLES = 20
 
@@ -333,6 +331,9 @@ export class SeriesDownload {
         for (const { file, ranges, taken } of outcomes) {
           excluded.add(file.path)
           if (taken) left = subtractRanges(left, ranges)
+          // The days of a month were not listed while its own file promised all of it.
+          else if (file.period === 'monthly')
+            for (const range of ranges) listed.daily.push(...(await this.#list('daily', range)))
         }
       }
     }
@@ -428,9 +429,9 @@ export class SeriesDownload {
       const settled = { from: start, to: end }
       const times = batches.map((batch) => columnOf(batch, candle.sortKey))
       const missing = missingOpens(this.grid, settled, times)
-      const late = missing.at(-1)
-      if (late && late.to === end && late.from > this.#now - SETTLING_TIME) {
-        settled.to = late.from
+      if (isLate(missing.at(-1), end, this.#now)) {
+        settled.to = Math.max(settled.from, lastOpen(times) ?? missing.at(-1)!.from)
+        batches = batches.map((batch) => clipBatch(candle, batch, settled.from, settled.to))
         missing.pop()
       }
       const findings = missing.map((stretch) => this.#finding(stretch, 'rest'))

@@ -1,7 +1,7 @@
 import { readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { COVERAGE_FILE, parseCoverage, type SeriesCoverage } from './coverage-file.ts'
-import { removeIfThere, syncFolder, writeFileAtomic } from './files.ts'
+import { removeIfThere, syncFolder, TEMP_PREFIX, writeFileAtomic, writeFileSynced } from './files.ts'
 
 /**
  * A change of a series' folder that happens wholly or not at all. The journal is written first; from then on the change
@@ -24,9 +24,17 @@ export const JOURNAL_FILE = '.commit.json'
 export async function commitChange(folder: string, commit: Commit, onDecided: () => void): Promise<void> {
   const { renames, removes } = commit
   const text = formatCoverage(commit.coverage)
-  await writeFileAtomic(join(folder, JOURNAL_FILE), JSON.stringify({ renames, removes, text }))
+  // Written before anything is decided: from then on only renames are left, which a full disk can't stop.
+  const ready = join(folder, `${TEMP_PREFIX}${process.pid}-next-${COVERAGE_FILE}`)
+  try {
+    await writeFileSynced(ready, text)
+    await writeFileAtomic(join(folder, JOURNAL_FILE), JSON.stringify({ renames, removes, text }))
+  } catch (error) {
+    await removeIfThere(ready).catch(() => {})
+    throw error
+  }
   onDecided()
-  await carryOut(folder, { renames, removes }, text)
+  await carryOut(folder, { renames, removes }, () => rename(ready, join(folder, COVERAGE_FILE)))
 }
 
 /** Finishes a change that a crash interrupted. Gives true when there was one. */
@@ -42,11 +50,15 @@ export async function recoverCommit(folder: string): Promise<boolean> {
   // The journal was renamed into place, so it is whole; anything else was not written by us.
   const journal = JSON.parse(text) as { renames: [string, string][]; removes: string[]; text: string }
   parseCoverage(journal.text, path)
-  await carryOut(folder, journal, journal.text)
+  await carryOut(folder, journal, () => writeFileAtomic(join(folder, COVERAGE_FILE), journal.text))
   return true
 }
 
-async function carryOut(folder: string, commit: Pick<Commit, 'renames' | 'removes'>, text: string): Promise<void> {
+async function carryOut(
+  folder: string,
+  commit: Pick<Commit, 'renames' | 'removes'>,
+  writeCoverage: () => Promise<void>,
+): Promise<void> {
   // Every step can be done twice: a crash in the middle is answered by doing all of them again.
   for (const [from, to] of commit.renames) {
     await rename(join(folder, from), join(folder, to)).catch((error: NodeJS.ErrnoException) => {
@@ -54,7 +66,9 @@ async function carryOut(folder: string, commit: Pick<Commit, 'renames' | 'remove
     })
   }
   for (const name of commit.removes) await removeIfThere(join(folder, name))
-  await writeFileAtomic(join(folder, COVERAGE_FILE), text)
+  await writeCoverage()
+  // The new coverage must be safe before the journal goes.
+  await syncFolder(folder)
   await removeIfThere(join(folder, JOURNAL_FILE))
   await syncFolder(folder)
 }

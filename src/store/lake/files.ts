@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { type FileHandle, open, readdir, rename, unlink } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, readdir, rename, rmdir, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 
 /** Files being made, and files set aside, start so; no reader takes them for data. */
@@ -27,14 +27,33 @@ export async function syncFolder(path: string): Promise<void> {
   await withHandle(path, 'r', (handle) => handle.sync())
 }
 
+/** Writes a file whose content survives a power cut. */
+export async function writeFileSynced(path: string, content: string | Uint8Array): Promise<void> {
+  await withHandle(path, 'w', async (handle) => {
+    await handle.writeFile(content)
+    await handle.sync()
+  })
+}
+
+/** Makes a folder and what it lies in, or throws what really stands in the way. */
+export async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || dirname(path) === path) throw error
+    // On a read-only file system Node says that the parent is missing; making folder by folder says why it is.
+    await makeFolder(dirname(path))
+    await mkdir(path).catch((cause: NodeJS.ErrnoException) => {
+      if (cause.code !== 'EEXIST') throw cause
+    })
+  }
+}
+
 /** Writes a file so that a reader, or a crash, sees the old content or the new, never a mixture. */
 export async function writeFileAtomic(path: string, content: string | Uint8Array): Promise<void> {
   const temp = join(dirname(path), `${TEMP_PREFIX}${process.pid}-${path.slice(dirname(path).length + 1)}`)
   try {
-    await withHandle(temp, 'w', async (handle) => {
-      await handle.writeFile(content)
-      await handle.sync()
-    })
+    await writeFileSynced(temp, content)
     await rename(temp, path)
   } catch (error) {
     await removeIfThere(temp)
@@ -48,6 +67,17 @@ export async function removeIfThere(path: string): Promise<void> {
   await unlink(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOENT') throw error
   })
+}
+
+/** Deletes folders in turn as far as they are empty. */
+export async function removeEmpty(folders: readonly string[]): Promise<void> {
+  for (const folder of folders) {
+    try {
+      await rmdir(folder)
+    } catch {
+      return
+    }
+  }
 }
 
 /** SHA-256 of a file's content, lower-case hex. */

@@ -1,4 +1,4 @@
-import { mkdir, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { type Batch, concatBatches } from '../../model/batch.ts'
 import { InvalidRangeError, StorageError } from '../../model/errors.ts'
@@ -8,7 +8,7 @@ import { type SeriesId, seriesKey } from '../../model/series.ts'
 import { JOURNAL_FILE } from './commit.ts'
 import { coverageRows, type LakeFile, readCoverage, type SeriesCoverage } from './coverage-file.ts'
 import { storageError } from './errors.ts'
-import { listFolder, TEMP_PREFIX } from './files.ts'
+import { listFolder, makeFolder, TEMP_PREFIX } from './files.ts'
 import { lockFile } from './lock.ts'
 import { type Compression, readParquet } from './parquet.ts'
 import { findSeries } from './scan.ts'
@@ -150,7 +150,7 @@ export class Lake {
    */
   async writer(series: SeriesId, options: { signal?: AbortSignal; waitMs?: number } = {}): Promise<SeriesWriter> {
     const folder = this.folder(series)
-    await mkdir(folder, { recursive: true }).catch((cause: unknown) => {
+    await makeFolder(folder).catch((cause: unknown) => {
       throw storageError(folder, 'the folder could not be made', cause)
     })
     const lock = await lockFile(join(folder, LOCK_FILE), {

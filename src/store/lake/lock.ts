@@ -112,8 +112,7 @@ function loadFlock(): Promise<Flock | undefined> {
 const WOULD_BLOCK = process.platform === 'linux' ? 11 : 35
 
 async function tryFlock(path: string, flock: Flock): Promise<FileLock | undefined> {
-  await mkdir(dirname(path), { recursive: true })
-  const handle = await open(path, constants.O_RDWR | constants.O_CREAT, 0o644)
+  const handle = await openWithFolder(path, constants.O_RDWR | constants.O_CREAT)
   try {
     const errno = flock(handle.fd)
     if (errno === WOULD_BLOCK) {
@@ -142,10 +141,9 @@ async function tryFlock(path: string, flock: Flock): Promise<FileLock | undefine
 }
 
 async function tryExclusiveFile(path: string): Promise<FileLock | undefined> {
-  await mkdir(dirname(path), { recursive: true })
   let handle: FileHandle
   try {
-    handle = await open(path, 'wx')
+    handle = await openWithFolder(path, 'wx')
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
     const holder = await readHolder(path)
@@ -163,6 +161,18 @@ async function tryExclusiveFile(path: string): Promise<FileLock | undefined> {
     await handle.close()
     await unlink(path).catch(() => {})
   })
+}
+
+/** Opens a file in a folder that is made where it is missing, also when someone removes it, being empty, in between. */
+async function openWithFolder(path: string, flags: string | number): Promise<FileHandle> {
+  for (let attempt = 1; ; attempt++) {
+    await mkdir(dirname(path), { recursive: true })
+    try {
+      return await open(path, flags, 0o644)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || attempt === 5) throw error
+    }
+  }
 }
 
 function isAlive(pid: number): boolean {

@@ -1,5 +1,5 @@
 import { mkdir, rm, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { type Batch, clipBatch, columnOf, concatBatches, lowerBound, sliceBatch } from '../../model/batch.ts'
 import type { CoveredRange, Defect, FileCheck, Gap } from '../../model/coverage.ts'
 import { countOpens, type IntervalGrid, nextOpen } from '../../model/interval.ts'
@@ -10,7 +10,7 @@ import type { TimeRange } from '../../model/time.ts'
 import { commitChange, recoverCommit } from './commit.ts'
 import { emptyCoverage, type LakeFile, MAX_DEFECTS, readCoverage, type SeriesCoverage } from './coverage-file.ts'
 import { storageError } from './errors.ts'
-import { hashFile, listFolder, removeIfThere, syncFile, TEMP_PREFIX } from './files.ts'
+import { hashFile, listFolder, removeEmpty, removeIfThere, syncFile, TEMP_PREFIX } from './files.ts'
 import { explainGaps, type GapFinding, joinGaps, missingOpens } from './gaps.ts'
 import type { FileLock } from './lock.ts'
 import { mergeAll, subtractFrom } from './merge.ts'
@@ -56,6 +56,23 @@ export interface SeriesChange {
   readonly moreDefects?: number
   readonly inexactValues?: number
   readonly listedAt?: number
+}
+
+/** What a change does to one period. */
+interface PeriodChange {
+  readonly period: Period
+  readonly batches: Batch[]
+  readonly staged: StagedRows[]
+}
+
+/** A period as it was written anew, not yet committed. */
+interface PeriodRewrite {
+  readonly period: Period
+  /** Names of the files that the new ones take the place of. */
+  readonly old: readonly string[]
+  readonly made: readonly { readonly file: LakeFile; readonly temp: string }[]
+  readonly openTimes?: Float64Array
+  readonly changes: { readonly count: number; readonly defects: readonly Defect[] }
 }
 
 export interface WriterOptions {
@@ -189,6 +206,8 @@ export class SeriesWriter implements AsyncDisposable {
       if (!this.#unfinished) await sweepTemps(this.folder)
     } finally {
       await this.#lock.release()
+      // Nothing was ever stored: an empty folder would look like a series.
+      if (this.#coverage.revision === 0) await removeEmpty([this.folder, dirname(this.folder)])
     }
   }
 
@@ -199,8 +218,7 @@ export class SeriesWriter implements AsyncDisposable {
       this.#unfinished = false
     }
     const before = this.#coverage
-    const kind = this.kind
-    const touched = new Map<string, { period: Period; batches: Batch[]; staged: StagedRows[] }>()
+    const touched = new Map<string, PeriodChange>()
     const touch = (period: Period) => {
       let entry = touched.get(period.name)
       if (!entry) {
@@ -229,28 +247,26 @@ export class SeriesWriter implements AsyncDisposable {
     let revised = 0
     const revisions: Defect[] = []
     try {
-      for (const { period, batches, staged } of [...touched.values()].sort((a, b) => a.period.from - b.period.from)) {
-        const old = files.filter((file) => file.period === period.name)
-        const only = staged[0]
-        let made: { file: LakeFile; temp: string }[]
-        if (only && staged.length === 1 && batches.length === 0 && old.length === 0) {
-          made = await this.#fitted(only, period, temps)
-        } else {
-          const stored = old.length > 0 ? await this.#readAll(old.map((file) => file.name)) : undefined
-          const kept = stored === undefined ? [] : subtractFrom(kind, stored, clear)
-          const stagedRows: Batch[] = []
-          for (const part of staged) stagedRows.push(await this.#readAll([part.temp]))
-          const merged = mergeAll(kind, [...kept, ...stagedRows, ...batches])
-          const changes = markRevised(kind, kept, merged, `${period.name}.parquet`, MAX_REVISIONS - revisions.length)
-          revised += changes.count
-          revisions.push(...changes.defects)
-          times.set(period.name, columnOf(merged, kind.sortKey).subarray(0, merged.length))
-          made = merged.length > 0 ? await this.#writeFitted(period, merged, temps) : []
+      const ordered = [...touched.values()].sort((a, b) => a.period.from - b.period.from)
+      const rewrites: PeriodRewrite[] = []
+      let next = 0
+      // Two periods at a time: while DuckDB packs one, the next is handed to it.
+      const work = async (): Promise<void> => {
+        for (let index = next++; index < ordered.length; index = next++) {
+          rewrites[index] = await this.#rewritePeriod(ordered[index]!, files, clear, temps)
         }
+      }
+      const settled = await Promise.allSettled([work(), work()])
+      for (const outcome of settled) if (outcome.status === 'rejected') throw outcome.reason
+      const rewritten = new Set(rewrites.map(({ period }) => period.name))
+      files = files.filter((file) => !rewritten.has(file.period))
+      for (const { period, made, old, openTimes, changes } of rewrites) {
         for (const { file, temp } of made) renames.push([temp, file.name])
-        const names = new Set(made.map(({ file }) => file.name))
-        removes.push(...old.map((file) => file.name).filter((name) => !names.has(name)))
-        files = [...files.filter((file) => file.period !== period.name), ...made.map(({ file }) => file)]
+        files.push(...made.map(({ file }) => file))
+        removes.push(...old)
+        if (openTimes) times.set(period.name, openTimes)
+        revised += changes.count
+        revisions.push(...changes.defects.slice(0, Math.max(0, MAX_REVISIONS - revisions.length)))
       }
       files.sort((a, b) => a.first - b.first)
       const recorded: SeriesChange =
@@ -275,6 +291,29 @@ export class SeriesWriter implements AsyncDisposable {
         await this.discard(change.staged ?? []).catch(() => {})
       }
     }
+  }
+
+  /** Writes one period anew: what is stored of it, less what is cleared, with what was staged and given. */
+  async #rewritePeriod(
+    { period, batches, staged }: PeriodChange,
+    files: readonly LakeFile[],
+    clear: readonly TimeRange[],
+    temps: string[],
+  ): Promise<PeriodRewrite> {
+    const kind = this.kind
+    const old = files.filter((file) => file.period === period.name).map((file) => file.name)
+    const only = staged[0]
+    if (only && staged.length === 1 && batches.length === 0 && old.length === 0) {
+      return { period, old, made: await this.#fitted(only, period, temps), changes: { count: 0, defects: [] } }
+    }
+    const kept = old.length > 0 ? subtractFrom(kind, await this.#readAll(old), clear) : []
+    const stagedRows: Batch[] = []
+    for (const part of staged) stagedRows.push(await this.#readAll([part.temp]))
+    const merged = mergeAll(kind, [...kept, ...stagedRows, ...batches])
+    const changes = markRevised(kind, kept, merged, `${period.name}.parquet`, MAX_REVISIONS)
+    const openTimes = columnOf(merged, kind.sortKey).subarray(0, merged.length)
+    const made = merged.length > 0 ? await this.#writeFitted(period, merged, temps) : []
+    return { period, old, made, openTimes, changes }
   }
 
   async #nextCoverage(
