@@ -116,6 +116,62 @@ describe('download', () => {
     ])
   })
 
+  it('takes a pair to be of the market that is named beside it, and refuses a contradiction', async () => {
+    await start()
+    const days = ['--interval', '1h', '--days', '1', '--json']
+    const [line] = jsonLines((await here('download', 'BTC/USDT', '--market', 'usdm', ...days)).stdout)
+    expect(line).toMatchObject({ market: 'usdm', symbol: 'BTCUSDT', complete: true })
+    for (const [market, symbol] of [
+      ['spot', 'BTC/USDT:USDT'],
+      ['usdm', 'spot:BTC/USDT'],
+    ] as const) {
+      const wrong = await here('download', symbol, '--market', market, '--days', '1')
+      expect(wrong.code).toBe(2)
+      expect(wrong.stderr).toMatch(/is a symbol of market \w+, but --market is "\w+"\. Leave one of them out\./)
+    }
+    const { DataSourceManager } = await import('../../src/engine/data-source-manager.ts')
+    const data = new DataSourceManager({ dataDir: folder.join('ticklake-data'), endpoint: sandbox.endpoint })
+    const range = { interval: '1h', from: NOW - DAY, to: NOW, source: 'lake' } as const
+    expect((await data.getData({ market: 'usdm', symbol: 'BTC/USDT', ...range })).numRows).toBe(24)
+    expect((await data.getData({ symbol: 'BTC/USDT', ...range })).numRows).toBe(0)
+    await expect(data.getData({ market: 'spot', symbol: 'BTC/USDT:USDT', ...range })).rejects.toThrow(
+      /written as a symbol of usdm/,
+    )
+    await data.close()
+    await data.close()
+  })
+
+  it('leaves out pairs that the exchange does not have, and names them once', async () => {
+    await start()
+    const { code, stderr, stdout } = await here('download', '--days', '1')
+    expect(code).toBe(3)
+    expect(stderr).toMatch(/warning: the exchange does not have LTCUSDT, .*DOGEUSDT; they are left out\./)
+    expect(stdout.match(/complete$/gm)).toHaveLength(6)
+  })
+
+  it.each([
+    ['faults.yaml', '# while it starts\n- type: http-error\n  status: 503\n  times: 1\n', 0, ''],
+    ['faults.json', '[{ "type": "http-error", "status": 503 }]', 0, ''],
+    ['wrong.yaml', '- type: htp-error\n', 2, 'Did you mean "http-error"?'],
+    ['wrong.json', '[{', 2, '--faults is "wrong.json", which is not JSON: '],
+    ['broken.yaml', '- [', 2, '--faults is "broken.yaml", which is not YAML: '],
+  ])('the sandbox reads its faults from %s', async (name, text, code, told) => {
+    await start()
+    await writeFile(folder.join(name), text)
+    const ran = await runHere(['sandbox', '--faults', name], { cwd: folder.path, signal: AbortSignal.abort() })
+    expect(ran.stderr).toContain(told)
+    expect(ran.code === 2 ? 2 : 0).toBe(code)
+  })
+
+  it('tells once that an exchange can not be reached', async () => {
+    await start()
+    const args = ['download', 'BTCUSDT', 'ETHUSDT', '--interval', '1m,1h', '--endpoint', 'http://127.0.0.1:1']
+    const { code, stderr, stdout } = await runHere(args, { cwd: folder.path })
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
+    expect(stderr.match(/^error: .*refused the connection/gm)).toHaveLength(1)
+    expect(stderr.trimEnd().split('\n').length).toBeLessThanOrEqual(8)
+  })
+
   it('fetches the pairs of pairs.yaml when no symbol is named', async () => {
     await start()
     await writeFile(

@@ -113,6 +113,52 @@ describe('list, stats and coverage', () => {
     })
   })
 
+  it('count what was never asked for as missing, and verify notes a stray file without alarm', async () => {
+    await using other = await tempFolder('holes')
+    const lake = await Lake.open(other.join('ticklake-data'))
+    const { storeSeries } = await import('./lake.ts')
+    const series = seriesOf('XUSDT', '1h')
+    await storeSeries(lake, series, { from: START, to: START + 24 * HOUR })
+    await storeSeries(lake, series, { from: START + 72 * HOUR, to: START + 96 * HOUR })
+    const { code, stdout } = await runHere(['coverage'], { cwd: other.path })
+    expect(code).toBe(3)
+    expect(stdout).toMatch(/complete +missing +not asked for/)
+    expect(stdout).toMatch(/XUSDT .* 48 +50\.00 % +48 +48 /)
+    expect(stdout).toContain('not asked for  2024-01-02 00:00 to 2024-01-04 00:00, 48 candles')
+    const [line] = jsonLines((await runHere(['coverage', '--json'], { cwd: other.path })).stdout)
+    expect(line).toMatchObject({
+      rows: 48,
+      expected: 96,
+      missing: 48,
+      notAskedFor: 48,
+      unpublished: 0,
+      complete: false,
+    })
+
+    await writeFile(other.join('ticklake-data', 'binance-spot', 'candle', 'XUSDT', '1h', 'stray.parquet'), 'mine')
+    const stray = await runHere(['verify'], { cwd: other.path })
+    expect(stray.code).toBe(0)
+    expect(stray.stdout).toContain('ok, 1 note')
+    expect(stray.stdout).toMatch(/note {2}stray-file: binance-spot\/candle\/XUSDT\/1h\/stray\.parquet: /)
+    expect(stray.stderr).toMatch(/^checking 1 series\nchecked 1 of 1 series, 1 file, 48 rows in /)
+  })
+
+  it('name the path of a damaged coverage once, and give no advice that was followed', async () => {
+    await using other = await tempFolder('mended')
+    await makeLake(other.join('ticklake-data'))
+    await writeFile(other.join('ticklake-data', 'binance-spot', 'candle', 'ETHUSDT', '1h', 'series.json'), '{')
+    const problem = async (...args: string[]) =>
+      (await runHere(['verify', 'ETHUSDT', ...args], { cwd: other.path })).stdout
+        .split('\n')
+        .find((line) => line.includes('damaged-coverage'))
+    const wrong = await problem()
+    expect(wrong).toMatch(/^ {2}wrong .*Run "ticklake verify --repair"/)
+    expect(wrong?.split('series.json')).toHaveLength(2)
+    expect(await problem('--repair')).toBe(
+      '  repaired  damaged-coverage: binance-spot/candle/ETHUSDT/1h/series.json: the coverage is damaged (it is no JSON).',
+    )
+  })
+
   it('tell of a damaged series and still show the others', async () => {
     await using other = await tempFolder('damaged')
     await makeLake(other.join('ticklake-data'))

@@ -192,7 +192,7 @@ async function planDownload(
   const nows = new Map<Market, number>()
   for (const market of new Set(wanted.map((id) => id.market)))
     nows.set(market, await engine.now(market, context.signal))
-  const series = typed.length > 0 ? await existingSeries(context, engine, wanted) : wanted
+  const series = await (typed.length > 0 ? existingSeries : existingPairs)(context, engine, wanted)
   const requests = series.map((id): DownloadRequest => {
     const now = nows.get(id.market)!
     const { from, to } = readRangeWithLength(options, now)
@@ -225,7 +225,8 @@ async function existingSeries(
   engine: DataSourceManager,
   series: readonly SeriesId[],
 ): Promise<SeriesId[]> {
-  const found = await Promise.all(series.map((id) => hasCandles(context, engine, id)))
+  const archived = archiveMemory(context, engine)
+  const found = await Promise.all(series.map((id) => hasCandles(context, engine, id, archived)))
   const empty = series.filter((_, index) => !found[index])
   if (empty.length === series.length) {
     throw new InvalidRangeError(`The exchange has no candles of ${empty.map(seriesLabel).join(', ')}.`)
@@ -234,7 +235,64 @@ async function existingSeries(
   return series.filter((_, index) => found[index])
 }
 
-async function hasCandles(context: Context, engine: DataSourceManager, id: SeriesId): Promise<boolean> {
+/**
+ * The same for the pairs of the config, by one look per symbol. An exchange that lacks a few of them (a sandbox, or after
+ * a delisting) is no reason to fetch nothing.
+ */
+async function existingPairs(
+  context: Context,
+  engine: DataSourceManager,
+  series: readonly SeriesId[],
+): Promise<SeriesId[]> {
+  const bySymbol = new Map<string, SeriesId[]>()
+  for (const id of series) {
+    const key = `${id.market} ${id.symbol}`
+    bySymbol.set(key, [...(bySymbol.get(key) ?? []), id])
+  }
+  const groups = [...bySymbol.values()]
+  const archived = archiveMemory(context, engine)
+  const found = await Promise.all(
+    groups.map(([first]) =>
+      hasCandles(context, engine, first!, archived).catch((error: unknown) => {
+        if (error instanceof InvalidSymbolError) return false
+        throw error
+      }),
+    ),
+  )
+  const absent = groups.filter((_, index) => !found[index]).map(([id]) => pairLabel(id!))
+  if (absent.length === groups.length) {
+    throw new InvalidRangeError(`The exchange has none of the pairs: ${absent.join(', ')}.`)
+  }
+  if (absent.length > 0) {
+    context.warn(
+      `the exchange does not have ${absent.join(', ')}; ${absent.length === 1 ? 'it is' : 'they are'} left out.`,
+    )
+  }
+  return groups.filter((_, index) => found[index]).flat()
+}
+
+function pairLabel({ interval: _, ...pair }: SeriesId): string {
+  return seriesLabel(pair)
+}
+
+type ArchivedSymbols = (market: Market) => Promise<readonly string[]>
+
+/** The archive's symbols, listed once per market, and only when someone asks. */
+function archiveMemory(context: Context, engine: DataSourceManager): ArchivedSymbols {
+  const lists = new Map<Market, Promise<readonly string[]>>()
+  return (market) => {
+    const known = lists.get(market) ?? engine.archivedSymbols(market, context.signal).catch((): string[] => [])
+    lists.set(market, known)
+    return known
+  }
+}
+
+async function hasCandles(
+  context: Context,
+  engine: DataSourceManager,
+  id: SeriesId,
+  archived: ArchivedSymbols,
+): Promise<boolean> {
   try {
     return (await engine.firstAvailable(id, context.signal)) !== undefined
   } catch (error) {
@@ -242,8 +300,7 @@ async function hasCandles(context: Context, engine: DataSourceManager, id: Serie
     // A network that does not answer is for the download to deal with, series by series.
     if (!(error instanceof InvalidSymbolError)) return true
     // REST forgets what was delisted; the archive does not.
-    const archived = await engine.archivedSymbols(id.market, context.signal).catch((): string[] => [])
-    if (!archived.includes(id.symbol)) throw error
+    if (!(await archived(id.market)).includes(id.symbol)) throw error
     return true
   }
 }
