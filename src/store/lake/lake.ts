@@ -100,7 +100,11 @@ export class Lake {
   }
 
   /** Rows of a series in order, as batches of bounded size. A series that the lake does not have gives none. */
-  async *read(series: SeriesId, options: ReadOptions = {}): AsyncGenerator<Batch, void, void> {
+  read(series: SeriesId, options: ReadOptions = {}): AsyncGenerator<Batch, void, void> {
+    return this.#read(series, options)
+  }
+
+  async *#read(series: SeriesId, options: ReadOptions, blockRows?: number): AsyncGenerator<Batch, void, void> {
     const kind = kindOf(series.kind)
     const columns = selectColumns(kind, options.columns)
     const from = options.from ?? Number.NEGATIVE_INFINITY
@@ -115,6 +119,7 @@ export class Lake {
       columns,
       ...(inside ? {} : { from, to }),
       rowsHint: files.reduce((sum, file) => sum + file.rows, 0),
+      ...(blockRows === undefined ? {} : { blockRows }),
       ...(options.signal ? { signal: options.signal } : {}),
     })
   }
@@ -124,7 +129,8 @@ export class Lake {
     const kind = kindOf(series.kind)
     const columns = selectColumns(kind, options.columns)
     const batches: Batch[] = []
-    for await (const batch of this.read(series, options)) batches.push(batch)
+    // One batch of the right size from the start: nothing is copied together afterwards.
+    for await (const batch of this.#read(series, options, Number.POSITIVE_INFINITY)) batches.push(batch)
     return concatBatches({ ...kind, columns }, batches)
   }
 

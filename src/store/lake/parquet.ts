@@ -1,5 +1,6 @@
 import type { DuckDBConnection, DuckDBDataChunk } from '@duckdb/node-api'
 import type { DataChunk } from '@duckdb/node-bindings'
+import type PQueue from 'p-queue'
 import { type Batch, columnOf } from '../../model/batch.ts'
 import { StorageError } from '../../model/errors.ts'
 import type { ColumnSpec, ColumnType, Kind } from '../../model/kind.ts'
@@ -29,43 +30,46 @@ interface WriteTools {
   readonly scratch: ArrayBuffer
 }
 
-const writeTools = new Map<string, Promise<WriteTools>>()
+/** Writes under way at once. More would only cost buffers: DuckDB packs with every core. */
+const WRITES = 2
+/** Tools that no write uses now, by kind. */
+const idleTools = new Map<string, WriteTools[]>()
+let writeQueue: Promise<PQueue> | undefined
 
-function toolsFor(kind: Kind, api: DuckModules['api']): Promise<WriteTools> {
-  let tools = writeTools.get(kind.id)
-  if (!tools) {
-    tools = (async () => ({
-      connection: await connectDuck(),
-      chunk: api.DuckDBDataChunk.create(kind.columns.map((spec) => duckType(api, spec.type))),
-      scratch: new ArrayBuffer(CHUNK * 8),
-    }))()
-    writeTools.set(kind.id, tools)
+async function takeTools(kind: Kind, api: DuckModules['api']): Promise<WriteTools> {
+  const idle = idleTools.get(kind.id)?.pop()
+  if (idle) return idle
+  return {
+    connection: await connectDuck(),
+    chunk: api.DuckDBDataChunk.create(kind.columns.map((spec) => duckType(api, spec.type))),
+    scratch: new ArrayBuffer(CHUNK * 8),
   }
-  return tools
+}
+
+function giveTools(kind: Kind, tools: WriteTools): void {
+  idleTools.set(kind.id, [...(idleTools.get(kind.id) ?? []), tools])
 }
 
 let tableNumber = 0
-/** Writes go one after another: DuckDB uses every core for one anyway, and each write under way costs its buffers. */
-let lastWrite: Promise<unknown> = Promise.resolve()
 
 /**
  * Writes batches to one Parquet file (format v2: byte-stream split and delta encodings, smaller and faster than v1).
  * The file is complete and closed when this resolves; making it durable and visible is the caller's business.
  */
-export function writeParquet(
+export async function writeParquet(
   path: string,
   kind: Kind,
   batches: readonly Batch[],
   compression: Compression,
 ): Promise<void> {
-  const write = lastWrite.then(() => writeNow(path, kind, batches, compression))
-  lastWrite = write.catch(() => {})
-  return write
+  writeQueue ??= import('p-queue').then(({ default: Queue }) => new Queue({ concurrency: WRITES }))
+  await (await writeQueue).add(() => writeNow(path, kind, batches, compression))
 }
 
 async function writeNow(path: string, kind: Kind, batches: readonly Batch[], compression: Compression): Promise<void> {
   const { api, bindings } = await loadDuck()
-  const { connection, chunk, scratch } = await toolsFor(kind, api)
+  const tools = await takeTools(kind, api)
+  const { connection, chunk, scratch } = tools
   const table = `write_${++tableNumber}`
   const columns = kind.columns.map((spec) => `${quoteName(spec.name)} ${SQL_TYPE[spec.type]} NOT NULL`)
   try {
@@ -103,6 +107,7 @@ async function writeNow(path: string, kind: Kind, batches: readonly Batch[], com
     throw storageError(path, 'the Parquet file could not be written', cause)
   } finally {
     await connection.run(`DROP TABLE IF EXISTS ${table}`).catch(() => {})
+    giveTools(kind, tools)
   }
 }
 
@@ -147,6 +152,8 @@ export interface ParquetQuery {
   readonly to?: number
   /** At most this many rows will come; keeps the buffers of small reads small. */
   readonly rowsHint?: number
+  /** Rows per batch; all of `rowsHint` in one with Infinity. */
+  readonly blockRows?: number
   readonly signal?: AbortSignal
 }
 
@@ -166,7 +173,7 @@ export async function* readParquet(kind: Kind, query: ParquetQuery): AsyncGenera
   query.signal?.addEventListener('abort', stop)
   try {
     query.signal?.throwIfAborted()
-    const capacity = Math.max(1, Math.min(READ_ROWS, query.rowsHint ?? READ_ROWS))
+    const capacity = Math.max(1, Math.min(query.blockRows ?? READ_ROWS, query.rowsHint ?? READ_ROWS))
     let rows = newColumns(query.columns, capacity)
     let length = 0
     for await (const chunk of chunks(connection, selectSql(kind, query))) {
