@@ -156,3 +156,18 @@ function checkList(value: Record<string, unknown>, key: string, shape: Shape): s
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
+
+/** Joins covered ranges of the same source that touch. */
+export function joinCovered(ranges: readonly CoveredRange[]): CoveredRange[] {
+  const sorted = ranges.filter((range) => range.from < range.to).sort((a, b) => a.from - b.from)
+  const joined: CoveredRange[] = []
+  for (const range of sorted) {
+    const last = joined.at(-1)
+    if (last && last.source === range.source && range.from <= last.to) {
+      joined[joined.length - 1] = { ...last, to: Math.max(last.to, range.to) }
+    } else if (last && range.from < last.to) {
+      if (range.to > last.to) joined.push({ ...range, from: last.to })
+    } else joined.push(range)
+  }
+  return joined
+}

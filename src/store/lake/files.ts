@@ -97,3 +97,10 @@ export async function listFolder(path: string): Promise<string[]> {
     throw error
   }
 }
+
+/** Deletes the temporary files of a folder: what a killed process left. */
+export async function sweepTemps(folder: string): Promise<void> {
+  for (const name of await listFolder(folder)) {
+    if (name.startsWith(TEMP_PREFIX)) await removeIfThere(join(folder, name))
+  }
+}

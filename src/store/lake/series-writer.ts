@@ -8,9 +8,16 @@ import { intersectRanges, normaliseRanges, subtractRanges } from '../../model/ra
 import type { SeriesId } from '../../model/series.ts'
 import type { TimeRange } from '../../model/time.ts'
 import { commitChange, recoverCommit } from './commit.ts'
-import { emptyCoverage, type LakeFile, MAX_DEFECTS, readCoverage, type SeriesCoverage } from './coverage-file.ts'
+import {
+  emptyCoverage,
+  joinCovered,
+  type LakeFile,
+  MAX_DEFECTS,
+  readCoverage,
+  type SeriesCoverage,
+} from './coverage-file.ts'
 import { storageError } from './errors.ts'
-import { hashFile, listFolder, removeEmpty, removeIfThere, syncFile, TEMP_PREFIX } from './files.ts'
+import { hashFile, removeEmpty, removeIfThere, sweepTemps, syncFile, TEMP_PREFIX } from './files.ts'
 import { explainGaps, type GapFinding, joinGaps, missingOpens } from './gaps.ts'
 import type { FileLock } from './lock.ts'
 import { mergeAll, subtractFrom } from './merge.ts'
@@ -485,25 +492,4 @@ export function gridOf(coverage: SeriesCoverage, origin?: number): IntervalGrid 
 /** The first instant that a record at `last` no longer speaks for. */
 function after(grid: IntervalGrid, series: SeriesId, last: number): number {
   return series.interval === undefined ? last + 1 : nextOpen(grid, last)
-}
-
-/** Joins covered ranges of the same source that touch. */
-function joinCovered(ranges: readonly CoveredRange[]): CoveredRange[] {
-  const sorted = ranges.filter((range) => range.from < range.to).sort((a, b) => a.from - b.from)
-  const joined: CoveredRange[] = []
-  for (const range of sorted) {
-    const last = joined.at(-1)
-    if (last && last.source === range.source && range.from <= last.to) {
-      joined[joined.length - 1] = { ...last, to: Math.max(last.to, range.to) }
-    } else if (last && range.from < last.to) {
-      if (range.to > last.to) joined.push({ ...range, from: last.to })
-    } else joined.push(range)
-  }
-  return joined
-}
-
-async function sweepTemps(folder: string): Promise<void> {
-  for (const name of await listFolder(folder)) {
-    if (name.startsWith(TEMP_PREFIX)) await removeIfThere(join(folder, name))
-  }
 }
