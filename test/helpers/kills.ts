@@ -23,7 +23,7 @@ export interface KillPlan {
   readonly to: string
   /** The exchange's clock at the start. */
   readonly now: string
-  /** A process lives from 0 to so many ms once it has begun to ask the exchange. */
+  /** A process lives from 0 to so many ms once it has begun to ask the exchange; rather less than more. */
   readonly lifeMs: number
   readonly log?: (line: string) => void
 }
@@ -45,7 +45,7 @@ const FAULTS: readonly FaultSpec[] = [
   { type: 'http-error', status: 500, match: { path: '/klines' }, probability: 0.05 },
   { type: 'stall', match: { path: '\\.zip$' }, probability: 0.01 },
   { type: 'slow', bytesPerSecond: 400_000, match: { path: '\\.zip$' }, probability: 0.3 },
-  { type: 'wrong-checksum', match: { path: '-0[37]\\.zip' } },
+  { type: 'wrong-checksum', match: { path: '(5m|1h)-2024-0[37]\\.zip' } },
   { type: 'corrupt-zip', match: { path: '-05\\.zip' }, probability: 0.3 },
 ]
 
@@ -104,7 +104,8 @@ export async function downloadWithKills(plan: KillPlan): Promise<KillTally> {
       // The process first loads itself, which takes longer than all else on a busy machine: its first request counts.
       const before = requests(sandbox.usage().paths)
       await Promise.race([ended, until(() => requests(sandbox.usage().paths) > before + 1)])
-      await Promise.race([ended, sleep(random() * plan.lifeMs)])
+      // Most lives are short, some long enough for a download to come to its end.
+      await Promise.race([ended, sleep(random() ** 2 * plan.lifeMs)])
       child.kill('SIGKILL')
     }
     const { code, signal, stderr } = await ended
