@@ -141,6 +141,20 @@ describe('an archive file that is not as it should be', () => {
     expect((await bench.flags(BTC)).some((flag) => flag & CandleFlag.unverified)).toBe(false)
   })
 
+  it('has a wrong checksum, as all of many long files at once: none waits for another for ever', async () => {
+    await bench.start({ now: NOW, tradesPerSecond: 0.001, faults: [{ type: 'wrong-checksum' }] })
+    const series = [seriesOf('BTCUSDT', '1m'), seriesOf('ETHUSDT', '1m')]
+    // More files than may be in memory and in threads; each is read twice.
+    const reports = await bench
+      .manager()
+      .download(series.map((id) => request(id, '2023-09-01', '2024-02-01', 'archive')))
+    for (const report of reports) {
+      expect(report.error).toBeUndefined()
+      expect(report.files.map((file) => file.outcome)).toEqual(Array.from({ length: 5 }, () => 'unverified'))
+      expect(report.rows).toBe(153 * 1440)
+    }
+  })
+
   it('has no checksum: compared with REST too', async () => {
     const { btc, coverage } = await survive([{ type: 'missing-checksum', match: { path: 'BTCUSDT-5m-2024-03-01' } }], {
       hits: false,

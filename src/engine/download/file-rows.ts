@@ -2,7 +2,8 @@ import type { RowSink } from '../../archive/fetch-file.ts'
 import { type Batch, clipBatch, columnOf, concatBatches, mergeBatches } from '../../model/batch.ts'
 import { CandleFlag, candle } from '../../model/candle.ts'
 import type { TimeRange } from '../../model/time.ts'
-import type { SeriesWriter, StagedRows } from '../../store/lake/series-writer.ts'
+import type { StagedRows } from '../../store/lake/change.ts'
+import type { SeriesWriter } from '../../store/lake/series-writer.ts'
 import type { Permits } from '../limiter.ts'
 
 /** Batches of a file that is short as a whole are no burden. */
@@ -58,6 +59,7 @@ export class FileRows implements RowSink {
   release(): void {
     this.#batches = []
     this.#release?.()
+    this.#release = undefined
   }
 
   async reset(): Promise<void> {
@@ -66,6 +68,9 @@ export class FileRows implements RowSink {
     this.#staged = []
     this.count = 0
     this.suspects = []
+    // Reading anew needs a thread, and those may be taken by files that wait for this very permit.
+    this.#release?.()
+    this.#release = undefined
     await this.#writer.discard(staged)
   }
 
