@@ -54,7 +54,12 @@ describe.skipIf(skip)(title, () => {
     await using manager = new DataSourceManager({ dataDir: folder.path, endpoint: sandbox.endpoint })
     const requests = [...expected.values()].map(({ id, rows }) => {
       const times = [...rows.keys()]
-      return { series: id, from: Math.min(...times), to: Math.min(TO, Math.max(...times) + MINUTE), source: 'auto' as const }
+      return {
+        series: id,
+        from: Math.min(...times),
+        to: Math.min(TO, Math.max(...times) + MINUTE),
+        source: 'auto' as const,
+      }
     })
     reports = await manager.download(requests)
     const first = sandbox.usage().archive.files
@@ -85,18 +90,34 @@ describe.skipIf(skip)(title, () => {
       const rows = [...expected.get(key)!.rows.keys()].filter((time) => time >= report.from && time < report.to)
       expect(report.rows, key).toBe(rows.length)
       expect(report.expected - report.rows, key).toBe(report.gaps.reduce((sum, gap) => sum + (gap.count ?? 0), 0))
-      for (const gap of report.gaps) expect(rows.some((time) => time >= gap.from && time < gap.to), key).toBe(false)
+      for (const gap of report.gaps)
+        expect(
+          rows.some((time) => time >= gap.from && time < gap.to),
+          key,
+        ).toBe(false)
     }
   })
 
   it('names the known holes: exchange outages, none at 1d', () => {
     const gaps = (symbol: string, interval: string) =>
-      reports.find(({ series }) => series.symbol === symbol && series.interval === interval && series.market === 'spot')!.gaps
-    for (const [interval, count] of [['2h', 18], ['4h', 8], ['6h', 3], ['8h', 1], ['1d', 0]] as const) {
+      reports.find(
+        ({ series }) => series.symbol === symbol && series.interval === interval && series.market === 'spot',
+      )!.gaps
+    for (const [interval, count] of [
+      ['2h', 18],
+      ['4h', 8],
+      ['6h', 3],
+      ['8h', 1],
+      ['1d', 0],
+    ] as const) {
       const outages = gaps('BTCUSDT', interval)
       expect(outages.map((gap) => gap.cause)).toEqual(Array.from({ length: count }, () => 'exchange-outage'))
     }
-    const hours = gaps('BTCUSDT', '1h').map((gap) => [new Date(gap.from).toISOString().slice(0, 13), gap.count, gap.cause])
+    const hours = gaps('BTCUSDT', '1h').map((gap) => [
+      new Date(gap.from).toISOString().slice(0, 13),
+      gap.count,
+      gap.cause,
+    ])
     expect(hours).toContainEqual(['2021-02-11T04', 1, 'exchange-outage'])
     expect(hours).toContainEqual(['2021-03-06T02', 1, 'exchange-outage'])
   })
@@ -104,11 +125,24 @@ describe.skipIf(skip)(title, () => {
   it('keeps each 3d series on its own grid, and flags short candles', async () => {
     await using manager = new DataSourceManager({ dataDir: folder.path })
     const lake = await manager.lake()
-    const id = (symbol: string, interval: Interval): SeriesId => ({ exchange: 'binance', market: 'spot', kind: 'candle', symbol, interval })
-    for (const [symbol, phase] of [['BTCUSDT', 1], ['AVAXUSDT', 2]] as const) {
+    const id = (symbol: string, interval: Interval): SeriesId => ({
+      exchange: 'binance',
+      market: 'spot',
+      kind: 'candle',
+      symbol,
+      interval,
+    })
+    for (const [symbol, phase] of [
+      ['BTCUSDT', 1],
+      ['AVAXUSDT', 2],
+    ] as const) {
       expect(((await lake.coverage(id(symbol, '3d')))!.origin! / 86_400_000) % 3).toBe(phase)
     }
-    const short = await lake.load(id('BTCUSDT', '1h'), { from: Date.UTC(2021, 1, 11, 3), to: Date.UTC(2021, 1, 11, 4), columns: ['close_time', 'flags', 'volume'] })
+    const short = await lake.load(id('BTCUSDT', '1h'), {
+      from: Date.UTC(2021, 1, 11, 3),
+      to: Date.UTC(2021, 1, 11, 4),
+      columns: ['close_time', 'flags', 'volume'],
+    })
     expect(short.columns.flags![0]! & 4).toBe(4)
     expect(short.columns.close_time![0]).toBe(Date.parse('2021-02-11T03:40:54.773Z'))
   })

@@ -1,4 +1,5 @@
-import type { SeriesChange, SeriesWriter } from '../../store/lake/series-writer.ts'
+import type { SeriesChange } from '../../store/lake/change.ts'
+import type { SeriesWriter } from '../../store/lake/series-writer.ts'
 
 /**
  * Carries changes to a series' writer, those that arrive while it is busy together in one commit. Downloads that end at

@@ -7,9 +7,9 @@ import type { SeriesId } from '../../model/series.ts'
 import type { TimeRange } from '../../model/time.ts'
 import type { LakeFile, SeriesCoverage } from './coverage-file.ts'
 import { hashFile, TEMP_PREFIX } from './files.ts'
+import { gridOf } from './next-coverage.ts'
 import { readParquet } from './parquet.ts'
 import { periodLength, periodOf } from './periods.ts'
-import { gridOf } from './series-writer.ts'
 
 export interface FileProblem {
   readonly type: 'missing-file' | 'damaged-file' | 'hash-mismatch' | 'row-count' | 'order' | 'values'

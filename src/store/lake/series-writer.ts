@@ -1,26 +1,21 @@
 import { mkdir, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { type Batch, clipBatch, columnOf, concatBatches, lowerBound, sliceBatch } from '../../model/batch.ts'
-import type { CoveredRange, Defect, FileCheck, Gap } from '../../model/coverage.ts'
-import { countOpens, type IntervalGrid, nextOpen } from '../../model/interval.ts'
+import type { Defect } from '../../model/coverage.ts'
+import type { IntervalGrid } from '../../model/interval.ts'
 import type { Kind } from '../../model/kind.ts'
 import { intersectRanges, normaliseRanges, subtractRanges } from '../../model/ranges.ts'
 import type { SeriesId } from '../../model/series.ts'
 import type { TimeRange } from '../../model/time.ts'
+import type { SeriesChange, StagedRows } from './change.ts'
 import { commitChange, recoverCommit } from './commit.ts'
-import {
-  emptyCoverage,
-  joinCovered,
-  type LakeFile,
-  MAX_DEFECTS,
-  readCoverage,
-  type SeriesCoverage,
-} from './coverage-file.ts'
+import { emptyCoverage, type LakeFile, readCoverage, type SeriesCoverage } from './coverage-file.ts'
 import { storageError } from './errors.ts'
 import { hashFile, removeEmpty, removeIfThere, sweepTemps, syncFile, TEMP_PREFIX } from './files.ts'
-import { explainGaps, type GapFinding, joinGaps, missingOpens } from './gaps.ts'
+import { missingOpens } from './gaps.ts'
 import type { FileLock } from './lock.ts'
 import { mergeAll, subtractFrom } from './merge.ts'
+import { gridOf, nextCoverage } from './next-coverage.ts'
 import { type Compression, readParquet, writeParquet } from './parquet.ts'
 import { type Period, periodLength, periodOf } from './periods.ts'
 import { markRevised } from './revisions.ts'
@@ -28,42 +23,6 @@ import { markRevised } from './revisions.ts'
 const PARTS_FOLDER = '.parts'
 /** Replaced values put on record per change; more are only counted. */
 const MAX_REVISIONS = 200
-
-/** Rows of one period that wait on disk until their change is committed. */
-export interface StagedRows {
-  readonly period: Period
-  readonly file: LakeFile
-  /** Temporary name in the series' folder. */
-  readonly temp: string
-  /** Open times that are missing between `from` and `to` of the staged range. */
-  readonly missing: readonly TimeRange[]
-}
-
-/** What a commit adds to a series. */
-export interface SeriesChange {
-  /** New rows; each batch rising. They take the place of stored rows with the same key. */
-  readonly batches?: readonly Batch[]
-  /** Rows staged before, each in a period of its own. */
-  readonly staged?: readonly StagedRows[]
-  /** Ranges that are dealt with now: what is missing in them is a gap. */
-  readonly covered?: readonly CoveredRange[]
-  /** What is known of missing records in those ranges. */
-  readonly findings?: readonly GapFinding[]
-  /** Ranges whose stored rows are dropped first (a repair, a user's deletion). */
-  readonly clear?: readonly TimeRange[]
-  /** Data files that are given up unread, because they are damaged or gone. */
-  readonly drop?: readonly string[]
-  /** Ranges that have to be asked for again. */
-  readonly uncover?: readonly TimeRange[]
-  readonly checks?: readonly FileCheck[]
-  /** Archive paths whose checks no longer hold. */
-  readonly forget?: readonly string[]
-  readonly defects?: readonly Defect[]
-  /** Defects seen beyond those listed. */
-  readonly moreDefects?: number
-  readonly inexactValues?: number
-  readonly listedAt?: number
-}
 
 /** What a change does to one period. */
 interface PeriodChange {
@@ -284,7 +243,9 @@ export class SeriesWriter implements AsyncDisposable {
               defects: [...(change.defects ?? []), ...revisions],
               moreDefects: (change.moreDefects ?? 0) + revised - revisions.length,
             }
-      const coverage = await this.#nextCoverage(before, recorded, files, times)
+      const readTimes = async (names: readonly string[]) =>
+        columnOf(await this.#readAll(names, [this.kind.sortKey]), this.kind.sortKey)
+      const coverage = await nextCoverage({ kind: this.kind, before, change: recorded, files, times, readTimes })
       const made = new Set(renames.map(([, name]) => name))
       const gone = removes.filter((name) => !made.has(name))
       await commitChange(this.folder, { renames, removes: gone, coverage }, () => {
@@ -323,95 +284,6 @@ export class SeriesWriter implements AsyncDisposable {
     return { period, old, made, openTimes, changes }
   }
 
-  async #nextCoverage(
-    before: SeriesCoverage,
-    change: SeriesChange,
-    files: readonly LakeFile[],
-    times: ReadonlyMap<string, Float64Array>,
-  ): Promise<SeriesCoverage> {
-    const origin = before.origin ?? files[0]?.first
-    const grid: IntervalGrid = gridOf(before, origin)
-    const added = change.covered ?? []
-    const uncover = change.uncover ?? []
-    const covered = joinCovered([
-      ...added,
-      ...before.covered.flatMap((range) =>
-        subtractRanges([range], [...added, ...uncover]).map((rest) => ({ ...rest, source: range.source })),
-      ),
-    ])
-    // Where rows changed or ranges were added, what is missing is looked up anew; elsewhere nothing has changed.
-    const changed = normaliseRanges([
-      ...added,
-      ...(change.clear ?? []),
-      ...(change.batches ?? []).filter((batch) => batch.length > 0).map((batch) => this.#span(grid, batch)),
-      ...(change.staged ?? []).map(({ file }) => ({ from: file.first, to: after(grid, before.series, file.last) })),
-    ])
-    const findings = [...(change.findings ?? []), ...before.gaps.filter((gap) => gap.cause !== 'unknown')]
-    const gaps: Gap[] = [
-      ...before.gaps.flatMap((gap) =>
-        subtractRanges([gap], [...changed, ...uncover]).map((rest) => ({
-          ...gap,
-          ...rest,
-          count: countOpens(grid, rest),
-        })),
-      ),
-    ]
-    if (before.series.interval !== undefined) {
-      const missing: TimeRange[] = []
-      for (const range of intersectRanges(covered, changed))
-        missing.push(...(await this.#missing(grid, range, files, times, change.staged ?? [])))
-      gaps.push(...explainGaps(grid, missing, findings))
-    }
-    const paths = new Set([...(change.forget ?? []), ...(change.checks ?? []).map((check) => check.path)])
-    const defects = [...before.defects, ...(change.defects ?? [])].slice(-MAX_DEFECTS)
-    return {
-      ...before,
-      revision: before.revision + 1,
-      updatedAt: new Date().toISOString(),
-      ...(before.series.interval === '3d' && origin !== undefined ? { origin } : {}),
-      ...(change.listedAt === undefined ? {} : { listedAt: change.listedAt }),
-      covered,
-      files,
-      gaps: joinGaps(grid, gaps),
-      checks: [...before.checks.filter((check) => !paths.has(check.path)), ...(change.checks ?? [])].sort((a, b) =>
-        a.path < b.path ? -1 : 1,
-      ),
-      defects,
-      defectCount: before.defectCount + (change.defects?.length ?? 0) + (change.moreDefects ?? 0),
-      inexactValues: before.inexactValues + (change.inexactValues ?? 0),
-    }
-  }
-
-  /** What is missing in a covered range, from the open times in memory, of staged parts, and of the files on disk. */
-  async #missing(
-    grid: IntervalGrid,
-    range: TimeRange,
-    files: readonly LakeFile[],
-    times: ReadonlyMap<string, Float64Array>,
-    staged: readonly StagedRows[],
-  ): Promise<TimeRange[]> {
-    const asStaged = staged.filter((part) => !times.has(part.period.name))
-    const known = asStaged.map((part) => part.period)
-    const missing = asStaged.flatMap((part) => intersectRanges(part.missing, [range]))
-    for (const rest of subtractRanges([range], known)) {
-      const open: Float64Array[] = []
-      const seen = new Set<string>()
-      for (const file of files) {
-        if (file.last < rest.from || file.first >= rest.to || seen.has(file.period)) continue
-        seen.add(file.period)
-        const inMemory = times.get(file.period)
-        if (inMemory) open.push(inMemory)
-        else {
-          const names = files.filter((other) => other.period === file.period).map((other) => other.name)
-          const stored = await this.#readAll(names, [this.kind.sortKey])
-          open.push(columnOf(stored, this.kind.sortKey))
-        }
-      }
-      missing.push(...missingOpens(grid, rest, open))
-    }
-    return missing
-  }
-
   async #readAll(names: readonly string[], columns?: readonly string[]): Promise<Batch> {
     const specs =
       columns === undefined ? this.kind.columns : this.kind.columns.filter((spec) => columns.includes(spec.name))
@@ -423,11 +295,6 @@ export class SeriesWriter implements AsyncDisposable {
     }))
       batches.push(batch)
     return concatBatches(kind, batches)
-  }
-
-  #span(grid: IntervalGrid, batch: Batch): TimeRange {
-    const keys = columnOf(batch, this.kind.sortKey)
-    return { from: keys[0]!, to: after(grid, this.#coverage.series, keys[batch.length - 1]!) }
   }
 
   #tempName(period: Period): string {
@@ -480,16 +347,4 @@ export class SeriesWriter implements AsyncDisposable {
     if (staged.file.bytes <= this.#options.maxFileSize) return [{ file: staged.file, temp: staged.temp }]
     return this.#writeFitted(period, await this.#readAll([staged.temp]), temps)
   }
-}
-
-/** The grid of a series; `origin` stands in until the series has one of its own. */
-export function gridOf(coverage: SeriesCoverage, origin?: number): IntervalGrid {
-  const interval = coverage.series.interval ?? '1s'
-  const phase = coverage.origin ?? origin
-  return phase === undefined ? { interval } : { interval, origin: phase }
-}
-
-/** The first instant that a record at `last` no longer speaks for. */
-function after(grid: IntervalGrid, series: SeriesId, last: number): number {
-  return series.interval === undefined ? last + 1 : nextOpen(grid, last)
 }
