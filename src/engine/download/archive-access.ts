@@ -1,33 +1,93 @@
 import { type ListedFile, listCandleFiles } from '../../archive/listing.ts'
-import type { RetryInfo } from '../../exchanges/exchange.ts'
+import { dailyRanges } from '../../archive/plan.ts'
+import type { ArchivePeriod, RetryInfo } from '../../exchanges/exchange.ts'
+import { InvalidRangeError, isTicklakeError } from '../../model/errors.ts'
 import type { Interval } from '../../model/interval.ts'
 import type { Market } from '../../model/series.ts'
 import type { TimeRange } from '../../model/time.ts'
 import type { HttpClient } from '../../net/http.ts'
 import type { ArchiveAccess, DownloadContext } from './context.ts'
 
-/** Files of one period that the archive has for a series; none when it keeps no candles of this kind. */
-export async function listFiles(
-  context: DownloadContext,
-  series: { readonly market: Market; readonly symbol: string; readonly interval: Interval },
-  period: 'monthly' | 'daily',
-  range: TimeRange,
-  onRetry: (retry: RetryInfo) => void,
-): Promise<ListedFile[]> {
-  const { archive, http, attempts, signal } = context
-  if (!archive?.layout.hasCandles(series.market, series.interval)) return []
-  return listCandleFiles(
-    {
-      url: archive.listUrl,
-      http,
-      retry: { attempts, onRetry: (retry) => onRetry({ ...retry, what: 'the archive listing' }) },
-      ...(signal ? { signal } : {}),
-    },
-    archive.layout,
-    series,
-    period,
-    range,
-  )
+/** Which series of candles. */
+interface CandleSeries {
+  readonly market: Market
+  readonly symbol: string
+  readonly interval: Interval
+}
+
+/** What the archive has of one series, as its listing tells. */
+export class SeriesArchive {
+  readonly #context: DownloadContext
+  readonly #series: CandleSeries
+  readonly #onRetry: (retry: RetryInfo) => void
+  /** First and last instant that the files of the last listing are about. */
+  span: TimeRange | undefined
+
+  constructor(context: DownloadContext, series: CandleSeries, onRetry: (retry: RetryInfo) => void) {
+    this.#context = context
+    this.#series = series
+    this.#onRetry = onRetry
+  }
+
+  /** First instant that the archive has a file for. */
+  async start(): Promise<number | undefined> {
+    const whole = { from: Number.NEGATIVE_INFINITY, to: Number.POSITIVE_INFINITY }
+    for (const period of ['monthly', 'daily'] as const) {
+      const first = (await this.list(period, whole))[0]
+      if (first) return first.from
+    }
+    return undefined
+  }
+
+  /**
+   * The files that may serve the wanted ranges; undefined when the archive can't be used and `restServes`.
+   * @throws what the archive fails with, when nothing else may be asked.
+   */
+  async listing(
+    wanted: readonly TimeRange[],
+    archiveUntil: number,
+    restServes: boolean,
+  ): Promise<{ monthly: ListedFile[]; daily: ListedFile[] } | undefined> {
+    const { archive, signal, log } = this.#context
+    const { market, symbol, interval } = this.#series
+    if (!archive?.layout.hasCandles(market, interval)) {
+      if (restServes) return undefined
+      throw new InvalidRangeError(`The archive has no ${interval} candles of ${market}. Use --source rest.`)
+    }
+    try {
+      const range = { from: wanted[0]!.from, to: Math.min(wanted.at(-1)!.to, archiveUntil) }
+      const monthly = await this.list('monthly', range)
+      const daily: ListedFile[] = []
+      for (const days of dailyRanges(wanted, monthly, archiveUntil)) daily.push(...(await this.list('daily', days)))
+      const all = [...monthly, ...daily]
+      if (all.length > 0) {
+        this.span = { from: Math.min(...all.map(({ from }) => from)), to: Math.max(...all.map(({ to }) => to)) }
+      }
+      return { monthly, daily }
+    } catch (error) {
+      // Without the archive REST can still serve; it is only slower. Whoever asked for the archive alone must know.
+      if (signal?.aborted || !isTicklakeError(error) || !restServes) throw error
+      log.warn(
+        { market, symbol, interval, error: error.message },
+        'the archive can not be listed; REST is used instead',
+      )
+      return undefined
+    }
+  }
+
+  /** Files of one period that overlap a range; none when the archive keeps no candles of this kind. */
+  async list(period: ArchivePeriod, range: TimeRange): Promise<ListedFile[]> {
+    const { archive, http, attempts, signal } = this.#context
+    if (!archive?.layout.hasCandles(this.#series.market, this.#series.interval)) return []
+    const onRetry = (retry: Omit<RetryInfo, 'what'>): void => this.#onRetry({ ...retry, what: 'the archive listing' })
+    return listCandleFiles(
+      { url: archive.listUrl, http, retry: { attempts, onRetry }, ...(signal ? { signal } : {}) },
+      archive.layout,
+      this.#series,
+      period,
+      range,
+    )
+  }
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { ListedFile } from '../../archive/listing.ts'
-import { dailyRanges, planArchive } from '../../archive/plan.ts'
+import { planArchive } from '../../archive/plan.ts'
 import type { CandleRequest, RetryInfo } from '../../exchanges/exchange.ts'
 import { type Batch, clipBatch, columnOf } from '../../model/batch.ts'
 import { candle } from '../../model/candle.ts'
@@ -13,7 +13,7 @@ import type { SeriesChange, StagedRows } from '../../store/lake/change.ts'
 import { type GapFinding, missingOpens } from '../../store/lake/gaps.ts'
 import type { SeriesWriter } from '../../store/lake/series-writer.ts'
 import type { DownloadRequest, SeriesReport } from '../types.ts'
-import { archiveClock, listFiles } from './archive-access.ts'
+import { archiveClock, SeriesArchive } from './archive-access.ts'
 import { takeArchiveFile } from './archive-file.ts'
 import { CommitQueue, changeRows } from './commit-queue.ts'
 import type { DownloadContext } from './context.ts'
@@ -49,8 +49,7 @@ export class SeriesDownload {
   #restGone = false
   /** REST could not be reached, after all tries: it is not asked again in this run. */
   #restDown: TicklakeError | undefined
-  /** First and last instant that the archive has files for. */
-  #archived: TimeRange | undefined
+  readonly #archive: SeriesArchive
   #origin: number | undefined
 
   constructor(request: DownloadRequest, context: DownloadContext, writer: SeriesWriter) {
@@ -63,6 +62,9 @@ export class SeriesDownload {
     this.interval = interval
     this.writer = writer
     this.#commits = new CommitQueue(writer)
+    this.#archive = new SeriesArchive(context, { market: this.market, symbol: this.symbol, interval }, (retry) =>
+      this.onRetry(retry),
+    )
     this.#listedAt = writer.coverage.listedAt
     this.#origin = writer.coverage.origin
   }
@@ -273,23 +275,14 @@ export class SeriesDownload {
       } catch (error) {
         if (error instanceof InvalidSymbolError) {
           this.#restGone = true
-          const known = await this.#archiveStart()
+          const known = await this.#archive.start()
           // Neither REST nor the archive has ever heard of it: that is a typing mistake, not a delisting.
           if (known === undefined && this.writer.coverage.files.length === 0) throw error
         } else if (this.request.source === 'rest' || !this.#noteDown(error)) throw error
       }
     }
     // What the archive begins with is the listing only where REST has nothing older.
-    this.#listedAt ??= await this.#archiveStart()
-  }
-
-  async #archiveStart(): Promise<number | undefined> {
-    const whole = { from: Number.NEGATIVE_INFINITY, to: Number.POSITIVE_INFINITY }
-    for (const period of ['monthly', 'daily'] as const) {
-      const first = (await this.#list(period, whole))[0]
-      if (first) return first.from
-    }
-    return undefined
+    this.#listedAt ??= await this.#archive.start()
   }
 
   /** What the lake does not have yet; also gaps that REST was never asked about. */
@@ -309,7 +302,7 @@ export class SeriesDownload {
     const excluded = new Set<string>()
     let announced = false
     if (this.request.source !== 'rest' && left.length > 0) {
-      const listed = await this.#listing(left, archiveUntil)
+      const listed = await this.#archive.listing(left, archiveUntil, this.usesRest)
       while (listed !== undefined) {
         const plan = planArchive({ wanted: left, ...listed, archiveUntil, excluded })
         if (!announced)
@@ -334,7 +327,7 @@ export class SeriesDownload {
           if (taken) left = subtractRanges(left, ranges)
           // The days of a month were not listed while its own file promised all of it.
           else if (file.period === 'monthly')
-            for (const range of ranges) listed.daily.push(...(await this.#list('daily', range)))
+            for (const range of ranges) listed.daily.push(...(await this.#archive.list('daily', range)))
         }
       }
     }
@@ -370,46 +363,6 @@ export class SeriesDownload {
     if (this.#restDown) return subtractRanges(wanted, before)
     await this.commit({ covered, findings: before.map((range) => this.#finding(range, 'archive')), listedAt })
     return subtractRanges(wanted, before)
-  }
-
-  async #listing(
-    wanted: readonly TimeRange[],
-    archiveUntil: number,
-  ): Promise<{ monthly: ListedFile[]; daily: ListedFile[] } | undefined> {
-    const { archive } = this.context
-    if (!archive?.layout.hasCandles(this.market, this.interval)) {
-      if (this.request.source === 'archive') {
-        throw new InvalidRangeError(`The archive has no ${this.interval} candles of ${this.market}. Use --source rest.`)
-      }
-      return undefined
-    }
-    try {
-      const span = { from: wanted[0]!.from, to: Math.min(wanted.at(-1)!.to, archiveUntil) }
-      const monthly = await this.#list('monthly', span)
-      const daily: ListedFile[] = []
-      for (const range of dailyRanges(wanted, monthly, archiveUntil)) daily.push(...(await this.#list('daily', range)))
-      const all = [...monthly, ...daily]
-      if (all.length > 0) {
-        this.#archived = {
-          from: Math.min(...all.map((file) => file.from)),
-          to: Math.max(...all.map((file) => file.to)),
-        }
-      }
-      return { monthly, daily }
-    } catch (error) {
-      // Without the archive REST can still serve; it is only slower. Whoever asked for the archive alone must know.
-      if (this.context.signal?.aborted || !isTicklakeError(error) || this.request.source === 'archive') throw error
-      this.context.log.warn(
-        { ...this.logFields(), error: error.message },
-        'the archive can not be listed; REST is used instead',
-      )
-      return undefined
-    }
-  }
-
-  #list(period: 'monthly' | 'daily', range: TimeRange): Promise<ListedFile[]> {
-    const { market, symbol, interval } = this
-    return listFiles(this.context, { market, symbol, interval }, period, range, (retry) => this.onRetry(retry))
   }
 
   /** Runs tasks and waits for all of them, also when one fails: none may write after the series was closed. */
@@ -464,7 +417,8 @@ export class SeriesDownload {
   async #giveUp(ranges: readonly TimeRange[]): Promise<void> {
     const known = ranges.filter((range) => range.from < range.to)
     // What lies after the archive's last file is not lost, only not published yet: the next run asks again.
-    const settled = this.#restGone || this.#archived === undefined ? known : intersectRanges(known, [this.#archived])
+    const archived = this.#archive.span
+    const settled = this.#restGone || archived === undefined ? known : intersectRanges(known, [archived])
     if (settled.length === 0) return
     const covered = settled.map((range) => ({ ...range, source: 'archive' as const }))
     await this.commit({ covered, findings: settled.map((range) => this.#finding(range, 'archive')) })
@@ -477,7 +431,7 @@ export class SeriesDownload {
     const { cause, note } = gapCause(stretch, {
       interval: this.interval,
       listedAt: this.#listedAt,
-      archivedUntil: this.#archived?.to,
+      archivedUntil: this.#archive.span?.to,
       restAsked: asked,
       restGone: this.#restGone,
     })

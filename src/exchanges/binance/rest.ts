@@ -1,4 +1,11 @@
-import { ConfigError, ExchangeError, HttpError, isAbortError, RateLimitExceeded } from '../../model/errors.ts'
+import {
+  ConfigError,
+  ExchangeError,
+  HttpError,
+  isAbortError,
+  ParseError,
+  RateLimitExceeded,
+} from '../../model/errors.ts'
 import { type Log, silentLog } from '../../model/log.ts'
 import type { Market } from '../../model/series.ts'
 import { abortable, linkSignals } from '../../net/abort.ts'
@@ -181,7 +188,7 @@ export class BinanceRest implements AsyncDisposable {
           })
           if (!call.ignoreUsed) used = usedWeights(response.headers)
           const bytes = await response.bytes()
-          if (response.status >= 200 && response.status < 300) return { url, bytes, sentAt }
+          if (response.status >= 200 && response.status < 300) return { url, bytes: whole(bytes, url), sentAt }
           const symbol = call.params?.symbol
           throw failureOf({
             url,
@@ -259,4 +266,27 @@ export function usedWeights(headers: Readonly<Record<string, string>>): Map<numb
     if (window && Number.isFinite(weight)) used.set(Number(window[1]) * UNITS[window[2]!]!, weight)
   }
   return used
+}
+
+/**
+ * The answer, if it begins and ends as JSON does. One that does not was cut, or is a proxy's page under a good status:
+ * neither is the exchange's word, so it is asked again. What stands inside is the parsers' business.
+ * @throws ParseError, retryable.
+ */
+function whole(bytes: Uint8Array, url: string): Uint8Array {
+  let end = bytes.length
+  while (end > 0 && bytes[end - 1]! <= 32) end--
+  let start = 0
+  while (start < end && bytes[start]! <= 32) start++
+  const pair = String.fromCharCode(bytes[start] ?? 0, bytes[end - 1] ?? 0)
+  if (pair === '[]' || pair === '{}') return bytes
+  const text = new TextDecoder().decode(bytes.subarray(start, start + 60))
+  throw new ParseError(
+    url,
+    `the answer is not JSON, or was cut: ${text === '' ? 'it is empty' : JSON.stringify(text)}`,
+    {
+      exchange: 'binance',
+      retryable: true,
+    },
+  )
 }
