@@ -1,10 +1,10 @@
-import { createHash } from 'node:crypto'
+import { createHash, type Hash } from 'node:crypto'
 import { crc32, createInflateRaw, type InflateRaw } from 'node:zlib'
 import type { Batch } from '../model/batch.ts'
 import { CandleFlag, candle } from '../model/candle.ts'
 import type { Defect } from '../model/coverage.ts'
 import { ParseError } from '../model/errors.ts'
-import { type Interval, isOpenTime, nextOpen } from '../model/interval.ts'
+import { countOpens, type Interval, isOpenTime, nextOpen } from '../model/interval.ts'
 import type { TimeRange } from '../model/time.ts'
 import { type BadRow, CandleCsvParser, type CandleRows } from './candle-csv.ts'
 import { readCentralDirectory, readLocalHeader, ZIP_TAIL, type ZipEntry } from './zip.ts'
@@ -38,7 +38,7 @@ export const ABSURD_RATIO = 1e6
 export const MAX_DEFECTS = 200
 /** Deflate can't pack digits better than this; a zip that claims so is a bomb. */
 const MAX_RATIO = 250
-const INFLATE_CHUNK = 64 * 1024
+const INFLATE_CHUNK = 128 * 1024
 
 /**
  * Reads one zipped candle CSV from its bytes as they arrive: hash, inflate, parse and check in one pass, with memory
@@ -46,7 +46,7 @@ const INFLATE_CHUNK = 64 * 1024
  */
 export class CandleZipReader {
   readonly #spec: CandleFileSpec
-  readonly #hash = createHash('sha256')
+  readonly #hash: Hash | undefined
   readonly #csv: CandleCsvParser
   readonly #blocks: CandleRows[] = []
   readonly #onBatch: (batch: Batch) => void | Promise<void>
@@ -65,11 +65,17 @@ export class CandleZipReader {
   #crc = 0
   #size = 0
 
-  constructor(spec: CandleFileSpec, onBatch: (batch: Batch) => void | Promise<void>, blockRows?: number) {
+  /** @param options `hashes: false` leaves `sha256` empty, for a caller that hashes the bytes elsewhere. */
+  constructor(
+    spec: CandleFileSpec,
+    onBatch: (batch: Batch) => void | Promise<void>,
+    options: { readonly blockRows?: number; readonly hashes?: boolean } = {},
+  ) {
     this.#spec = spec
+    this.#hash = options.hashes === false ? undefined : createHash('sha256')
     this.#onBatch = onBatch
     this.#csv = new CandleCsvParser({
-      ...(blockRows === undefined ? {} : { blockRows }),
+      blockRows: options.blockRows ?? blockRowsOf(spec),
       onRows: (rows) => this.#blocks.push(rows),
       onBadRow: (row) => this.#badRow(row),
     })
@@ -78,7 +84,7 @@ export class CandleZipReader {
   /** Takes the next bytes of the zip; resolves when more may come. The chunk may be kept until `end`. */
   async write(chunk: Uint8Array): Promise<void> {
     if (chunk.length === 0) return
-    this.#hash.update(chunk)
+    this.#hash?.update(chunk)
     this.#bytes += chunk.length
     this.#keepTail(chunk)
     let data = chunk
@@ -130,7 +136,7 @@ export class CandleZipReader {
     if (entry.crc32 !== this.#crc >>> 0)
       throw new ParseError(path, 'the CRC-32 of the unpacked bytes is wrong: the zip is damaged')
     return {
-      sha256: this.#hash.digest('hex'),
+      sha256: this.#hash?.digest('hex') ?? '',
       bytes: this.#bytes,
       rows: this.#csv.rowCount,
       inexactValues: this.#csv.inexactValues,
@@ -327,4 +333,13 @@ export class CandleZipReader {
 
 function trimmed(values: Float64Array, length: number): Float64Array {
   return values.length === length ? values : values.slice(0, length)
+}
+
+/** Rows per batch, at most. */
+const MAX_BLOCK_ROWS = 65_536
+const MIN_BLOCK_ROWS = 256
+
+/** What the file holds if that is not much, so that its rows come in one block and are never copied. */
+function blockRowsOf(spec: CandleFileSpec): number {
+  return Math.min(MAX_BLOCK_ROWS, Math.max(MIN_BLOCK_ROWS, countOpens({ interval: spec.interval }, spec)))
 }

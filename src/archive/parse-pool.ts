@@ -1,3 +1,4 @@
+import { createHash, type Hash } from 'node:crypto'
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import type { Batch } from '../model/batch.ts'
@@ -35,6 +36,8 @@ interface JobState {
   readonly held: ParseRequest[]
   readonly onBatch: (batch: Batch) => Promise<void> | void
   bytesUnderWay: number
+  /** Of all bytes so far. Hashed here, because the parsing thread is the busier one. */
+  readonly hash: Hash
   /** Batches are handed on one after another. */
   chain: Promise<void>
   wake: (() => void) | undefined
@@ -77,6 +80,7 @@ export class ParsePool implements AsyncDisposable {
       held: [],
       onBatch,
       bytesUnderWay: 0,
+      hash: createHash('sha256'),
       chain: Promise.resolve(),
       wake: undefined,
       error: undefined,
@@ -94,6 +98,7 @@ export class ParsePool implements AsyncDisposable {
         if (state.error !== undefined) throw state.error
         // The network's buffers are slices of shared slabs, which can't be handed over; a copy can.
         const bytes = new Uint8Array(chunk)
+        state.hash.update(chunk)
         state.bytesUnderWay += bytes.length
         post({ type: 'chunk', job, bytes }, [bytes.buffer as ArrayBuffer])
         while (state.bytesUnderWay > BYTES_AHEAD && state.error === undefined) {
@@ -198,7 +203,7 @@ export class ParsePool implements AsyncDisposable {
       })
     } else if (response.type === 'done') {
       void state.chain.then(() => {
-        if (state.error === undefined) state.resolve(response.result)
+        if (state.error === undefined) state.resolve({ ...response.result, sha256: state.hash.digest('hex') })
       })
     } else {
       const { path } = state.spec

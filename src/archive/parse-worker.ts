@@ -1,7 +1,6 @@
 import { parentPort } from 'node:worker_threads'
 import type { Batch } from '../model/batch.ts'
 import { isTicklakeError } from '../model/errors.ts'
-import { countOpens } from '../model/interval.ts'
 import { type CandleFileResult, type CandleFileSpec, CandleZipReader } from './candle-zip.ts'
 
 /** What the pool sends to a worker. `job` numbers one file. */
@@ -23,9 +22,6 @@ export type ParseResponse =
 
 /** Batches that may be under way to the main thread, per file. */
 const BATCHES_AHEAD = 2
-/** Rows per batch, at most: what a file holds if it holds no more, so that its rows are never copied. */
-const MAX_BLOCK_ROWS = 65_536
-const MIN_BLOCK_ROWS = 256
 
 interface Job {
   readonly reader: CandleZipReader
@@ -55,7 +51,7 @@ function open(job: number, spec: CandleFileSpec): void {
       if (state.underWay >= BATCHES_AHEAD && !state.closed)
         await new Promise<void>((resolve) => (state.resume = resolve))
     },
-    Math.min(MAX_BLOCK_ROWS, Math.max(MIN_BLOCK_ROWS, countOpens({ interval: spec.interval }, spec))),
+    { hashes: false },
   )
   const state: Job = { reader, chain: Promise.resolve(), underWay: 0, resume: undefined, closed: false }
   jobs.set(job, state)

@@ -86,7 +86,7 @@ export interface VerifyOptions {
 const DEFAULT_PARALLEL = 13
 const DEFAULT_RECENT = 36 * HOUR
 /** Archive files whose rows are in memory at once: some 4 MB each, for a month of 1m candles. */
-const FILES_IN_MEMORY = 3
+const FILES_IN_MEMORY = 2
 const DEFAULT_STALL = 30_000
 const DEFAULT_ATTEMPTS = 6
 

@@ -17,7 +17,7 @@ const SPEC = { path: 'data/spot/monthly/klines/BTCUSDT/1m/BTCUSDT-1m-2024-01.zip
 
 async function read(zip: Uint8Array, chunk = 1000): Promise<{ batch: Batch; result: CandleFileResult }> {
   const batches: Batch[] = []
-  const reader = new CandleZipReader(SPEC, (batch) => void batches.push(batch), 100)
+  const reader = new CandleZipReader(SPEC, (batch) => void batches.push(batch), { blockRows: 100 })
   try {
     for (let at = 0; at < zip.length; at += chunk) await reader.write(zip.subarray(at, at + chunk))
     return { result: await reader.end(), batch: concatBatches(candle, batches) }
