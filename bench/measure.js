@@ -4,7 +4,6 @@ export async function race(title, unit, work, contestants, { rounds = 7, warmups
   const times = new Map(Object.keys(contestants).map((name) => [name, []]))
   for (let round = -warmups; round < rounds; round++) {
     for (const [name, run] of Object.entries(contestants)) {
-      globalThis.gc?.()
       const started = performance.now()
       await run()
       if (round >= 0) times.get(name).push(performance.now() - started)

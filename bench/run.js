@@ -12,7 +12,7 @@ if (unknown.length > 0) {
 let failed = 0
 for (const name of wanted.length > 0 ? wanted : ALL) {
   const script = fileURLToPath(new URL(`./${name}.js`, import.meta.url))
-  const { status } = spawnSync(process.execPath, ['--expose-gc', script], { stdio: 'inherit' })
+  const { status } = spawnSync(process.execPath, [script], { stdio: 'inherit' })
   if (status !== 0) failed++
 }
 process.exit(failed > 0 ? 1 : 0)

@@ -1,10 +1,10 @@
 import { createHash, type Hash } from 'node:crypto'
-import { crc32, createInflateRaw, type InflateRaw } from 'node:zlib'
+import { crc32, createInflateRaw, type InflateRaw, type ZlibOptions } from 'node:zlib'
 import type { Batch } from '../model/batch.ts'
 import { CandleFlag, candle } from '../model/candle.ts'
 import type { Defect } from '../model/coverage.ts'
 import { ParseError } from '../model/errors.ts'
-import { countOpens, type Interval, isOpenTime, nextOpen } from '../model/interval.ts'
+import { countOpens, floorOpen, type Interval, intervalLength, isOpenTime, nextOpen } from '../model/interval.ts'
 import type { TimeRange } from '../model/time.ts'
 import { type BadRow, CandleCsvParser, type CandleRows } from './candle-csv.ts'
 import { readCentralDirectory, readLocalHeader, ZIP_TAIL, type ZipEntry } from './zip.ts'
@@ -39,6 +39,8 @@ export const MAX_DEFECTS = 200
 /** Deflate can't pack digits better than this; a zip that claims so is a bomb. */
 const MAX_RATIO = 250
 const INFLATE_CHUNK = 128 * 1024
+/** Packed bytes that may wait for the inflater, so that it never waits for us. */
+const INFLATE_AHEAD = 256 * 1024
 
 /**
  * Reads one zipped candle CSV from its bytes as they arrive: hash, inflate, parse and check in one pass, with memory
@@ -160,7 +162,7 @@ export class CandleZipReader {
       this.#notes.push(`the zip's entry is named ${JSON.stringify(entry.name.slice(0, 200))}`)
     if (entry.compressedSize !== undefined) this.#left = entry.compressedSize
     if (entry.method === 'stored') return
-    const inflate = createInflateRaw({ chunkSize: INFLATE_CHUNK })
+    const inflate = createInflateRaw({ chunkSize: INFLATE_CHUNK, highWaterMark: INFLATE_AHEAD } as ZlibOptions)
     this.#inflate = inflate
     this.#reading = this.#drain(inflate)
   }
@@ -182,12 +184,10 @@ export class CandleZipReader {
 
   async #feed(inflate: InflateRaw, data: Uint8Array): Promise<void> {
     if (this.#readError !== undefined) throw this.#readError
-    // Data behind the end of the deflate stream are never called back for: the stream's end counts as well.
-    const written = new Promise<void>((resolve) => {
-      if (inflate.destroyed || inflate.readableEnded) resolve()
-      else inflate.write(data, () => resolve())
-    })
-    await Promise.race([written, this.#reading])
+    if (inflate.destroyed || inflate.readableEnded || inflate.write(data)) return
+    // Data behind the end of the deflate stream never drain: the stream's end counts as well.
+    const drained = new Promise<void>((resolve) => inflate.once('drain', () => resolve()))
+    await Promise.race([drained, this.#reading])
     if (this.#readError !== undefined) throw this.#readError
   }
 
@@ -219,6 +219,9 @@ export class CandleZipReader {
       fields as Float64Array[]
     const flags = new Float64Array(rows.length)
     const grid = { interval, ...(interval === '3d' && rows.length > 0 ? { origin: openTime[0]! } : {}) }
+    // Months need the calendar; all other grids are one remainder, which millions of rows notice.
+    const step = interval === '1M' ? 0 : intervalLength(interval)
+    const anchor = floorOpen(grid, from)
     let rising = true
     let keep: Uint8Array | undefined
     let last = this.#lastTime
@@ -231,7 +234,7 @@ export class CandleZipReader {
         keep ??= new Uint8Array(rows.length).fill(1)
         keep[i] = 0
         this.#defect({ time, type: 'bad-row', where: path, detail: 'the row lies outside its file', kept: 'none' })
-      } else if (!isOpenTime(grid, time)) {
+      } else if (step === 0 ? !isOpenTime(grid, time) : (time - anchor) % step !== 0) {
         keep ??= new Uint8Array(rows.length).fill(1)
         keep[i] = 0
         this.#defect({
@@ -242,7 +245,8 @@ export class CandleZipReader {
           kept: 'none',
         })
       }
-      if (closeTime![i]! < nextOpen(grid, time) - 1) flag |= CandleFlag.short
+      const end = step === 0 ? nextOpen(grid, time) : time + step
+      if (closeTime![i]! < end - 1) flag |= CandleFlag.short
       const sane =
         low![i]! > 0 &&
         low![i]! <= open![i]! &&
@@ -255,7 +259,7 @@ export class CandleZipReader {
         trades![i]! >= 0 &&
         takerVolume![i]! >= 0 &&
         takerQuote![i]! >= 0 &&
-        closeTime![i]! < nextOpen(grid, time)
+        closeTime![i]! < end
       if (!sane) flag |= CandleFlag.suspect
       flags[i] = flag
     }
