@@ -44,7 +44,7 @@ function layerOf(file: string): string {
 /** `binance` of src/exchanges/binance/… and src/exchanges/binance.ts; undefined for what all exchanges share. */
 function exchangeOf(file: string): string | undefined {
   const name = /^src\/exchanges\/([^/.]+)/.exec(file)?.[1]
-  return name === 'index' || name === 'exchange' ? undefined : name
+  return name === 'index' || name === 'exchange' || name === 'stream' ? undefined : name
 }
 
 /** Every import that breaks a rule, as `file:line imports X: why`. */

@@ -4,6 +4,7 @@ import type { Interval } from '../model/interval.ts'
 import type { Log } from '../model/log.ts'
 import type { Market } from '../model/series.ts'
 import type { TimeRange } from '../model/time.ts'
+import type { LiveExchange, RepairClient } from './stream.ts'
 
 /** Where a client reaches an exchange. Every URL is without a trailing slash. */
 export interface Endpoints {
@@ -72,6 +73,8 @@ export interface BaseDataClient extends AsyncDisposable {
   nextOpen(request: Omit<CandleRequest, 'to'>): Promise<number | undefined>
   /** How many requests a range will take. */
   candleRequests(request: Pick<CandleRequest, 'market' | 'interval' | 'from' | 'to'>): number
+  /** What live collection needs of REST; undefined where the exchange has no live side. */
+  readonly repair?: RepairClient
 }
 
 /** How an exchange's archive names its files. Pure: knows nothing of the network. */
@@ -101,4 +104,6 @@ export interface Exchange {
   endpoints(options: ClientOptions): Endpoints
   createClient(options?: ClientOptions): BaseDataClient
   readonly archive?: ArchiveLayout
+  /** Undefined where nothing is known of its streams. */
+  readonly live?: LiveExchange
 }

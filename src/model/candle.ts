@@ -5,6 +5,7 @@ export const candle = {
   id: 'candle',
   hasInterval: true,
   sortKey: 'open_time',
+  timeColumn: 'open_time',
   identity: 'open_time',
   continuity: { rule: 'interval' },
   columns: [

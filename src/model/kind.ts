@@ -8,6 +8,10 @@ export type ColumnType =
   | 'integer'
   /** Float64Array of a bit mask; INTEGER on disk. */
   | 'flags'
+  /** Ids that the exchange counts and that may pass 2^53: BIGINT on disk, BigInt64Array in event columns. */
+  | 'id'
+  /** Float64Array of 0 and 1; BOOLEAN on disk. */
+  | 'boolean'
 
 export interface ColumnSpec {
   /** Name in batches, Arrow tables, files and SQL (snake case). */
@@ -19,6 +23,8 @@ export interface ColumnSpec {
   readonly meaning: string
   /** Part of what callers get when they name no columns. */
   readonly isDefault: boolean
+  /** Whether a record may lack the value: NaN in memory (-1 in an id column), NULL on disk. */
+  readonly isOptional: boolean
 }
 
 /** What makes a missing record visible. */
@@ -27,6 +33,12 @@ export type Continuity =
   | { readonly rule: 'interval' }
   /** The next record's id is the previous one plus 1. */
   | { readonly rule: 'consecutive-id' }
+  /** Each record names the one before it: `U = previous u + 1` on spot, `pu = previous u` on futures. */
+  | { readonly rule: 'chained-id' }
+  /** Ids rise, and jump: a missing record leaves no trace but silence. */
+  | { readonly rule: 'rising-id' }
+  /** Records come at a pace that the stream states; a longer silence is a gap. */
+  | { readonly rule: 'pace' }
   /** Nothing can be said about the next record. */
   | { readonly rule: 'none' }
 
@@ -38,6 +50,8 @@ export interface Kind {
   readonly columns: readonly ColumnSpec[]
   /** Column that orders the records. */
   readonly sortKey: string
+  /** Column of the instant that a record belongs to: says in which period it is stored. */
+  readonly timeColumn: string
   /** Column that tells two records apart. */
   readonly identity: string
   readonly continuity: Continuity
@@ -48,8 +62,16 @@ export function column(
   type: ColumnType,
   unit: string,
   meaning: string,
-  options: { isDefault?: boolean } = {},
+  options: { isDefault?: boolean; isOptional?: boolean } = {},
 ): ColumnSpec {
   const property = name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())
-  return { name, property, type, unit, meaning, isDefault: options.isDefault ?? true }
+  return {
+    name,
+    property,
+    type,
+    unit,
+    meaning,
+    isDefault: options.isDefault ?? true,
+    isOptional: options.isOptional ?? false,
+  }
 }

@@ -1,9 +1,31 @@
 import { candle } from './candle.ts'
 import { InvalidRangeError } from './errors.ts'
 import type { ColumnSpec, Kind } from './kind.ts'
+import {
+  aggTrade,
+  bookDelta,
+  bookSnapshot,
+  fundingRate,
+  liquidation,
+  markPrice,
+  quote,
+  ticker,
+  trade,
+} from './live/index.ts'
 
 /** Every kind of data, by id. A new kind is one file and one line here. */
-export const KINDS: Readonly<Record<string, Kind>> = { candle }
+export const KINDS: Readonly<Record<string, Kind>> = {
+  candle,
+  trade,
+  aggTrade,
+  bookDelta,
+  bookSnapshot,
+  quote,
+  ticker,
+  markPrice,
+  fundingRate,
+  liquidation,
+}
 
 /** @throws InvalidRangeError naming the kinds that exist. */
 export function kindOf(id: string): Kind {

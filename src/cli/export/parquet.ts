@@ -54,6 +54,8 @@ function selectAll(job: ParquetExport): string {
       float64: 'DOUBLE',
       integer: 'BIGINT',
       flags: 'INTEGER',
+      id: 'BIGINT',
+      boolean: 'BOOLEAN',
     }
     return `SELECT ${job.columns.map(({ spec, name }) => `NULL::${types[spec.type]} AS ${quoteName(name)}`).join(', ')} WHERE false`
   }

@@ -2,6 +2,7 @@ import type { Interval } from '../../model/interval.ts'
 import type { TimeRange } from '../../model/time.ts'
 import type { ByteWriter } from '../bytes.ts'
 import type { SandboxMarket } from './listing.ts'
+import type { LiveMarket } from './live-market.ts'
 
 /** Unit of the times in a written row. In µs a close time ends in 999999, as Binance writes it. */
 export type TimeUnit = 'ms' | 'us'
@@ -92,6 +93,8 @@ export interface MarketData {
   averagePrice(info: SymbolInfo, from: number, to: number): Promise<string | undefined>
   /** Stops the market for a while: no trade in these ranges, and no candle that lies wholly in one. */
   setOutages(outages: readonly Outage[]): void
+  /** Undefined where the data hold candles only. */
+  readonly live?: LiveMarket
 }
 
 export interface Outage extends TimeRange {

@@ -21,6 +21,8 @@ const SQL_TYPE: Readonly<Record<ColumnType, string>> = {
   float64: 'DOUBLE',
   integer: 'BIGINT',
   flags: 'INTEGER',
+  id: 'BIGINT',
+  boolean: 'BOOLEAN',
 }
 
 /** What writing needs, made once per kind: DuckDB's objects are freed by the garbage collector, which knows not their size. */

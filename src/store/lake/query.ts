@@ -123,7 +123,14 @@ async function viewSql(dataDir: string, kindId: string, all: readonly SeriesId[]
   return `CREATE OR REPLACE TEMP VIEW ${quoteName(kindId)} AS ${body}`
 }
 
-const SQL_TYPES = { time: 'TIMESTAMPTZ', float64: 'DOUBLE', integer: 'BIGINT', flags: 'INTEGER' } as const
+const SQL_TYPES = {
+  time: 'TIMESTAMPTZ',
+  float64: 'DOUBLE',
+  integer: 'BIGINT',
+  flags: 'INTEGER',
+  id: 'BIGINT',
+  boolean: 'BOOLEAN',
+} as const
 
 function emptyView(kindId: string): string {
   const kind = KINDS[kindId]!

@@ -1,0 +1,100 @@
+import type { SymbolInfo } from './market.ts'
+
+/** Prices are whole ticks (10^-tickDecimals), quantities whole lots (10^-stepDecimals), times epoch µs unless said otherwise. */
+export interface LiveTrade {
+  readonly id: number
+  readonly time: number
+  readonly price: number
+  readonly lots: number
+  readonly buyerIsMaker: boolean
+}
+
+export interface LiveAggTrade extends LiveTrade {
+  readonly firstId: number
+  readonly lastId: number
+}
+
+/** Price, lots, price, lots, … best first. */
+export type Levels = readonly number[]
+
+/** The whole book after an update. */
+export interface BookState {
+  readonly updateId: number
+  /** When that update was made, epoch ms. */
+  readonly time: number
+  readonly bids: Levels
+  readonly asks: Levels
+}
+
+/** What changed over a slot of time; lots of 0 remove a level. */
+export interface BookUpdate {
+  readonly firstId: number
+  readonly lastId: number
+  /** Last id of the update before it at the same speed. */
+  readonly previousId: number
+  /** End of the slot, epoch ms. */
+  readonly time: number
+  readonly bids: Levels
+  readonly asks: Levels
+}
+
+export interface LiveQuote {
+  readonly updateId: number
+  /** Epoch ms. */
+  readonly time: number
+  readonly bid: number
+  readonly bidLots: number
+  readonly ask: number
+  readonly askLots: number
+}
+
+/** Rates and prices as decimal text; times epoch ms. */
+export interface LiveMark {
+  readonly markPrice: string
+  readonly indexPrice: string
+  readonly settlePrice: string
+  readonly fundingRate: string
+  readonly nextFundingTime: number
+}
+
+export interface PaidFunding {
+  readonly time: number
+  readonly rate: string
+  readonly markPrice: string
+}
+
+export interface LiveLiquidation {
+  /** Epoch ms. */
+  readonly time: number
+  readonly side: 'BUY' | 'SELL'
+  readonly price: number
+  readonly averagePrice: number
+  readonly lots: number
+}
+
+/**
+ * The events of a market, as streams tell them and REST repeats them. Every answer is a function of time and the seed:
+ * asked again, it is the same, and all of it agrees with the candles and the trades.
+ */
+export interface LiveMarket {
+  /** Trades in [from, to), epoch µs. */
+  trades(info: SymbolInfo, from: number, to: number): LiveTrade[]
+  /** Trades with ids from `id` on, at most `count`, made before `now` (ms). */
+  tradesFrom(info: SymbolInfo, id: number, count: number, now: number): LiveTrade[]
+  /** Id that the next trade after `now` (ms) gets. */
+  nextTradeId(info: SymbolInfo, now: number): number
+  /** Aggregate trades that are finished in [from, to), epoch µs. */
+  aggTrades(info: SymbolInfo, from: number, to: number): LiveAggTrade[]
+  aggTradesFrom(info: SymbolInfo, id: number, count: number, now: number): LiveAggTrade[]
+  nextAggTradeId(info: SymbolInfo, now: number): number
+  /** The book at an instant (ms), at most `levels` per side. */
+  book(info: SymbolInfo, now: number, levels: number): BookState
+  /** Updates whose slots of `speed` ms end in (from, to] (ms), rising; slots without a change have none. */
+  bookUpdates(info: SymbolInfo, from: number, to: number, speed: number): BookUpdate[]
+  /** Changes of the best bid or offer in (from, to] (ms). Equal to the top of `book` after the same update id. */
+  quotes(info: SymbolInfo, from: number, to: number): LiveQuote[]
+  /** Futures only. */
+  mark(info: SymbolInfo, now: number): LiveMark
+  fundings(info: SymbolInfo, from: number, to: number): PaidFunding[]
+  liquidations(info: SymbolInfo, from: number, to: number): LiveLiquidation[]
+}
