@@ -8,7 +8,7 @@ import { exchangeOf } from '../exchanges/index.ts'
 import { type Batch, clipBatch, columnOf } from '../model/batch.ts'
 import { CandleFlag, candle } from '../model/candle.ts'
 import { ConfigError, InvalidRangeError } from '../model/errors.ts'
-import { floorOpen, type Interval, parseInterval } from '../model/interval.ts'
+import { type Interval, intervalLength, parseInterval } from '../model/interval.ts'
 import { kindOf, selectColumns } from '../model/kinds.ts'
 import { type Log, silentLog } from '../model/log.ts'
 import { type Market, parseMarket, type SeriesId } from '../model/series.ts'
@@ -17,10 +17,14 @@ import { HOUR, parseInclusiveEnd, parseTime, type TimeInput, type TimeRange } fr
 import { HttpClient } from '../net/http.ts'
 import { Lake, type LakeOptions } from '../store/lake/lake.ts'
 import { batchesToTable } from './arrow.ts'
+import { SeriesArchive } from './download/archive-access.ts'
 import type { ArchiveAccess, DownloadContext, Limiter } from './download/context.ts'
-import { closedOnly } from './download/rest-fill.ts'
+import { withFlag } from './download/file-rows.ts'
+import { restPieces } from './download/rest-fill.ts'
+import { RestHealth } from './download/rest-health.ts'
 import { downloadAll } from './downloader.ts'
 import { limiter, Permits } from './limiter.ts'
+import { PublishedHashes } from './published-hashes.ts'
 import type { DownloadEvent, DownloadRequest, SeriesReport, SourceChoice, VerifyReport } from './types.ts'
 import { verifySeries } from './verify.ts'
 
@@ -89,6 +93,7 @@ const DEFAULT_RECENT = 36 * HOUR
 const FILES_IN_MEMORY = 2
 const DEFAULT_STALL = 30_000
 const DEFAULT_ATTEMPTS = 6
+const CHECKSUM_TIMEOUT = 10_000
 
 /** One call for any range: lake, archive and REST joined without seam, hole or duplicate. */
 export class DataSourceManager implements AsyncDisposable {
@@ -97,6 +102,7 @@ export class DataSourceManager implements AsyncDisposable {
   readonly #market: Market
   readonly #log: Log
   readonly #http: HttpClient
+  readonly #health: RestHealth
   readonly #background = new Set<Promise<unknown>>()
   readonly #closing = new AbortController()
   #client: BaseDataClient | undefined
@@ -116,6 +122,12 @@ export class DataSourceManager implements AsyncDisposable {
     this.#market = parseMarket(options.market ?? 'spot')
     this.#log = options.log ?? silentLog
     this.#http = new HttpClient({ connections: parallel })
+    this.#health = new RestHealth({
+      client: () => this.client,
+      archive: this.#findArchive(),
+      http: this.#http,
+      log: this.#log,
+    })
   }
 
   /** REST access to the exchange. */
@@ -129,17 +141,37 @@ export class DataSourceManager implements AsyncDisposable {
     return this.#lake
   }
 
-  /** The exchange's clock, epoch ms. */
-  now(market: Market = this.#market, signal?: AbortSignal): Promise<number> {
-    return this.client.now(market, signal)
+  /**
+   * The exchange's clock, epoch ms. With `auto` the archive tells the time when REST does not answer; with `archive`
+   * REST is not asked. @throws what REST fails with when nobody tells the time.
+   */
+  now(market: Market = this.#market, signal?: AbortSignal, source: SourceChoice = 'auto'): Promise<number> {
+    return this.#health.now(market, source, signal)
   }
 
-  /** First instant that a series has a candle at; undefined when the exchange has none. */
-  async firstAvailable(series: SeriesId, signal?: AbortSignal): Promise<number | undefined> {
+  /**
+   * First instant that a series has a candle at; undefined when the source has none. Where REST does not answer, or is
+   * not to be asked, the archive's first file tells.
+   */
+  async firstAvailable(
+    series: SeriesId,
+    signal?: AbortSignal,
+    source: SourceChoice = 'auto',
+  ): Promise<number | undefined> {
     const stored = await (await this.lake()).coverage(series)
     if (stored?.listedAt !== undefined) return stored.listedAt
-    const { market, symbol, interval } = series
-    return this.client.nextOpen({ market, symbol, interval: interval ?? '1m', from: 0, ...(signal ? { signal } : {}) })
+    const { market, symbol, interval = '1m' } = series
+    if (source === 'rest' || (source === 'auto' && !this.#health.down(market))) {
+      try {
+        return await this.client.nextOpen({ market, symbol, interval, from: 0, ...(signal ? { signal } : {}) })
+      } catch (error) {
+        signal?.throwIfAborted()
+        if (source === 'rest' || !this.#health.note(market, error) || !this.#findArchive()) throw error
+      }
+    }
+    const attempts = this.#options.attempts ?? DEFAULT_ATTEMPTS
+    const access = { archive: this.#archiveAccess(), http: this.#http, attempts, signal, log: this.#log }
+    return new SeriesArchive(access, { market, symbol, interval }, () => {}).start()
   }
 
   /** Every symbol that the archive ever had candles of, delisted ones included. */
@@ -164,7 +196,7 @@ export class DataSourceManager implements AsyncDisposable {
   async getData(request: GetDataRequest): Promise<Table> {
     const series = this.series(request)
     const interval = series.interval!
-    const range = await this.#range(request, series.market)
+    const range = await this.#range(request, series.market, request.source)
     const columns = selectColumns(candle, request.columns)
     const { signal } = request
     const abort = signal ? { signal } : {}
@@ -174,8 +206,8 @@ export class DataSourceManager implements AsyncDisposable {
     let complete = true
     let gaps: readonly TimeRange[] = []
     if (source === 'rest') {
-      for await (const page of this.client.candlePages({ ...series, interval, ...range, ...abort })) {
-        const batch = closedOnly(clipBatch(candle, page.batch, range.from, range.to))
+      const facts = { grid: { interval }, now: await this.now(series.market, signal, 'rest') }
+      for await (const { batch } of restPieces(this.client, { ...series, interval, ...range, ...abort }, facts)) {
         if (batch.length > 0) batches.push(batch)
       }
     } else if (source === 'archive') {
@@ -187,8 +219,8 @@ export class DataSourceManager implements AsyncDisposable {
       if (source === 'auto') {
         const [report] = await this.download([{ series, ...range, source }], abort)
         complete = report?.complete ?? false
-        if (report?.error !== undefined)
-          this.#log.warn({ symbol: series.symbol, interval, error: report.error }, 'the range is incomplete')
+        const error = report?.error ?? (complete ? undefined : report?.restError)
+        if (error !== undefined) this.#log.warn({ symbol: series.symbol, interval, error }, 'the range is incomplete')
       }
       const lake = await this.lake()
       for await (const batch of lake.read(series, { ...range, columns: names, ...abort })) batches.push(batch)
@@ -196,7 +228,9 @@ export class DataSourceManager implements AsyncDisposable {
       gaps = (coverage?.gaps ?? []).filter((gap) => gap.from < range.to && gap.to > range.from)
     }
     if (request.includeUnfinished) {
-      const tail = await this.#unfinished(series, interval, range, signal)
+      const last = batches.at(-1)
+      const after = last ? columnOf(last, candle.sortKey)[last.length - 1]! : Number.NEGATIVE_INFINITY
+      const tail = await this.#unfinished({ ...series, interval }, range, after, signal)
       if (tail) batches.push(tail)
     }
     const table = await batchesToTable(columns, batches)
@@ -225,12 +259,17 @@ export class DataSourceManager implements AsyncDisposable {
     const reports: VerifyReport[] = []
     const lake = await this.lake()
     const { signal, onEvent } = options
+    const parallel = this.#options.parallel ?? DEFAULT_PARALLEL
+    // A checksum is a line of text: whoever takes longer for it than this is out of reach.
+    await using http = new HttpClient({ connections: parallel, timeoutMs: CHECKSUM_TIMEOUT, stallMs: CHECKSUM_TIMEOUT })
+    const published = options.archive
+      ? new PublishedHashes({ archive: this.#archiveAccess(), http, limit: limiter(parallel), signal })
+      : undefined
     for (const series of ids) {
       signal?.throwIfAborted()
       const report = await verifySeries(series, {
         lake,
-        http: this.#http,
-        archive: options.archive ? this.#archiveAccess() : undefined,
+        published,
         repair: options.repair ?? false,
         log: this.#log,
         signal,
@@ -283,6 +322,7 @@ export class DataSourceManager implements AsyncDisposable {
   async #range(
     request: Pick<GetDataRequest, 'startTime' | 'endTime' | 'from' | 'to' | 'signal'>,
     market: Market,
+    source: GetDataRequest['source'] = 'auto',
   ): Promise<TimeRange> {
     if (request.startTime !== undefined && request.from !== undefined)
       throw new InvalidRangeError('Give startTime or from, not both.')
@@ -296,34 +336,28 @@ export class DataSourceManager implements AsyncDisposable {
         ? parseInclusiveEnd(request.endTime, 'endTime')
         : request.to !== undefined
           ? parseTime(request.to, 'to')
-          : Math.floor(await this.now(market, request.signal)) + 1
+          : Math.floor(source === 'lake' ? Date.now() : await this.now(market, request.signal, source)) + 1
     if (to < from) throw new InvalidRangeError(`The range ends (${to}) before it begins (${from}).`)
     return { from, to }
   }
 
+  /** REST's newest candle: whatever the clock says, no later one proves it closed. Only if it opens after `after`. */
   async #unfinished(
-    series: SeriesId,
-    interval: Interval,
+    series: SeriesId & { readonly interval: Interval },
     range: TimeRange,
+    after: number,
     signal: AbortSignal | undefined,
   ): Promise<Batch | undefined> {
-    const now = await this.now(series.market, signal)
-    const open = floorOpen({ interval }, now)
-    const from = interval === '3d' ? open - 3 * 24 * HOUR : open
-    for await (const page of this.client.candlePages({
-      ...series,
-      interval,
-      from,
-      to: now + 1,
-      ...(signal ? { signal } : {}),
-    })) {
-      const last = clipBatch(candle, page.batch, range.from, range.to)
-      const index = last.length - 1
-      if (index >= 0 && columnOf(last, 'flags')[index]! & CandleFlag.unfinished) {
-        return clipBatch(candle, last, columnOf(last, 'open_time')[index]!, Number.POSITIVE_INFINITY)
-      }
-    }
-    return undefined
+    const now = await this.now(series.market, signal, 'rest')
+    // Where the open candle began depends on a clock and, for 3d, on the symbol: the one before is asked for too.
+    const from = Math.max(0, now - 3 * intervalLength(series.interval))
+    let newest: Batch | undefined
+    const pages = this.client.candlePages({ ...series, from, to: now + 1, ...(signal ? { signal } : {}) })
+    for await (const { batch } of pages) if (batch.length > 0) newest = batch
+    if (!newest) return undefined
+    const open = columnOf(newest, candle.sortKey)[newest.length - 1]!
+    if (open <= after || open < range.from || open >= range.to) return undefined
+    return withFlag(clipBatch(candle, newest, open, Number.POSITIVE_INFINITY), CandleFlag.unfinished)
   }
 
   #archiveAccess(): ArchiveAccess {
@@ -355,6 +389,7 @@ export class DataSourceManager implements AsyncDisposable {
     return {
       lake: await this.lake(),
       client: this.client,
+      health: this.#health.forRun(),
       archive: this.#findArchive(),
       http: this.#http,
       pool: this.#pool,

@@ -70,6 +70,7 @@ function failedReport({ series, from, to }: DownloadRequest, error: string, dura
     added: 0,
     expected: 0,
     gaps: [],
+    unsettled: from > 0 && from < to ? [{ from, to }] : [],
     defects: 0,
     files: [],
     bytes: 0,

@@ -1,5 +1,6 @@
 import type { Defect, FileCheck, Gap } from '../model/coverage.ts'
 import type { SeriesId } from '../model/series.ts'
+import type { TimeRange } from '../model/time.ts'
 
 /** Where records may be taken from: `auto` is lake, then archive, then REST. */
 export type SourceChoice = 'auto' | 'archive' | 'rest'
@@ -63,10 +64,14 @@ export interface SeriesReport {
   /** Bytes received in this run. */
   readonly bytes: number
   readonly restRequests: number
+  /** Stretches of the range that nothing is known of yet: no source could be asked, or none has published them. */
+  readonly unsettled: readonly TimeRange[]
   /** False when records are missing for any reason but that the exchange never published them. */
   readonly complete: boolean
   /** Why the series could not be finished, if it could not. */
   readonly error?: string
+  /** Why REST could not be asked, if it could not; the archive was taken as far as it goes. */
+  readonly restError?: string
   readonly durationMs: number
 }
 
@@ -79,6 +84,10 @@ export interface VerifyReport {
   /** Problems, each with the file and what was or can be done. */
   readonly problems: readonly VerifyProblem[]
   readonly gaps: readonly Gap[]
+  /** Stretches between covered ranges that nobody has ever asked for. */
+  readonly holes: readonly TimeRange[]
+  /** True when there is no hole, and no gap but of what the exchange never published. */
+  readonly complete: boolean
   /** True when nothing is wrong, or everything wrong was repaired. */
   readonly ok: boolean
 }
@@ -96,6 +105,8 @@ export interface VerifyProblem {
     | 'replaced-in-archive'
     /** Rows that were stored once, were given up because their file was damaged, and could not be fetched again yet. */
     | 'not-covered'
+    /** The archive's present checksum of a file could not be asked for: whether it was replaced is not known. */
+    | 'not-checked'
   /** Path inside the lake, or in the archive. */
   readonly path: string
   readonly detail: string

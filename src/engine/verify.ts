@@ -1,6 +1,5 @@
 import { rename } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fetchChecksum } from '../archive/checksum.ts'
 import type { Gap } from '../model/coverage.ts'
 import { isTicklakeError } from '../model/errors.ts'
 import { nextOpen } from '../model/interval.ts'
@@ -8,7 +7,6 @@ import type { Log } from '../model/log.ts'
 import { intersectRanges, normaliseRanges, subtractRanges } from '../model/ranges.ts'
 import { type SeriesId, seriesKey } from '../model/series.ts'
 import { formatTime, type TimeRange } from '../model/time.ts'
-import type { HttpClient } from '../net/http.ts'
 import { commitChange } from '../store/lake/commit.ts'
 import {
   COVERAGE_FILE,
@@ -23,14 +21,14 @@ import { LOCK_FILE } from '../store/lake/lake.ts'
 import { lockFile } from '../store/lake/lock.ts'
 import { gridOf } from '../store/lake/next-coverage.ts'
 import type { SeriesWriter } from '../store/lake/series-writer.ts'
-import type { ArchiveAccess } from './download/context.ts'
+import { holesOf, isWhole } from './holes.ts'
+import type { PublishedHashes, Replaced } from './published-hashes.ts'
 import type { DownloadRequest, SeriesReport, VerifyProblem, VerifyReport } from './types.ts'
 
 export interface VerifyContext {
   readonly lake: Lake
-  readonly http: HttpClient
-  /** Where to ask for replaced files; undefined asks nobody. */
-  readonly archive: ArchiveAccess | undefined
+  /** Whom to ask for replaced files; undefined asks nobody. */
+  readonly published: PublishedHashes | undefined
   readonly repair: boolean
   readonly log: Log
   readonly signal: AbortSignal | undefined
@@ -54,7 +52,7 @@ export async function verifySeries(series: SeriesId, context: VerifyContext): Pr
       detail: error.message,
       repaired,
     })
-    if (!repaired) return { series, files: 0, rows: 0, bytes: 0, problems, gaps: [], ok: false }
+    if (!repaired) return { ...NOTHING, series, problems, ok: false }
     coverage = await context.lake.coverage(series)
   }
   if (!coverage) {
@@ -69,7 +67,7 @@ export async function verifySeries(series: SeriesId, context: VerifyContext): Pr
       })
       coverage = await context.lake.coverage(series)
     }
-    if (!coverage) return { series, files: 0, rows: 0, bytes: 0, problems, gaps: [], ok: problems.length === 0 }
+    if (!coverage) return { ...NOTHING, series, problems, ok: problems.length === 0 }
   }
 
   const damaged: { file: LakeFile; problem: VerifyProblem }[] = []
@@ -78,7 +76,7 @@ export async function verifySeries(series: SeriesId, context: VerifyContext): Pr
     const found = await inspectFile(folder, file, coverage, context.signal)
     if (found) damaged.push({ file, problem: { ...found, path: join(seriesKey(series), file.name), repaired: false } })
   }
-  const replaced = context.archive ? await findReplaced(coverage, context.archive, context) : []
+  const { replaced, unchecked } = (await context.published?.compare(coverage.checks)) ?? { replaced: [], unchecked: [] }
   const lost = coverage.gaps.filter(isLost)
   const findings: Findings = { damaged: damaged.map(({ file }) => file), replaced, lost }
   const redo = damaged.length + replaced.length + lost.length > 0
@@ -103,6 +101,7 @@ export async function verifySeries(series: SeriesId, context: VerifyContext): Pr
         repaired: mended?.replaced ?? false,
       }),
     ),
+    ...unchecked.map(({ path, detail }): VerifyProblem => ({ type: 'not-checked', path, detail, repaired: false })),
   )
   for (const name of await strayFiles(folder, (await context.lake.coverage(series)) ?? coverage)) {
     problems.push({
@@ -120,37 +119,14 @@ export async function verifySeries(series: SeriesId, context: VerifyContext): Pr
     bytes: after.files.reduce((sum, file) => sum + file.bytes, 0),
     problems,
     gaps: after.gaps,
+    holes: holesOf(after.covered),
+    complete: isWhole(after),
     ok: problems.every((problem) => problem.repaired || problem.type === 'stray-file'),
   }
 }
 
-interface Replaced extends TimeRange {
-  readonly path: string
-  readonly detail: string
-}
-
-/** Archive files whose published hash is no longer the one that was checked when they were taken in. */
-async function findReplaced(
-  coverage: SeriesCoverage,
-  archive: ArchiveAccess,
-  context: VerifyContext,
-): Promise<Replaced[]> {
-  const replaced: Replaced[] = []
-  for (const check of coverage.checks) {
-    const about = archive.layout.parseFile(check.path)
-    if (!about || check.sha256 === undefined) continue
-    const url = `${archive.url}/${check.path.split('/').map(encodeURIComponent).join('/')}.CHECKSUM`
-    const published = await fetchChecksum(context.http, url, context.signal ? { signal: context.signal } : {})
-    if (published !== undefined && published !== check.sha256 && published !== check.published) {
-      replaced.push({
-        ...about,
-        path: check.path,
-        detail: `the archive now publishes ${published}; ${check.sha256} was taken in`,
-      })
-    }
-  }
-  return replaced
-}
+/** The report of a series of which nothing can be read. */
+const NOTHING = { files: 0, rows: 0, bytes: 0, gaps: [], holes: [], complete: false } as const
 
 interface Findings {
   readonly damaged: readonly LakeFile[]
@@ -185,7 +161,10 @@ async function refetch(
   const ranges = normaliseRanges([...spans, ...renewed, ...lost])
   const request = (range: TimeRange): DownloadRequest => ({ series, from: range.from, to: range.to, source: 'auto' })
   const failed = (reports: readonly SeriesReport[]): boolean => {
-    const errors = reports.flatMap((report) => report.error ?? [])
+    // What could not be settled because REST was silent is no better than an error.
+    const errors = reports.flatMap(
+      ({ error, restError, unsettled }) => error ?? (unsettled.length > 0 ? (restError ?? []) : []),
+    )
     for (const error of errors)
       context.log.error({ symbol: series.symbol, interval: series.interval, error }, 'not repaired')
     return errors.length > 0

@@ -8,7 +8,15 @@ export interface HostsOptions {
   /** How long it is left alone the first time, ms; doubles while its probes fail, up to `maxOpenMs`. */
   readonly openMs?: number
   readonly maxOpenMs?: number
+  /** How long a call waits, when all hosts are left alone, for the first that may be probed, ms. */
+  readonly maxWaitMs?: number
 }
+
+/**
+ * All hosts that could serve a call are left alone for longer than a call waits. Another try would only find the same:
+ * whoever has something better to do meanwhile should do it.
+ */
+export class HostsDownError extends NetworkError {}
 
 /** True for failures that speak of the host and not of the request. */
 export function isHostFailure(error: unknown): boolean {
@@ -20,13 +28,16 @@ interface Host {
   readonly base: string
   readonly policy: CircuitBreakerPolicy
   openUntil: number
+  /** What the last failed call failed with. */
+  failure: Error | undefined
 }
 
-const DEFAULTS = { failures: 5, openMs: 1_000, maxOpenMs: 30_000 } as const
+const DEFAULTS = { failures: 5, openMs: 1_000, maxOpenMs: 30_000, maxWaitMs: 5_000 } as const
 
 /**
  * A circuit breaker for each of some equivalent hosts. Healthy hosts take turns; a host that keeps failing is left
- * alone, then probed by a single request. When all are open, calls wait for the first one that may be probed.
+ * alone, then probed by a single request. When all are open, calls wait for the first one that may be probed, if that is
+ * soon; else they fail at once.
  */
 export class Hosts {
   readonly #options: Required<HostsOptions>
@@ -54,7 +65,10 @@ export class Hosts {
     return (this.#hosts.get(base)?.openUntil ?? 0) > performance.now()
   }
 
-  /** The host for the next call. `bases` must not be empty. */
+  /**
+   * The host for the next call. `bases` must not be empty.
+   * @throws HostsDownError when every host is left alone for longer than `maxWaitMs`.
+   */
   async pick(bases: readonly string[], signal?: AbortSignal): Promise<string> {
     this.#cockatiel ??= await import('cockatiel')
     for (;;) {
@@ -62,7 +76,13 @@ export class Hosts {
       const hosts = bases.map((base) => this.#host(base))
       const ready = hosts.filter((host) => host.openUntil <= now)
       if (ready.length > 0) return ready[this.#turn++ % ready.length]!.base
-      await sleep(Math.min(...hosts.map((host) => host.openUntil)) - now, signal)
+      const first = hosts.reduce((a, b) => (b.openUntil < a.openUntil ? b : a))
+      const waitMs = first.openUntil - now
+      if (waitMs > this.#options.maxWaitMs) {
+        const what = `failed several times in a row and is left alone for ${Math.ceil(waitMs / 1000)} s.${lastOf(first)}`
+        throw new HostsDownError(first.base, what, { cause: first.failure })
+      }
+      await sleep(waitMs, signal)
     }
   }
 
@@ -70,11 +90,17 @@ export class Hosts {
   async run<T>(base: string, call: () => Promise<T>): Promise<T> {
     this.#cockatiel ??= await import('cockatiel')
     const { BrokenCircuitError } = this.#cockatiel
+    const host = this.#host(base)
     try {
-      return await this.#host(base).policy.execute(call)
+      return await host.policy.execute(call)
     } catch (error) {
-      if (!(error instanceof BrokenCircuitError)) throw error
-      throw new NetworkError(base, 'failed several times in a row and is left alone for a moment', { cause: error })
+      if (!(error instanceof BrokenCircuitError)) {
+        if (isHostFailure(error)) host.failure = error as Error
+        throw error
+      }
+      throw new NetworkError(base, `failed several times in a row and is left alone for a moment.${lastOf(host)}`, {
+        cause: error,
+      })
     }
   }
 
@@ -93,7 +119,7 @@ export class Hosts {
         breaker: new ConsecutiveBreaker(failures),
         halfOpenAfter: { next: () => backoff(0) },
       })
-      const made: Host = { base, policy, openUntil: 0 }
+      const made: Host = { base, policy, openUntil: 0, failure: undefined }
       policy.onReset(() => {
         made.openUntil = 0
       })
@@ -102,4 +128,8 @@ export class Hosts {
     }
     return host
   }
+}
+
+function lastOf({ failure }: Host): string {
+  return failure === undefined ? '' : ` Its last failure: ${failure.message}`
 }

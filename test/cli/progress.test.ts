@@ -23,6 +23,7 @@ function report(series: SeriesId, facts: Partial<SeriesReport> = {}): SeriesRepo
     added: 1000,
     expected: 1000,
     gaps: [],
+    unsettled: [],
     defects: 0,
     files: [],
     bytes: 0,

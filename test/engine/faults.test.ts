@@ -272,16 +272,59 @@ describe('the exchange’s clock', () => {
   })
 })
 
+describe('an exchange’s clock that is ahead does not close an open candle', () => {
+  const HOUR = 3_600_000
+  const DAY = 24 * HOUR
+  /** Half an hour before a day, a 3d candle, a week and a month are over at once. */
+  const end = Date.UTC(2024, 3, 1)
+  const now = end - 30 * 60_000
+  const listedAt = end - 91 * 3 * DAY
+
+  it.each(['1h', '4h', '12h', '1d', '3d', '1w', '1M'] as const)('%s', async (interval) => {
+    const series = seriesOf('BTCUSDT', interval)
+    const from = '2024-01-01'
+    await bench.start({
+      now,
+      listedAt,
+      tradesPerSecond: 0.002,
+      faults: [{ type: 'clock-skew', ms: 3_600_000 }],
+    })
+    const early = await bench.download(series, from, end + DAY)
+    const rows = await bench.stored(series)
+    expect(rows.length).toBeGreaterThan(1)
+    expect(rows.at(-1)![6]).toBeLessThan(now)
+    // What the skewed clock says has closed is told to be open still, not taken for a gap.
+    expect(early.gaps).toEqual([])
+    expect([early.complete, early.unsettled.length, early.error]).toEqual([false, 1, undefined])
+    for (const source of ['rest', 'auto'] as const) {
+      const manager = bench.manager()
+      const request = { symbol: 'BTCUSDT', interval, from, to: end + DAY, source }
+      expect((await manager.getData(request)).numRows, source).toBe(rows.length)
+      // The open candle is there for whoever asks for it, and is marked as what it is.
+      const all = await manager.getData({ ...request, columns: ['open_time', 'flags'], includeUnfinished: true })
+      expect(all.numRows, source).toBe(rows.length + 1)
+      expect(all.getChild('flags')!.get(rows.length) & CandleFlag.unfinished, source).not.toBe(0)
+    }
+    await bench.close()
+    await bench.start({ now: end + 3 * HOUR, listedAt, tradesPerSecond: 0.002 })
+    const late = await bench.download(series, from, end)
+    expect([late.complete, late.unsettled]).toEqual([true, []])
+    await bench.expectTruth(series, from, end)
+  })
+})
+
 describe('one source is dead', () => {
-  it('REST: the archive is taken as far as it goes, the rest is an error, and the next run brings it', async () => {
+  it('REST: the archive is taken as far as it goes, the rest is told, and the next run brings it', async () => {
     const faults: FaultSpec[] = [
       { type: 'http-error', status: 503, match: { path: '^/(api|fapi)/' } },
       { type: 'missing-rows', from: '2024-03-01T05:00Z', to: '2024-03-01T06:00Z', match: { symbol: 'BTCUSDT' } },
     ]
     const sandbox = await bench.start({ now: NOW, faults })
     const [report] = await bench.manager({ attempts: 2 }).download([request(BTC, FROM, '2024-03-10')])
-    expect(report!.error).toMatch(/HTTP 503/)
+    expect(report!.error).toBeUndefined()
+    expect(report!.restError).toMatch(/HTTP 503/)
     expect(report!.complete).toBe(false)
+    expect(report!.unsettled).toEqual([{ from: Date.UTC(2024, 2, 8), to: Date.UTC(2024, 2, 10) }])
     expect(report!.gaps).toMatchObject([{ cause: 'unknown', checked: ['archive'], count: 12 }])
     // 28 and 29 February, and seven days of March, without the hour that the archive lacks.
     expect((await bench.stored(BTC)).length).toBe(9 * 288 - 12)

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { ExchangeError, HttpError, isAbortError, NetworkError } from '../../src/model/errors.ts'
-import { Hosts } from '../../src/net/breaker.ts'
+import { Hosts, HostsDownError } from '../../src/net/breaker.ts'
 
 const A = 'http://a'
 const B = 'http://b'
@@ -63,8 +63,18 @@ test('a probe that fails leaves the host alone again', async () => {
   expect(hosts.isOpen(A)).toBe(true)
 })
 
+test('when all hosts are left alone for long, calls fail at once and say what the host failed with', async () => {
+  const hosts = new Hosts({ failures: 1, openMs: 20_000, maxWaitMs: 1_000 })
+  await fail(hosts, A, 1)
+  const error = await hosts.pick([A]).catch((failure: unknown) => failure)
+  expect(error).toBeInstanceOf(HostsDownError)
+  expect(error).toMatchObject({ code: 'NETWORK', retryable: true, url: A })
+  expect(String(error)).toMatch(/left alone for 20 s\. Its last failure: http:\/\/a: cut/)
+  expect(await hosts.pick([A, B])).toBe(B)
+})
+
 test('waiting for a probe ends with the signal', async () => {
-  const hosts = new Hosts({ failures: 1, openMs: 60_000 })
+  const hosts = new Hosts({ failures: 1, openMs: 60_000, maxWaitMs: 120_000 })
   await fail(hosts, A, 1)
   const controller = new AbortController()
   const pending = hosts.pick([A], controller.signal).catch((error: unknown) => error)

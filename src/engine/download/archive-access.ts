@@ -5,8 +5,10 @@ import { InvalidRangeError, isTicklakeError } from '../../model/errors.ts'
 import type { Interval } from '../../model/interval.ts'
 import type { Market } from '../../model/series.ts'
 import type { TimeRange } from '../../model/time.ts'
-import type { HttpClient } from '../../net/http.ts'
-import type { ArchiveAccess, DownloadContext } from './context.ts'
+import type { DownloadContext } from './context.ts'
+
+/** What the archive is asked with. */
+export type ArchiveContext = Pick<DownloadContext, 'archive' | 'http' | 'attempts' | 'signal' | 'log'>
 
 /** Which series of candles. */
 interface CandleSeries {
@@ -17,13 +19,15 @@ interface CandleSeries {
 
 /** What the archive has of one series, as its listing tells. */
 export class SeriesArchive {
-  readonly #context: DownloadContext
+  readonly #context: ArchiveContext
   readonly #series: CandleSeries
   readonly #onRetry: (retry: RetryInfo) => void
   /** First and last instant that the files of the last listing are about. */
   span: TimeRange | undefined
+  /** Whether the archive has answered. */
+  answered = false
 
-  constructor(context: DownloadContext, series: CandleSeries, onRetry: (retry: RetryInfo) => void) {
+  constructor(context: ArchiveContext, series: CandleSeries, onRetry: (retry: RetryInfo) => void) {
     this.#context = context
     this.#series = series
     this.#onRetry = onRetry
@@ -40,18 +44,20 @@ export class SeriesArchive {
   }
 
   /**
-   * The files that may serve the wanted ranges; undefined when the archive can't be used and `restServes`.
-   * @throws what the archive fails with, when nothing else may be asked.
+   * The files that may serve the wanted ranges; undefined when REST has to serve them.
+   * @param mayAskRest whether the archive is not the only source that was asked for
+   * @param restServes whether REST may be asked, and answers
+   * @throws what the archive fails with, when nothing else can serve.
    */
   async listing(
     wanted: readonly TimeRange[],
     archiveUntil: number,
-    restServes: boolean,
+    { mayAskRest, restServes }: { readonly mayAskRest: boolean; readonly restServes: boolean },
   ): Promise<{ monthly: ListedFile[]; daily: ListedFile[] } | undefined> {
     const { archive, signal, log } = this.#context
     const { market, symbol, interval } = this.#series
     if (!archive?.layout.hasCandles(market, interval)) {
-      if (restServes) return undefined
+      if (mayAskRest) return undefined
       throw new InvalidRangeError(`The archive has no ${interval} candles of ${market}. Use --source rest.`)
     }
     try {
@@ -80,32 +86,14 @@ export class SeriesArchive {
     const { archive, http, attempts, signal } = this.#context
     if (!archive?.layout.hasCandles(this.#series.market, this.#series.interval)) return []
     const onRetry = (retry: Omit<RetryInfo, 'what'>): void => this.#onRetry({ ...retry, what: 'the archive listing' })
-    return listCandleFiles(
+    const files = await listCandleFiles(
       { url: archive.listUrl, http, retry: { attempts, onRetry }, ...(signal ? { signal } : {}) },
       archive.layout,
       this.#series,
       period,
       range,
     )
-  }
-}
-
-/**
- * The time by the archive's `Date` header, epoch ms; undefined when the archive is silent too. Asked once: whoever is
- * offline should hear so soon.
- */
-export async function archiveClock(
-  archive: ArchiveAccess,
-  http: HttpClient,
-  signal: AbortSignal | undefined,
-): Promise<number | undefined> {
-  try {
-    await using response = await http.request({ url: archive.listUrl, signal })
-    if (response.status >= 500) return undefined
-    const date = Date.parse(response.headers.date ?? '')
-    return Number.isNaN(date) ? undefined : date
-  } catch {
-    signal?.throwIfAborted()
-    return undefined
+    this.answered = true
+    return files
   }
 }

@@ -116,7 +116,7 @@ async function doubtfulChange(
   let compared = 0
   let unverified = 0
   for await (const { range, batch } of parts(download, ranges, rows)) {
-    const found = await download.restRows(range)
+    const found = await download.rest.rows(range)
     if (found === undefined) {
       unverified += batch.length
       batches.push(withFlag(batch, CandleFlag.unverified))
@@ -180,7 +180,7 @@ async function checkSuspects(
   const defects: Defect[] = []
   for (const row of suspects) {
     const time = columnOf(row, candle.sortKey)[0]!
-    const found = await download.restRows({ from: time, to: time + 1 })
+    const found = await download.rest.rows({ from: time, to: time + 1 })
     const rest = concatBatches(candle, found ?? [])
     const sane = rest.length === 1 && (columnOf(rest, 'flags')[0]! & CandleFlag.suspect) === 0 && isSane(rest)
     const [difference] = differences(

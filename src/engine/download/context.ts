@@ -5,6 +5,7 @@ import type { HttpClient } from '../../net/http.ts'
 import type { Lake } from '../../store/lake/lake.ts'
 import type { Permits } from '../limiter.ts'
 import type { DownloadEvent } from '../types.ts'
+import type { RestHealth } from './rest-health.ts'
 
 /** Where a download reaches an archive. */
 export interface ArchiveAccess {
@@ -22,6 +23,8 @@ export type Limiter = <T>(task: () => Promise<T>, signal?: AbortSignal) => Promi
 export interface DownloadContext {
   readonly lake: Lake
   readonly client: BaseDataClient
+  /** Whether REST answers, and what time it is. */
+  readonly health: RestHealth
   readonly archive: ArchiveAccess | undefined
   readonly http: HttpClient
   readonly pool: ParsePool

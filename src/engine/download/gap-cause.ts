@@ -12,6 +12,8 @@ export interface GapFacts {
   readonly restAsked: boolean
   /** REST does not know the symbol any more. */
   readonly restGone: boolean
+  /** REST was to be asked, and did not answer. */
+  readonly restDown: boolean
 }
 
 /** Longer than this the exchange never stood still (34 hours in February 2018): a longer hole has another cause. */
@@ -27,6 +29,7 @@ export function gapCause(stretch: TimeRange, facts: GapFacts): { readonly cause:
     }
     return { cause: 'archive-defect', note: 'missing in the archive, and REST no longer knows the symbol' }
   }
+  if (facts.restDown) return { cause: 'unknown', note: 'REST could not be asked' }
   if (!facts.restAsked) return { cause: 'unknown', note: 'REST was not asked (--source archive)' }
   if (stretch.to - stretch.from <= Math.max(LONGEST_OUTAGE, 2 * length)) return { cause: 'exchange-outage' }
   return { cause: 'unknown', note: 'no source has it, and it is too long for an outage' }

@@ -1,28 +1,27 @@
 import type { ListedFile } from '../../archive/listing.ts'
 import { planArchive } from '../../archive/plan.ts'
-import type { CandleRequest, RetryInfo } from '../../exchanges/exchange.ts'
+import type { RetryInfo } from '../../exchanges/exchange.ts'
 import { type Batch, clipBatch, columnOf } from '../../model/batch.ts'
 import { candle } from '../../model/candle.ts'
 import type { CoveredRange, FileCheck, Source } from '../../model/coverage.ts'
-import { InvalidRangeError, InvalidSymbolError, isTicklakeError, type TicklakeError } from '../../model/errors.ts'
+import { InvalidRangeError, isTicklakeError } from '../../model/errors.ts'
 import { countOpens, floorOpen, type Interval, type IntervalGrid } from '../../model/interval.ts'
 import { intersectRanges, subtractRanges } from '../../model/ranges.ts'
 import type { Market } from '../../model/series.ts'
-import { floorDay, formatTime, type TimeRange } from '../../model/time.ts'
+import { floorDay, type TimeRange } from '../../model/time.ts'
 import type { SeriesChange, StagedRows } from '../../store/lake/change.ts'
 import { type GapFinding, missingOpens } from '../../store/lake/gaps.ts'
 import type { SeriesWriter } from '../../store/lake/series-writer.ts'
 import type { DownloadRequest, SeriesReport } from '../types.ts'
-import { archiveClock, SeriesArchive } from './archive-access.ts'
+import { SeriesArchive } from './archive-access.ts'
 import { takeArchiveFile } from './archive-file.ts'
 import { CommitQueue, changeRows } from './commit-queue.ts'
 import type { DownloadContext } from './context.ts'
 import { gapCause } from './gap-cause.ts'
 import { seriesReport } from './report.ts'
-import { isLate, lastOpen, restPieces } from './rest-fill.ts'
+import { takeRestRange } from './rest-range.ts'
+import { SeriesRest } from './series-rest.ts'
 
-/** Rows that are collected from REST before they are committed. */
-const REST_COMMIT_ROWS = 50_000
 /** Separate holes of one file that REST is asked for one by one; with more, the whole stretch is asked for. */
 const MAX_HOLES = 20
 
@@ -42,13 +41,9 @@ export class SeriesDownload {
   readonly #checks: FileCheck[] = []
   #bytes = 0
   #added = 0
-  #restRequests = 0
   #now = 0
   #listedAt: number | undefined
-  /** REST does not know the symbol: it was delisted. */
-  #restGone = false
-  /** REST could not be reached, after all tries: it is not asked again in this run. */
-  #restDown: TicklakeError | undefined
+  readonly rest: SeriesRest
   readonly #archive: SeriesArchive
   #origin: number | undefined
 
@@ -65,6 +60,7 @@ export class SeriesDownload {
     this.#archive = new SeriesArchive(context, { market: this.market, symbol: this.symbol, interval }, (retry) =>
       this.onRetry(retry),
     )
+    this.rest = new SeriesRest(this)
     this.#listedAt = writer.coverage.listedAt
     this.#origin = writer.coverage.origin
   }
@@ -72,6 +68,16 @@ export class SeriesDownload {
   get grid(): IntervalGrid {
     const origin = this.writer.coverage.origin ?? this.#origin
     return origin === undefined ? { interval: this.interval } : { interval: this.interval, origin }
+  }
+
+  /** The exchange's clock when the run began, epoch ms. */
+  get now(): number {
+    return this.#now
+  }
+
+  /** Takes note of a row of the series: the grid of 3d follows from it. */
+  noteOpen(open: number): void {
+    if (this.interval === '3d') this.#origin ??= open
   }
 
   get usesRest(): boolean {
@@ -125,7 +131,8 @@ export class SeriesDownload {
 
   onRetry(retry: RetryInfo): void {
     const { attempt, delayMs } = retry
-    this.context.log.warn(
+    // Whoever gives up tells so; a try that was in vain is everyday business.
+    this.context.log.info(
       { ...this.logFields(), attempt, delayMs, error: retry.error.message },
       `trying ${retry.what} again`,
     )
@@ -137,56 +144,6 @@ export class SeriesDownload {
       delayMs,
       error: retry.error.message,
     })
-  }
-
-  /**
-   * Closed candles of a range from REST, in pieces. None when REST does not know the symbol (any more).
-   */
-  async *rest(range: TimeRange): AsyncGenerator<TimeRange & { readonly batch: Batch }, void, void> {
-    if (this.#restGone) return
-    if (this.#restDown) throw this.#restDown
-    const request: CandleRequest = {
-      market: this.market,
-      symbol: this.symbol,
-      interval: this.interval,
-      ...range,
-      ...(this.context.signal ? { signal: this.context.signal } : {}),
-      onRetry: (retry) => this.onRetry({ ...retry, what: `REST ${formatTime(range.from)} to ${formatTime(range.to)}` }),
-    }
-    try {
-      for await (const piece of restPieces(this.context.client, request)) {
-        this.#restRequests++
-        this.context.onEvent({ type: 'rest', series: this.request.series, rows: piece.batch.length })
-        yield piece
-      }
-    } catch (error) {
-      if (!(error instanceof InvalidSymbolError)) {
-        this.#noteDown(error)
-        throw error
-      }
-      this.#restGone = true
-    }
-  }
-
-  /** All of a range's rows from REST; undefined when REST can't say, or can't be reached. */
-  async restRows(range: TimeRange): Promise<readonly Batch[] | undefined> {
-    if (!this.usesRest || this.#restDown) return undefined
-    const batches: Batch[] = []
-    try {
-      for await (const piece of this.rest(range)) if (piece.batch.length > 0) batches.push(piece.batch)
-    } catch (error) {
-      // What the archive has is still worth having; the holes in it are asked for again by the next run.
-      if (this.#restDown) return undefined
-      throw error
-    }
-    return this.#restGone ? undefined : batches
-  }
-
-  /** Takes note that REST can't be reached: an error that was worth retrying, and was retried in vain. */
-  #noteDown(error: unknown): boolean {
-    if (this.context.signal?.aborted || !isTicklakeError(error) || !error.retryable) return false
-    this.#restDown ??= error
-    return true
   }
 
   /** What is missing in ranges whose rows were staged period by period: inside the staged periods, and around them. */
@@ -211,7 +168,7 @@ export class SeriesDownload {
     if (!first || !last) return { batches, findings }
     const asked = missing.length > MAX_HOLES ? [{ from: first.from, to: last.to }] : missing
     for (const range of asked) {
-      const found = (await this.restRows(range)) ?? []
+      const found = (await this.rest.rows(range)) ?? []
       for (const batch of found)
         batches.push(
           ...missing.map((hole) => clipBatch(candle, batch, hole.from, hole.to)).filter(({ length }) => length > 0),
@@ -219,7 +176,7 @@ export class SeriesDownload {
     }
     const times = batches.map((batch) => columnOf(batch, candle.sortKey))
     for (const hole of missing) {
-      for (const stretch of missingOpens(this.grid, hole, times)) findings.push(this.#finding(stretch, 'archive'))
+      for (const stretch of missingOpens(this.grid, hole, times)) findings.push(this.finding(stretch, 'archive'))
     }
     return { batches, findings }
   }
@@ -227,7 +184,7 @@ export class SeriesDownload {
   /** The range that can be had now: no further back than the listing, no candle that is still open. */
   async #bounds(): Promise<TimeRange> {
     const { from, to } = this.request
-    const now = await this.#clock()
+    const now = await this.context.health.now(this.market, this.request.source, this.context.signal)
     this.#now = now
     if (this.#listedAt === undefined) await this.#findListing()
     if (this.interval === '3d') this.#origin ??= this.#listedAt
@@ -243,46 +200,15 @@ export class SeriesDownload {
     return { from: Math.min(start, Math.min(to, closed)), to: Math.min(to, closed) }
   }
 
-  /** The exchange's clock; while REST can't be reached, the archive's. */
-  async #clock(): Promise<number> {
-    try {
-      return await this.context.client.now(this.market, this.context.signal)
-    } catch (error) {
-      const { archive, http, signal } = this.context
-      if (!archive || this.request.source === 'rest' || !this.#noteDown(error)) throw error
-      const date = await archiveClock(archive, http, signal)
-      if (date === undefined) throw error
-      this.context.log.warn(
-        { ...this.logFields(), error: isTicklakeError(error) ? error.message : String(error) },
-        'REST can not be reached; the archive is used as far as it goes',
-      )
-      return date
-    }
-  }
-
   async #findListing(): Promise<void> {
-    if (this.usesRest && !this.#restDown) {
-      try {
-        this.#listedAt = await this.context.client.nextOpen({
-          market: this.market,
-          symbol: this.symbol,
-          interval: this.interval,
-          from: 0,
-          ...(this.context.signal ? { signal: this.context.signal } : {}),
-          onRetry: (retry) => this.onRetry(retry),
-        })
-        this.#restRequests++
-      } catch (error) {
-        if (error instanceof InvalidSymbolError) {
-          this.#restGone = true
-          const known = await this.#archive.start()
-          // Neither REST nor the archive has ever heard of it: that is a typing mistake, not a delisting.
-          if (known === undefined && this.writer.coverage.files.length === 0) throw error
-        } else if (this.request.source === 'rest' || !this.#noteDown(error)) throw error
-      }
-    }
+    const { source } = this.request
+    const first = source === 'archive' ? undefined : await this.rest.firstOpen()
     // What the archive begins with is the listing only where REST has nothing older.
-    this.#listedAt ??= await this.#archive.start()
+    this.#listedAt = first ?? (await this.#archive.start())
+    if (this.#listedAt !== undefined || this.writer.coverage.files.length > 0) return
+    // Neither REST nor the archive has ever heard of it: that is a typing mistake, not a delisting.
+    if (this.rest.unknown) throw this.rest.unknown
+    if (this.rest.down) throw this.rest.down
   }
 
   /** What the lake does not have yet; also gaps that REST was never asked about. */
@@ -302,7 +228,8 @@ export class SeriesDownload {
     const excluded = new Set<string>()
     let announced = false
     if (this.request.source !== 'rest' && left.length > 0) {
-      const listed = await this.#archive.listing(left, archiveUntil, this.usesRest)
+      const restServes = this.usesRest && this.rest.down === undefined
+      const listed = await this.#archive.listing(left, archiveUntil, { mayAskRest: this.usesRest, restServes })
       while (listed !== undefined) {
         const plan = planArchive({ wanted: left, ...listed, archiveUntil, excluded })
         if (!announced)
@@ -332,8 +259,17 @@ export class SeriesDownload {
       }
     }
     if (!announced) this.#announce([], left, left)
-    if (this.usesRest) for (const range of left) await this.#fetchRest(range)
-    else await this.#giveUp(left)
+    if (!this.usesRest) return this.giveUp(left)
+    for (const range of left) {
+      if (this.rest.down) this.#stopAt(this.rest.down)
+      else await takeRestRange(this, range).catch((error: unknown) => this.#stopAt(error))
+    }
+  }
+
+  /** What REST was to give is left to the next run, if the archive has done its part; else that is the run's error. */
+  #stopAt(error: unknown): void {
+    if (this.request.source === 'rest' || error !== this.rest.down || !this.#archive.answered) throw error
+    this.context.health.tell(this.market)
   }
 
   #announce(files: readonly ListedFile[], wanted: readonly TimeRange[], rest: readonly TimeRange[]): void {
@@ -343,7 +279,7 @@ export class SeriesDownload {
       series: this.request.series,
       files: files.length,
       bytes: files.reduce((sum, file) => sum + file.bytes, 0),
-      restRequests: this.usesRest
+      restRequests: this.rest.usable
         ? rest.reduce((sum, range) => sum + this.context.client.candleRequests({ ...base, ...range }), 0)
         : 0,
       totalRows: wanted.reduce((sum, range) => sum + countOpens(this.grid, range), 0),
@@ -357,11 +293,11 @@ export class SeriesDownload {
     const before = intersectRanges(wanted, [{ from: 0, to: listedAt }])
     const covered: CoveredRange[] = before.map((range) => ({
       ...range,
-      source: this.usesRest && !this.#restGone ? 'rest' : 'archive',
+      source: this.rest.usable ? 'rest' : 'archive',
     }))
     // The archive may begin later than the series did: without REST that is only a guess.
-    if (this.#restDown) return subtractRanges(wanted, before)
-    await this.commit({ covered, findings: before.map((range) => this.#finding(range, 'archive')), listedAt })
+    if (this.rest.down) return subtractRanges(wanted, before)
+    await this.commit({ covered, findings: before.map((range) => this.finding(range, 'archive')), listedAt })
     return subtractRanges(wanted, before)
   }
 
@@ -373,67 +309,28 @@ export class SeriesDownload {
     return settled.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []))
   }
 
-  async #fetchRest(range: TimeRange): Promise<void> {
-    let batches: Batch[] = []
-    let rows = 0
-    let start = range.from
-    let end = range.from
-    const flush = async (): Promise<void> => {
-      if (end <= start) return
-      const settled = { from: start, to: end }
-      const times = batches.map((batch) => columnOf(batch, candle.sortKey))
-      const missing = missingOpens(this.grid, settled, times)
-      if (isLate(missing.at(-1), end, this.#now)) {
-        settled.to = Math.max(settled.from, lastOpen(times) ?? missing.at(-1)!.from)
-        batches = batches.map((batch) => clipBatch(candle, batch, settled.from, settled.to))
-        missing.pop()
-      }
-      const findings = missing.map((stretch) => this.#finding(stretch, 'rest'))
-      const change = { batches, covered: [{ ...settled, source: 'rest' as const }], findings }
-      batches = []
-      rows = 0
-      start = end
-      await this.commit(change)
-    }
-    for await (const piece of this.rest(range)) {
-      if (this.#origin === undefined && this.interval === '3d' && piece.batch.length > 0) {
-        this.#origin = columnOf(piece.batch, candle.sortKey)[0]!
-      }
-      if (piece.batch.length > 0) batches.push(piece.batch)
-      rows += piece.batch.length
-      end = piece.to
-      if (rows >= REST_COMMIT_ROWS) await flush()
-    }
-    if (this.#restGone) {
-      await flush()
-      await this.#giveUp([{ from: start, to: range.to }])
-    } else {
-      end = range.to
-      await flush()
-    }
-  }
-
   /** Ranges that no source that may be asked can serve: gaps, with what is known of their cause. */
-  async #giveUp(ranges: readonly TimeRange[]): Promise<void> {
+  async giveUp(ranges: readonly TimeRange[]): Promise<void> {
     const known = ranges.filter((range) => range.from < range.to)
     // What lies after the archive's last file is not lost, only not published yet: the next run asks again.
     const archived = this.#archive.span
-    const settled = this.#restGone || archived === undefined ? known : intersectRanges(known, [archived])
+    const settled = this.rest.unknown || archived === undefined ? known : intersectRanges(known, [archived])
     if (settled.length === 0) return
     const covered = settled.map((range) => ({ ...range, source: 'archive' as const }))
-    await this.commit({ covered, findings: settled.map((range) => this.#finding(range, 'archive')) })
+    await this.commit({ covered, findings: settled.map((range) => this.finding(range, 'archive')) })
   }
 
   /** Names the cause of a stretch that is missing although every source that may be asked was asked. */
-  #finding(stretch: TimeRange, source: 'archive' | 'rest'): GapFinding {
-    const asked = this.usesRest && !this.#restGone && this.#restDown === undefined
+  finding(stretch: TimeRange, source: 'archive' | 'rest'): GapFinding {
+    const asked = this.rest.usable
     const checked: Source[] = [...new Set<Source>([source, ...(asked ? (['rest'] as const) : [])])]
     const { cause, note } = gapCause(stretch, {
       interval: this.interval,
       listedAt: this.#listedAt,
       archivedUntil: this.#archive.span?.to,
       restAsked: asked,
-      restGone: this.#restGone,
+      restGone: this.rest.unknown !== undefined,
+      restDown: this.rest.down !== undefined,
     })
     return { ...stretch, cause, checked, ...(note === undefined ? {} : { note }) }
   }
@@ -444,9 +341,10 @@ export class SeriesDownload {
       added: this.#added,
       files: this.#checks,
       bytes: this.#bytes,
-      restRequests: this.#restRequests,
+      restRequests: this.rest.requests,
       durationMs: Math.round(performance.now() - this.#started),
       ...(error === undefined ? {} : { error }),
+      ...(this.rest.down && this.request.source === 'auto' ? { restError: this.rest.down.message } : {}),
     })
     this.context.onEvent({ type: 'done', series: this.request.series, report })
     return report

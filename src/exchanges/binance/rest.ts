@@ -9,7 +9,7 @@ import {
 import { type Log, silentLog } from '../../model/log.ts'
 import type { Market } from '../../model/series.ts'
 import { abortable, linkSignals } from '../../net/abort.ts'
-import { Hosts } from '../../net/breaker.ts'
+import { Hosts, HostsDownError } from '../../net/breaker.ts'
 import { ServerClock } from '../../net/clock.ts'
 import { HttpClient } from '../../net/http.ts'
 import { type RateLimit, RateLimiter } from '../../net/rate-limiter.ts'
@@ -34,6 +34,8 @@ export interface RestCall extends CallOptions {
   readonly key?: boolean
   /** The answer's used-weight header is known to be wrong for this path. */
   readonly ignoreUsed?: boolean
+  /** How long this call may stay without an answer, ms, where that is less than what the options allow. */
+  readonly timeoutMs?: number
 }
 
 export interface RestAnswer {
@@ -66,6 +68,8 @@ const serverTime = object({ serverTime: integer })
 
 /** Binance's own backend gives up after 10 s. */
 const DEFAULT_TIMEOUT = 15_000
+/** The clock is the first thing asked, and costs a server nothing: a host that is silent should be known as such soon. */
+const TIME_TIMEOUT = 5_000
 const DEFAULT_ATTEMPTS = 6
 /** A used-up limit is no failure of the request: it may wait for its turn more often. */
 const RATE_LIMIT_ATTEMPTS = 12
@@ -85,15 +89,16 @@ export class BinanceRest implements AsyncDisposable {
   readonly #measuring = new Map<Market, Promise<number>>()
   readonly #life = new AbortController()
   readonly #target: number | undefined
+  readonly #timeoutMs: number
 
   constructor(options: RestOptions) {
     this.#options = options
     this.#log = options.log ?? silentLog
     this.#target = options.rateTarget
     this.endpoints = options.endpoints ?? binanceEndpoints(options)
-    const timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT
+    this.#timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT
     // A page is small: a body that stands still for as long as an answer may take is as good as none.
-    this.#http = new HttpClient({ timeoutMs, stallMs: timeoutMs, connections: 16 })
+    this.#http = new HttpClient({ timeoutMs: this.#timeoutMs, stallMs: this.#timeoutMs, connections: 16 })
   }
 
   /** The rate budget of a pool. */
@@ -130,7 +135,7 @@ export class BinanceRest implements AsyncDisposable {
   /** The exchange's clock as its time endpoint tells it now, epoch ms. */
   async serverTime(market: Market, options: CallOptions = {}): Promise<number> {
     const path = TIME_PATH[market] ?? '/api/v3/time'
-    return (await this.json({ market, path, ...options }, serverTime)).serverTime
+    return (await this.json({ market, path, timeoutMs: TIME_TIMEOUT, ...options }, serverTime)).serverTime
   }
 
   /** Calls and checks the JSON answer. @throws ParseError with the JSON path of what is wrong. */
@@ -147,13 +152,16 @@ export class BinanceRest implements AsyncDisposable {
     try {
       return await retryWithBackoff(() => this.#attempt(call, target, linked.signal), {
         attempts: (error) => {
+          // The breakers have waited already; the caller may have another source.
+          if (error instanceof HostsDownError) return 1
           if (error instanceof RateLimitExceeded) return Math.max(limit, RATE_LIMIT_ATTEMPTS)
           return error instanceof ExchangeError && error.exchangeCode === UNKNOWN_ERROR ? Math.min(limit, 2) : limit
         },
         signal: linked.signal,
         onRetry: ({ attempt, delayMs, error }) => {
           const retry = { what: target, attempt, delayMs, error }
-          this.#log.warn({ ...retry, market: call.market, error: error.message }, 'request failed, trying again')
+          // Whoever gives up tells so; a try that was in vain is everyday business.
+          this.#log.debug({ ...retry, market: call.market, error: error.message }, 'request failed, trying again')
           this.#options.onRetry?.(retry)
           call.onRetry?.(retry)
         },
@@ -184,6 +192,7 @@ export class BinanceRest implements AsyncDisposable {
             signal,
             gzip: true,
             maxBytes: MAX_ANSWER,
+            ...(call.timeoutMs === undefined ? {} : { timeoutMs: Math.min(call.timeoutMs, this.#timeoutMs) }),
             ...(call.key && this.#options.apiKey ? { headers: { 'x-mbx-apikey': this.#options.apiKey } } : {}),
           })
           if (!call.ignoreUsed) used = usedWeights(response.headers)
