@@ -51,8 +51,15 @@ export class RateLimitExceeded extends TicklakeError {
 
 /** A live connection could not be made or was lost. */
 export class WebSocketConnectionError extends TicklakeError {
-  constructor(message: string, options: ErrorFacts = {}) {
+  /** HTTP status of a server that refused the WebSocket. */
+  readonly status: number | undefined
+  /** Milliseconds from the `Retry-After` header of the refusal, if there was one. */
+  readonly retryAfterMs: number | undefined
+
+  constructor(message: string, options: ErrorFacts & { status?: number; retryAfterMs?: number } = {}) {
     super('WEBSOCKET_CONNECTION', message, { retryable: true, ...options })
+    this.status = options.status
+    this.retryAfterMs = options.retryAfterMs
   }
 }
 
@@ -185,5 +192,20 @@ export class ParseError extends TicklakeError {
   constructor(source: string, message: string, options: ErrorFacts = {}) {
     super('PARSE', `${source}: ${message}`, options)
     this.source = source
+  }
+}
+
+/** A subscriber that asked to be told (`overflow: 'error'`) was slower than the market for longer than its bound. */
+export class BufferOverflowError extends TicklakeError {
+  /** Items that the buffer holds at most. */
+  readonly bound: number
+
+  constructor(name: string, bound: number, options: ErrorFacts = {}) {
+    super(
+      'BUFFER_OVERFLOW',
+      `${name}: the reader is slower than the market and its buffer of ${bound} items is full. Read faster, subscribe to less, give a larger bound, or choose overflow "drop-oldest".`,
+      options,
+    )
+    this.bound = bound
   }
 }
