@@ -1,0 +1,159 @@
+import { crc32 } from 'node:zlib'
+import { MARKETS, type Market } from '../../model/series.ts'
+
+/**
+ * The bytes of a segment: a header, then blocks. A block is a header (magic, CRC-32 of all that follows, length of the
+ * payload, number of entries, sequence of the first one) and its entries; an entry is a header (length, type, market,
+ * receive time) and the bytes that were handed in. All numbers are little-endian. Blocks stand on their own: what a
+ * damaged one held is known by the sequences around it.
+ */
+
+/** What an entry holds: a frame as it arrived, records that REST filled in, or a note of the collector's own. */
+export const ENTRY_TYPES = ['frame', 'records', 'note'] as const
+export type SpoolEntryType = (typeof ENTRY_TYPES)[number]
+
+const SEGMENT_MAGIC = Buffer.from('TLSPOOL1', 'latin1')
+/** Bytes that begin every block; looked for again behind a damaged one. */
+export const BLOCK_MAGIC = Buffer.from('TLB\u00a7', 'latin1')
+export const SEGMENT_HEADER = 48
+export const BLOCK_HEADER = 24
+export const ENTRY_HEADER = 16
+/** Where the part of a block begins that its CRC speaks for. */
+const CRC_FROM = 8
+/** A frame can be 16 MB; a larger length is damage, not data. */
+export const MAX_PAYLOAD = 64 * 1024 * 1024
+
+export interface SegmentHeader {
+  /** 32 hex digits of the spool that it belongs to. */
+  readonly id: string
+  /** Sequence of its first entry, once it has one. */
+  readonly first: number
+  /** Epoch ms. */
+  readonly createdAt: number
+}
+
+export function segmentHeader(header: SegmentHeader): Buffer {
+  const bytes = Buffer.alloc(SEGMENT_HEADER)
+  SEGMENT_MAGIC.copy(bytes)
+  bytes.writeDoubleLE(header.first, 8)
+  bytes.writeDoubleLE(header.createdAt, 16)
+  bytes.write(header.id, 24, 16, 'hex')
+  bytes.writeUInt32LE(crc32(bytes.subarray(0, 40)), 40)
+  return bytes
+}
+
+/** Undefined for bytes that are no whole header of a segment. */
+export function parseSegmentHeader(bytes: Buffer): SegmentHeader | undefined {
+  if (bytes.length < SEGMENT_HEADER || !bytes.subarray(0, 8).equals(SEGMENT_MAGIC)) return undefined
+  if (crc32(bytes.subarray(0, 40)) !== bytes.readUInt32LE(40)) return undefined
+  return { id: bytes.toString('hex', 24, 40), first: bytes.readDoubleLE(8), createdAt: bytes.readDoubleLE(16) }
+}
+
+/** Entries on their way to the disk, as the bytes of one block. */
+export class Block {
+  readonly bytes: Buffer
+  readonly #view: DataView
+  /** Bytes used, the header included. */
+  length = BLOCK_HEADER
+  count = 0
+  /** Sequence of the first entry. */
+  first = 0
+
+  constructor(capacity: number) {
+    // Not from Node's shared pool: the buffer lives long and is used again and again.
+    this.bytes = Buffer.allocUnsafeSlow(capacity)
+    this.#view = new DataView(this.bytes.buffer, this.bytes.byteOffset, capacity)
+  }
+
+  get capacity(): number {
+    return this.bytes.length
+  }
+
+  /** Sequence of the last entry. */
+  get last(): number {
+    return this.first + this.count - 1
+  }
+
+  begin(first: number): void {
+    this.first = first
+    this.count = 0
+    this.length = BLOCK_HEADER
+  }
+
+  hasRoom(size: number): boolean {
+    return this.length + ENTRY_HEADER + size <= this.bytes.length
+  }
+
+  /** Copies an entry in; there must be room. */
+  add(type: SpoolEntryType, market: Market, receiveTime: number, source: Uint8Array, start: number, end: number): void {
+    const view = this.#view
+    const at = this.length
+    view.setUint32(at, end - start, true)
+    view.setUint32(at + 4, ENTRY_TYPES.indexOf(type) | (MARKETS.indexOf(market) << 8), true)
+    view.setFloat64(at + 8, receiveTime, true)
+    this.bytes.set(source.subarray(start, end), at + ENTRY_HEADER)
+    this.length = at + ENTRY_HEADER + end - start
+    this.count++
+  }
+
+  /** The finished bytes of the block. */
+  seal(): Buffer {
+    BLOCK_MAGIC.copy(this.bytes)
+    const view = this.#view
+    view.setUint32(8, this.length - BLOCK_HEADER, true)
+    view.setUint32(12, this.count, true)
+    view.setFloat64(16, this.first, true)
+    view.setUint32(4, crc32(this.bytes.subarray(CRC_FROM, this.length)), true)
+    return this.bytes.subarray(0, this.length)
+  }
+}
+
+/** Length of the block that begins at `at`, header included; undefined when none can begin there. Needs its header. */
+export function blockLength(bytes: Buffer, at: number): number | undefined {
+  if (bytes.compare(BLOCK_MAGIC, 0, 4, at, at + 4) !== 0) return undefined
+  const length = bytes.readUInt32LE(at + 8)
+  const count = bytes.readUInt32LE(at + 12)
+  if (length > MAX_PAYLOAD || count === 0 || count * ENTRY_HEADER > length) return undefined
+  return BLOCK_HEADER + length
+}
+
+/** Whether the whole block at `at` has the CRC that its header names. */
+export function isBlockWhole(bytes: Buffer, at: number, length: number): boolean {
+  return crc32(bytes.subarray(at + CRC_FROM, at + length)) === bytes.readUInt32LE(at + 4)
+}
+
+/** One entry as it is read back. The memory of `bytes` is used again: copy what should outlive the step. */
+export interface SpoolEntry {
+  readonly sequence: number
+  readonly type: SpoolEntryType
+  readonly market: Market
+  /** Epoch ms with a fraction; NaN where none was given. */
+  readonly receiveTime: number
+  /** The payload is `bytes[start…end)`. */
+  readonly bytes: Uint8Array
+  readonly start: number
+  readonly end: number
+}
+
+/** The entries of the whole block at `at`. Undefined behind the last one that can be read. */
+export function* blockEntries(bytes: Buffer, at: number, length: number): Generator<SpoolEntry, void, void> {
+  const count = bytes.readUInt32LE(at + 12)
+  const first = bytes.readDoubleLE(at + 16)
+  let position = at + BLOCK_HEADER
+  const limit = at + length
+  for (let index = 0; index < count && position + ENTRY_HEADER <= limit; index++) {
+    const start = position + ENTRY_HEADER
+    const end = start + bytes.readUInt32LE(position)
+    const type = ENTRY_TYPES[bytes[position + 4]!]
+    const market = MARKETS[bytes[position + 5]!]
+    // A later version's entry in a whole block: its bytes are right, only its meaning is unknown here.
+    if (type !== undefined && market !== undefined && end <= limit)
+      yield { sequence: first + index, type, market, receiveTime: bytes.readDoubleLE(position + 8), bytes, start, end }
+    position = end
+  }
+}
+
+/** Sequence of the first entry of the block at `at`, and how many it has. */
+export function blockSpan(bytes: Buffer, at: number): { readonly first: number; readonly count: number } {
+  return { first: bytes.readDoubleLE(at + 16), count: bytes.readUInt32LE(at + 12) }
+}
