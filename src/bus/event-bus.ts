@@ -1,0 +1,173 @@
+import type { LiveKind, LiveRecord, RecordOf } from '../model/live/index.ts'
+import type { Log } from '../model/log.ts'
+import { BoundedQueue, type Overflow } from './bounded-queue.ts'
+import { parseTopic } from './topics.ts'
+
+export type Handler<Item extends LiveRecord = LiveRecord> = (record: Item) => void
+
+export interface SubscribeOptions {
+  /** Records that may wait for the reader. Default 10,000. */
+  readonly bound?: number
+  /** What happens at the bound. Default `error`: a hole that nobody knows of is the worst outcome. */
+  readonly overflow?: Overflow
+  readonly signal?: AbortSignal
+}
+
+/** Records of one reader; leaving the loop, `return()` or disposing it ends the subscription. */
+export interface Subscription<Item extends LiveRecord = LiveRecord>
+  extends AsyncIterableIterator<Item, undefined>,
+    AsyncDisposable {
+  /** Records that wait to be read. */
+  readonly size: number
+  /** Records lost at the bound, where the overflow choice allows that. */
+  readonly dropped: number
+}
+
+/** The part of a topic that a record type can be told from: `market_data.trade.BTCUSDT` carries trades. */
+export type TopicRecord<Topic extends string> = Topic extends `market_data.${infer Rest}`
+  ? Rest extends `${infer Kind}.${string}`
+    ? Kind extends LiveKind
+      ? RecordOf<Kind>
+      : LiveRecord
+    : Rest extends LiveKind
+      ? RecordOf<Rest>
+      : LiveRecord
+  : never
+
+interface KindRoutes {
+  readonly every: Set<Handler>
+  readonly bySymbol: Map<string, Set<Handler>>
+}
+
+/**
+ * Hands records to whoever wants them, inside one process and at once. Handlers are called in the order of
+ * subscription and must be short; one that throws is reported and stays subscribed. Readers that take their time
+ * (`subscribe` without a handler) have a buffer with a bound, and state what happens at it.
+ */
+export class EventBus {
+  readonly #kinds = new Map<string, KindRoutes>()
+  readonly #every = new Set<Handler>()
+  readonly #everyBySymbol = new Map<string, Set<Handler>>()
+  readonly #queues = new Set<BoundedQueue<LiveRecord>>()
+  readonly #log: Log | undefined
+  #published = 0
+  #handlerErrors = 0
+
+  constructor(options: { log?: Log } = {}) {
+    this.#log = options.log
+  }
+
+  /** Records published so far. */
+  get published(): number {
+    return this.#published
+  }
+
+  /** Exceptions that handlers threw. */
+  get handlerErrors(): number {
+    return this.#handlerErrors
+  }
+
+  /** Open subscriptions with a buffer. */
+  get readers(): number {
+    return this.#queues.size
+  }
+
+  publish(record: LiveRecord): void {
+    this.#published++
+    const routes = this.#kinds.get(record.kind)
+    if (routes !== undefined) {
+      if (routes.every.size > 0) this.#call(routes.every, record)
+      if (routes.bySymbol.size > 0) {
+        const handlers = routes.bySymbol.get(record.symbol)
+        if (handlers !== undefined) this.#call(handlers, record)
+      }
+    }
+    if (this.#every.size > 0) this.#call(this.#every, record)
+    if (this.#everyBySymbol.size > 0) {
+      const handlers = this.#everyBySymbol.get(record.symbol)
+      if (handlers !== undefined) this.#call(handlers, record)
+    }
+  }
+
+  /** Calls `handler` with each record of a topic, synchronously. Returns what ends it. */
+  on<Topic extends string>(topic: Topic, handler: Handler<TopicRecord<Topic>>): () => void {
+    const { kind, symbol } = parseTopic(topic)
+    // One handler may be subscribed twice: each subscription is a function of its own.
+    const own: Handler = (record) => (handler as Handler)(record)
+    const handlers = this.#handlers(kind, symbol)
+    handlers.add(own)
+    return () => {
+      handlers.delete(own)
+      if (handlers.size === 0) this.#sweep(kind, symbol)
+    }
+  }
+
+  /**
+   * Records of a topic as an async iterable, with a buffer of its own.
+   * @throws BufferOverflowError from the loop when the reader is too slow and `overflow` is `error`.
+   */
+  subscribe<Topic extends string>(topic: Topic, options: SubscribeOptions = {}): Subscription<TopicRecord<Topic>> {
+    options.signal?.throwIfAborted()
+    let leave: () => void = () => {}
+    const { signal } = options
+    const stop = () => queue.end()
+    const queue: BoundedQueue<LiveRecord> = new BoundedQueue({
+      name: topic,
+      bound: options.bound ?? 10_000,
+      overflow: options.overflow ?? 'error',
+      onEnd: () => {
+        leave()
+        signal?.removeEventListener('abort', stop)
+        this.#queues.delete(queue)
+      },
+    })
+    leave = this.on(topic, (record) => void queue.push(record))
+    signal?.addEventListener('abort', stop, { once: true })
+    this.#queues.add(queue)
+    return queue as unknown as Subscription<TopicRecord<Topic>>
+  }
+
+  /** Ends every subscription; readers can still read what waits. */
+  close(): void {
+    for (const queue of [...this.#queues]) queue.end()
+    this.#kinds.clear()
+    this.#every.clear()
+    this.#everyBySymbol.clear()
+  }
+
+  #call(handlers: Iterable<Handler>, record: LiveRecord): void {
+    for (const handler of handlers) {
+      try {
+        handler(record)
+      } catch (error) {
+        this.#handlerErrors++
+        this.#log?.error({ err: error, kind: record.kind, symbol: record.symbol }, 'a subscriber threw')
+      }
+    }
+  }
+
+  #handlers(kind: string | undefined, symbol: string | undefined): Set<Handler> {
+    if (kind === undefined) return symbol === undefined ? this.#every : entry(this.#everyBySymbol, symbol)
+    let routes = this.#kinds.get(kind)
+    if (!routes) {
+      routes = { every: new Set(), bySymbol: new Map() }
+      this.#kinds.set(kind, routes)
+    }
+    return symbol === undefined ? routes.every : entry(routes.bySymbol, symbol)
+  }
+
+  #sweep(kind: string | undefined, symbol: string | undefined): void {
+    if (symbol === undefined) return
+    if (kind === undefined) this.#everyBySymbol.delete(symbol)
+    else this.#kinds.get(kind)?.bySymbol.delete(symbol)
+  }
+}
+
+function entry(map: Map<string, Set<Handler>>, key: string): Set<Handler> {
+  let set = map.get(key)
+  if (!set) {
+    set = new Set()
+    map.set(key, set)
+  }
+  return set
+}
