@@ -1,4 +1,4 @@
-// A process that fills a spool until it is killed. Says on stdout what is durable: `durable <sequence>`.
+// A process that fills a spool until it is killed. Says on stdout what is durable: `begins <sequence>`, `durable <sequence>`.
 import { randomInt } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
 import { Spool } from '../../../dist/store/spool/index.js'
