@@ -1,0 +1,1 @@
+export { OrderBook, type OrderBookOptions } from './order-book.ts'
