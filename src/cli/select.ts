@@ -1,3 +1,4 @@
+import type { Command } from 'commander'
 import { ConfigError, InvalidSymbolError, StorageError } from '../model/errors.ts'
 import { INTERVALS, type Interval, intervalLength } from '../model/interval.ts'
 import { KINDS } from '../model/kinds.ts'
@@ -16,6 +17,14 @@ export interface SelectOptions {
   readonly kind?: string
   readonly interval?: string | readonly string[]
   readonly intervals?: readonly string[]
+}
+
+/** Adds the argument and the options by which a verb chooses among the series of the lake. */
+export function selectOptions(command: Command): Command {
+  return command
+    .argument('[symbols...]', 'only these symbols')
+    .option('--kind <kind>', 'only this kind of data')
+    .option('--interval <list>', 'only these intervals, e.g. 1m,1h')
 }
 
 /** A symbol as it was typed and as the exchange knows it. */

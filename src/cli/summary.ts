@@ -1,16 +1,21 @@
-import { COMPLETE_CAUSES, type Gap, type GapCause } from '../model/coverage.ts'
+import { holesOf, isHarmless, isWhole } from '../engine/holes.ts'
+import type { Gap, GapCause } from '../model/coverage.ts'
 import { countOpens, type IntervalGrid } from '../model/interval.ts'
-import { subtractRanges } from '../model/ranges.ts'
+import { kindOf } from '../model/kinds.ts'
 import type { TimeRange } from '../model/time.ts'
 import { coverageRows, type SeriesCoverage } from '../store/lake/coverage-file.ts'
-import { printable } from './render/text.ts'
+import type { Style } from './render/style.ts'
+import { plural, printable } from './render/text.ts'
+import { formatInstant } from './render/time.ts'
+
+export { isHarmless } from '../engine/holes.ts'
 
 /** What a coverage says, in numbers. */
 export interface CoverageSummary {
   /** From the first instant asked for to the last; undefined when nothing was. */
   readonly range: TimeRange | undefined
   readonly rows: number
-  /** Candles that the range would hold without any gap: rows, missing and unpublished together. */
+  /** Records that the range would hold without any gap: rows, missing and unpublished together. */
   readonly expected: number
   /** Candles missing that the exchange published, or may have; those never asked for are among them. */
   readonly missing: number
@@ -45,12 +50,12 @@ export function summarise(coverage: SeriesCoverage): CoverageSummary {
     const candles = gap.count ?? 0
     const known = gapsByCause[gap.cause] ?? { gaps: 0, candles: 0 }
     gapsByCause[gap.cause] = { gaps: known.gaps + 1, candles: known.candles + candles }
-    if (COMPLETE_CAUSES.includes(gap.cause)) unpublished += candles
+    if (isHarmless(gap)) unpublished += candles
     else missing += candles
   }
   const checksByOutcome: Record<string, number> = {}
   for (const check of coverage.checks) checksByOutcome[check.outcome] = (checksByOutcome[check.outcome] ?? 0) + 1
-  const holes = range === undefined ? [] : subtractRanges([range], covered)
+  const holes = holesOf(covered)
   const count = (ranges: readonly TimeRange[]): number =>
     grid ? ranges.reduce((sum, part) => sum + countOpens(grid, part), 0) : 0
   const notAskedFor = count(holes)
@@ -65,13 +70,8 @@ export function summarise(coverage: SeriesCoverage): CoverageSummary {
     gapsByCause,
     holes,
     checksByOutcome,
-    complete: gaps.every(isHarmless) && holes.length === 0,
+    complete: isWhole(coverage),
   }
-}
-
-/** Whether nothing is lost by a gap: the exchange never published what is missing. */
-export function isHarmless(gap: Gap): boolean {
-  return COMPLETE_CAUSES.includes(gap.cause)
 }
 
 const CAUSES: Readonly<Record<GapCause, string>> = {
@@ -86,4 +86,40 @@ const CAUSES: Readonly<Record<GapCause, string>> = {
 /** The cause of a gap and what it means, e.g. `exchange-outage, the exchange stood still`. */
 export function explainGap(gap: Gap): string {
   return `${gap.cause}, ${gap.note === undefined ? CAUSES[gap.cause] : printable(gap.note)}`
+}
+
+/** When the first and the last row happened, as far as the coverage tells, epoch ms. */
+export function rowSpan(coverage: SeriesCoverage): { readonly first?: number; readonly last?: number } {
+  const { files, covered, series } = coverage
+  if (files.length === 0) return {}
+  const kind = kindOf(series.kind)
+  // Files tell the sort key of their rows; where that is an id, the stretches that were collected tell the time.
+  if (kind.sortKey === kind.timeColumn) return { first: files[0]!.first, last: files.at(-1)!.last }
+  return covered.length === 0 ? {} : { first: covered[0]!.from, last: covered.at(-1)!.to }
+}
+
+/** What records of a kind are called where they are counted. */
+export function recordWord(kind: string): string {
+  return kind === 'candle' ? 'candle' : 'record'
+}
+
+/** `2024-01-01 00:00 to 2024-01-02 00:00`. */
+export function spanText(range: TimeRange): string {
+  return `${formatInstant(range.from)} to ${formatInstant(range.to)}`
+}
+
+/** A line for each of the first holes, and one that counts the others. */
+export function holeLines(
+  style: Style,
+  holes: readonly TimeRange[],
+  grid: IntervalGrid | undefined,
+  most: number,
+): string[] {
+  const lines = holes.slice(0, most).map((hole) => {
+    const candles = grid === undefined ? '' : `, ${plural(countOpens(grid, hole), 'candle')}`
+    return `${style.yellow('not asked for')}  ${spanText(hole)}${candles}`
+  })
+  if (holes.length > most)
+    lines.push(`… and ${plural(holes.length - most, 'more stretch', 'more stretches')} not asked for`)
+  return lines
 }

@@ -5,10 +5,10 @@ import { ParsePool } from '../archive/parse-pool.ts'
 import { VisionClient } from '../archive/vision-client.ts'
 import type { BaseDataClient, ClientOptions, Exchange } from '../exchanges/exchange.ts'
 import { exchangeOf } from '../exchanges/index.ts'
-import { type Batch, clipBatch, columnOf } from '../model/batch.ts'
-import { CandleFlag, candle } from '../model/candle.ts'
+import { type Batch, columnOf } from '../model/batch.ts'
+import { candle } from '../model/candle.ts'
 import { ConfigError, InvalidRangeError } from '../model/errors.ts'
-import { type Interval, intervalLength, parseInterval } from '../model/interval.ts'
+import { type Interval, parseInterval } from '../model/interval.ts'
 import { kindOf, selectColumns } from '../model/kinds.ts'
 import { type Log, silentLog } from '../model/log.ts'
 import { type Market, parseMarket, type SeriesId } from '../model/series.ts'
@@ -19,11 +19,12 @@ import { Lake, type LakeOptions } from '../store/lake/lake.ts'
 import { batchesToTable } from './arrow.ts'
 import { SeriesArchive } from './download/archive-access.ts'
 import type { ArchiveAccess, DownloadContext, Limiter } from './download/context.ts'
-import { withFlag } from './download/file-rows.ts'
 import { restPieces } from './download/rest-fill.ts'
 import { RestHealth } from './download/rest-health.ts'
 import { downloadAll } from './downloader.ts'
+import { checkHistory } from './history.ts'
 import { limiter, Permits } from './limiter.ts'
+import { newestCandle } from './newest-candle.ts'
 import { PublishedHashes } from './published-hashes.ts'
 import type { DownloadEvent, DownloadRequest, SeriesReport, SourceChoice, VerifyReport } from './types.ts'
 import { verifySeries } from './verify.ts'
@@ -51,6 +52,8 @@ export interface GetDataRequest {
   /** In any spelling: `BTCUSDT`, `BTC/USDT`, `BTC/USDT:USDT`. */
   readonly symbol: string
   readonly market?: Market | string
+  /** Default `candle`, which is the only kind with a history so far. */
+  readonly kind?: string
   readonly interval: Interval | string
   /** First instant wanted. */
   readonly startTime?: TimeInput
@@ -183,9 +186,7 @@ export class DataSourceManager implements AsyncDisposable {
   /** Brings series up to date on disk. What fails in one series stands in its report; an abort throws. */
   async download(requests: readonly DownloadRequest[], options: DownloadOptions = {}): Promise<SeriesReport[]> {
     const parallel = options.parallel ?? this.#options.parallel ?? DEFAULT_PARALLEL
-    const signal = AbortSignal.any(options.signal ? [options.signal, this.#closing.signal] : [this.#closing.signal])
-    // Every transfer of a download listens to this one signal; Node would take that for a leak.
-    setMaxListeners(0, signal)
+    const signal = this.#signal(options.signal)
     return downloadAll(requests, await this.#context(limiter(parallel), signal, options.onEvent))
   }
 
@@ -230,7 +231,8 @@ export class DataSourceManager implements AsyncDisposable {
     if (request.includeUnfinished) {
       const last = batches.at(-1)
       const after = last ? columnOf(last, candle.sortKey)[last.length - 1]! : Number.NEGATIVE_INFINITY
-      const tail = await this.#unfinished({ ...series, interval }, range, after, signal)
+      const now = await this.now(series.market, signal, 'rest')
+      const tail = await newestCandle(this.client, { ...series, interval, ...range, ...abort }, after, now)
       if (tail) batches.push(tail)
     }
     const table = await batchesToTable(columns, batches)
@@ -258,7 +260,8 @@ export class DataSourceManager implements AsyncDisposable {
   async verify(ids: readonly SeriesId[], options: VerifyOptions = {}): Promise<VerifyReport[]> {
     const reports: VerifyReport[] = []
     const lake = await this.lake()
-    const { signal, onEvent } = options
+    const { onEvent } = options
+    const signal = this.#signal(options.signal)
     const parallel = this.#options.parallel ?? DEFAULT_PARALLEL
     // A checksum is a line of text: whoever takes longer for it than this is out of reach.
     await using http = new HttpClient({ connections: parallel, timeoutMs: CHECKSUM_TIMEOUT, stallMs: CHECKSUM_TIMEOUT })
@@ -266,15 +269,14 @@ export class DataSourceManager implements AsyncDisposable {
       ? new PublishedHashes({ archive: this.#archiveAccess(), http, limit: limiter(parallel), signal })
       : undefined
     for (const series of ids) {
-      signal?.throwIfAborted()
+      signal.throwIfAborted()
       const report = await verifySeries(series, {
         lake,
         published,
         repair: options.repair ?? false,
         log: this.#log,
         signal,
-        download: (requests) =>
-          this.download(requests, { ...(signal ? { signal } : {}), ...(onEvent ? { onEvent } : {}) }),
+        download: (requests) => this.download(requests, { signal, ...(onEvent ? { onEvent } : {}) }),
       })
       reports.push(report)
       options.onReport?.(report)
@@ -283,7 +285,9 @@ export class DataSourceManager implements AsyncDisposable {
   }
 
   /** The series that a request is about. @throws InvalidRangeError, InvalidSymbolError for what can't be one. */
-  series(request: Pick<GetDataRequest, 'symbol' | 'market' | 'interval'>): SeriesId {
+  series(request: Pick<GetDataRequest, 'symbol' | 'market' | 'kind' | 'interval'>): SeriesId {
+    const kind = kindOf(request.kind ?? 'candle').id
+    checkHistory(kind)
     const interval = parseInterval(request.interval)
     const named = request.market === undefined ? undefined : parseMarket(request.market)
     const { market, symbol } = resolveNative(request.symbol, named, this.#market)
@@ -297,7 +301,7 @@ export class DataSourceManager implements AsyncDisposable {
         `${market} has no ${interval} candles. Use one of ${this.#exchange.intervals(market).join(', ')}.`,
       )
     }
-    return { exchange: this.#exchange.id, market, kind: kindOf('candle').id, symbol, interval }
+    return { exchange: this.#exchange.id, market, kind, symbol, interval }
   }
 
   /** Stops what is under way and closes every connection and thread; a second call waits for the first. */
@@ -341,23 +345,12 @@ export class DataSourceManager implements AsyncDisposable {
     return { from, to }
   }
 
-  /** REST's newest candle: whatever the clock says, no later one proves it closed. Only if it opens after `after`. */
-  async #unfinished(
-    series: SeriesId & { readonly interval: Interval },
-    range: TimeRange,
-    after: number,
-    signal: AbortSignal | undefined,
-  ): Promise<Batch | undefined> {
-    const now = await this.now(series.market, signal, 'rest')
-    // Where the open candle began depends on a clock and, for 3d, on the symbol: the one before is asked for too.
-    const from = Math.max(0, now - 3 * intervalLength(series.interval))
-    let newest: Batch | undefined
-    const pages = this.client.candlePages({ ...series, from, to: now + 1, ...(signal ? { signal } : {}) })
-    for await (const { batch } of pages) if (batch.length > 0) newest = batch
-    if (!newest) return undefined
-    const open = columnOf(newest, candle.sortKey)[newest.length - 1]!
-    if (open <= after || open < range.from || open >= range.to) return undefined
-    return withFlag(clipBatch(candle, newest, open, Number.POSITIVE_INFINITY), CandleFlag.unfinished)
+  /** Ends with the caller's signal, or with this manager. */
+  #signal(signal: AbortSignal | undefined): AbortSignal {
+    const joined = AbortSignal.any(signal ? [signal, this.#closing.signal] : [this.#closing.signal])
+    // Every transfer of a call listens to this one signal; Node would take that for a leak.
+    setMaxListeners(0, joined)
+    return joined
   }
 
   #archiveAccess(): ArchiveAccess {

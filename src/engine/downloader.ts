@@ -4,6 +4,7 @@ import { normaliseRanges } from '../model/ranges.ts'
 import { seriesKey } from '../model/series.ts'
 import type { DownloadContext } from './download/context.ts'
 import { SeriesDownload } from './download/series-download.ts'
+import { checkHistory } from './history.ts'
 import type { DownloadRequest, SeriesReport } from './types.ts'
 
 /** Series that are worked on at once: enough to keep the line full while one plans, few enough to stay small. */
@@ -85,6 +86,7 @@ function failedReport({ series, from, to }: DownloadRequest, error: string, dura
 function joinRequests(requests: readonly DownloadRequest[]): DownloadRequest[][] {
   const bySeries = new Map<string, DownloadRequest[]>()
   for (const request of requests) {
+    checkHistory(request.series.kind)
     if (request.series.interval !== undefined) parseInterval(request.series.interval)
     const key = seriesKey(request.series)
     bySeries.set(key, [...(bySeries.get(key) ?? []), request])

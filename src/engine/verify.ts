@@ -21,6 +21,7 @@ import { LOCK_FILE } from '../store/lake/lake.ts'
 import { lockFile } from '../store/lake/lock.ts'
 import { gridOf } from '../store/lake/next-coverage.ts'
 import type { SeriesWriter } from '../store/lake/series-writer.ts'
+import { hasHistory } from './history.ts'
 import { holesOf, isWhole } from './holes.ts'
 import type { PublishedHashes, Replaced } from './published-hashes.ts'
 import type { DownloadRequest, SeriesReport, VerifyProblem, VerifyReport } from './types.ts'
@@ -67,7 +68,10 @@ export async function verifySeries(series: SeriesId, context: VerifyContext): Pr
       })
       coverage = await context.lake.coverage(series)
     }
-    if (!coverage) return { ...NOTHING, series, problems, ok: problems.length === 0 }
+    if (!coverage) {
+      const ok = problems.length === 0
+      return { ...NOTHING, series, problems, complete: ok, ok }
+    }
   }
 
   const damaged: { file: LakeFile; problem: VerifyProblem }[] = []
@@ -80,7 +84,8 @@ export async function verifySeries(series: SeriesId, context: VerifyContext): Pr
   const lost = coverage.gaps.filter(isLost)
   const findings: Findings = { damaged: damaged.map(({ file }) => file), replaced, lost }
   const redo = damaged.length + replaced.length + lost.length > 0
-  const mended = context.repair && redo ? await refetch(series, coverage, findings, context) : undefined
+  const mended =
+    context.repair && redo && hasHistory(series.kind) ? await refetch(series, coverage, findings, context) : undefined
   const still = (mended ? await context.lake.coverage(series) : undefined)?.gaps.filter(isLost) ?? []
   const isMended = (range: TimeRange): boolean => mended !== undefined && intersectRanges([range], still).length === 0
   problems.push(

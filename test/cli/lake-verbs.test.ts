@@ -113,7 +113,7 @@ describe('list, stats and coverage', () => {
     })
   })
 
-  it('count what was never asked for as missing, and verify notes a stray file without alarm', async () => {
+  it('count what was never asked for as missing, as verify does, which notes a stray file without alarm', async () => {
     await using other = await tempFolder('holes')
     const lake = await Lake.open(other.join('ticklake-data'))
     const { storeSeries } = await import('./lake.ts')
@@ -137,8 +137,15 @@ describe('list, stats and coverage', () => {
 
     await writeFile(other.join('ticklake-data', 'binance-spot', 'candle', 'XUSDT', '1h', 'stray.parquet'), 'mine')
     const stray = await runHere(['verify'], { cwd: other.path })
-    expect(stray.code).toBe(0)
+    expect(stray.code).toBe(3)
     expect(stray.stdout).toContain('ok, 1 note')
+    expect(stray.stdout).toMatch(/open gaps +not asked for +verdict/)
+    expect(stray.stdout).toContain('not asked for  2024-01-02 00:00 to 2024-01-04 00:00, 48 candles')
+    const [verified] = jsonLines((await runHere(['verify', '--json'], { cwd: other.path })).stdout)
+    const [covered] = jsonLines((await runHere(['coverage', '--json'], { cwd: other.path })).stdout)
+    expect(verified).toMatchObject({ ok: true, complete: false, gaps: [] })
+    expect(verified!.holes).toEqual([{ from: START + 24 * HOUR, to: START + 72 * HOUR }])
+    expect(verified!.holes).toEqual(covered!.holes)
     expect(stray.stdout).toMatch(/note {2}stray-file: binance-spot\/candle\/XUSDT\/1h\/stray\.parquet: /)
     expect(stray.stderr).toMatch(/^checking 1 series\nchecked 1 of 1 series, 1 file, 48 rows in /)
   })

@@ -1,6 +1,5 @@
 import type { Gap } from '../../model/coverage.ts'
 import { ConfigError } from '../../model/errors.ts'
-import { countOpens } from '../../model/interval.ts'
 import type { SeriesId } from '../../model/series.ts'
 import type { SeriesCoverage } from '../../store/lake/coverage-file.ts'
 import type { Context } from '../context.ts'
@@ -10,8 +9,25 @@ import type { Style } from '../render/style.ts'
 import { renderTable } from '../render/table.ts'
 import { formatCount, formatPercent, plural, printable } from '../render/text.ts'
 import { formatInstant } from '../render/time.ts'
-import { openLake, readCoverages, type SelectOptions, sayNothing, selectSeries, seriesFields } from '../select.ts'
-import { type CoverageSummary, explainGap, gridOf, isHarmless, summarise } from '../summary.ts'
+import {
+  openLake,
+  readCoverages,
+  type SelectOptions,
+  sayNothing,
+  selectOptions,
+  selectSeries,
+  seriesFields,
+} from '../select.ts'
+import {
+  type CoverageSummary,
+  explainGap,
+  gridOf,
+  holeLines,
+  isHarmless,
+  recordWord,
+  spanText,
+  summarise,
+} from '../summary.ts'
 import { ExitCode, examples, type Verb } from '../verb.ts'
 
 interface CoverageOptions extends SelectOptions {
@@ -24,10 +40,7 @@ const MAX_MAPS = 4
 
 export const verb: Verb<CoverageOptions> = {
   configure(command) {
-    command
-      .argument('[symbols...]', 'only these symbols')
-      .option('--kind <kind>', 'only this kind of data')
-      .option('--interval <list>', 'only these intervals, e.g. 1m,1h')
+    selectOptions(command)
       .option('--gaps <count>', 'list this many gaps and defects per series, or all (default: 10)')
       .option('--map', `draw the calendar of every series (default: of up to ${MAX_MAPS})`)
       .option('--no-map', 'draw no calendar')
@@ -159,17 +172,10 @@ function details(style: Style, coverage: SeriesCoverage, summary: CoverageSummar
   if (coverage.inexactValues > 0) {
     lines.push(`${plural(coverage.inexactValues, 'value')} with more digits than a float64 keeps`)
   }
-  const { holes } = summary
-  const grid = gridOf(coverage)
-  for (const hole of holes.slice(0, maxGaps)) {
-    const candles = grid === undefined ? '' : `, ${plural(countOpens(grid, hole), 'candle')}`
-    lines.push(`${style.yellow('not asked for')}  ${span(hole)}${candles}`)
-  }
-  if (holes.length > maxGaps)
-    lines.push(`… and ${plural(holes.length - maxGaps, 'more stretch', 'more stretches')} not asked for`)
+  lines.push(...holeLines(style, summary.holes, gridOf(coverage), maxGaps))
   // What matters comes first: a lost candle before one that never was.
   const gaps = [...coverage.gaps].sort((a, b) => Number(isHarmless(a)) - Number(isHarmless(b)) || a.from - b.from)
-  for (const gap of gaps.slice(0, maxGaps)) lines.push(gapLine(gap, style.red))
+  for (const gap of gaps.slice(0, maxGaps)) lines.push(gapLine(gap, recordWord(coverage.series.kind), style.red))
   if (gaps.length > maxGaps) lines.push(`… and ${plural(gaps.length - maxGaps, 'more gap')} (--gaps all)`)
   for (const defect of coverage.defects.slice(0, maxGaps)) {
     const when = defect.time === undefined ? '' : ` at ${formatInstant(defect.time)}`
@@ -182,12 +188,8 @@ function details(style: Style, coverage: SeriesCoverage, summary: CoverageSummar
   return lines
 }
 
-function gapLine(gap: Gap, alarm: (text: string) => string): string {
-  const count = gap.count === undefined ? '' : `, ${plural(gap.count, 'candle')}`
+function gapLine(gap: Gap, noun: string, alarm: (text: string) => string): string {
+  const count = gap.count === undefined ? '' : `, ${plural(gap.count, noun)}`
   const word = isHarmless(gap) ? 'gap' : alarm('gap')
-  return `${word}  ${span(gap)}${count}: ${explainGap(gap)}`
-}
-
-function span(range: { from: number; to: number }): string {
-  return `${formatInstant(range.from)} to ${formatInstant(range.to)}`
+  return `${word}  ${spanText(gap)}${count}: ${explainGap(gap)}`
 }

@@ -1,16 +1,21 @@
 import { renderTable } from '../render/table.ts'
 import { formatCount } from '../render/text.ts'
 import { formatInstant } from '../render/time.ts'
-import { openLake, readCoverages, type SelectOptions, sayNothing, selectSeries, seriesFields } from '../select.ts'
+import {
+  openLake,
+  readCoverages,
+  type SelectOptions,
+  sayNothing,
+  selectOptions,
+  selectSeries,
+  seriesFields,
+} from '../select.ts'
 import { summarise } from '../summary.ts'
 import { ExitCode, examples, type Verb } from '../verb.ts'
 
 export const verb: Verb<SelectOptions> = {
   configure(command) {
-    command
-      .argument('[symbols...]', 'only these symbols')
-      .option('--kind <kind>', 'only this kind of data')
-      .option('--interval <list>', 'only these intervals, e.g. 1m,1h')
+    selectOptions(command)
     examples(command, [
       ['ticklake list', 'every series of the lake'],
       ['ticklake list BTCUSDT --json', 'the series of one symbol, for programs'],

@@ -1,16 +1,21 @@
 import { renderTable } from '../render/table.ts'
 import { formatBytes, formatCount } from '../render/text.ts'
 import { formatInstant } from '../render/time.ts'
-import { openLake, readCoverages, type SelectOptions, sayNothing, selectSeries, seriesFields } from '../select.ts'
-import { summarise } from '../summary.ts'
+import {
+  openLake,
+  readCoverages,
+  type SelectOptions,
+  sayNothing,
+  selectOptions,
+  selectSeries,
+  seriesFields,
+} from '../select.ts'
+import { rowSpan, summarise } from '../summary.ts'
 import { ExitCode, examples, type Verb } from '../verb.ts'
 
 export const verb: Verb<SelectOptions> = {
   configure(command) {
-    command
-      .argument('[symbols...]', 'only these symbols')
-      .option('--kind <kind>', 'only this kind of data')
-      .option('--interval <list>', 'only these intervals, e.g. 1m,1h')
+    selectOptions(command)
     examples(command, [
       ['ticklake stats', 'rows, files and bytes of each series, and of all together'],
       ['ticklake stats --json', 'the same for programs: a line per series, sizes in bytes, times in epoch ms'],
@@ -30,8 +35,7 @@ export const verb: Verb<SelectOptions> = {
       const { rows: count, missing, unpublished } = summarise(coverage)
       const bytes = coverage.files.reduce((sum, file) => sum + file.bytes, 0)
       const files = coverage.files.length
-      const first = coverage.files[0]?.first
-      const last = coverage.files.at(-1)?.last
+      const { first, last } = rowSpan(coverage)
       total.rows += count
       total.bytes += bytes
       total.files += files

@@ -5,8 +5,8 @@ import { createVerifyView } from '../progress/verify.ts'
 import type { Style } from '../render/style.ts'
 import { renderTable } from '../render/table.ts'
 import { formatBytes, formatCount, plural, printable } from '../render/text.ts'
-import { openLake, type SelectOptions, sayNothing, selectSeries, seriesFields } from '../select.ts'
-import { isHarmless } from '../summary.ts'
+import { openLake, type SelectOptions, sayNothing, selectOptions, selectSeries, seriesFields } from '../select.ts'
+import { holeLines, isHarmless } from '../summary.ts'
 import { ExitCode, examples, type Verb } from '../verb.ts'
 
 interface VerifyOptions extends SelectOptions {
@@ -14,19 +14,20 @@ interface VerifyOptions extends SelectOptions {
   readonly repair?: boolean
 }
 
+/** Holes that are shown per series; more are counted. */
+const MAX_HOLES = 5
+
 export const verb: Verb<VerifyOptions> = {
   configure(command) {
-    command
-      .argument('[symbols...]', 'only these symbols')
-      .option('--kind <kind>', 'only this kind of data')
-      .option('--interval <list>', 'only these intervals, e.g. 1m,1h')
+    selectOptions(command)
       .option('--archive', 'also ask the archive whether it has replaced a file since')
       .option('--repair', 'mend what is wrong: fetch it again, rebuild the coverage')
     command.addHelpText(
       'after',
       `
 Reads every file of the lake: its hash, its rows, their order and values, and whether they are what the coverage says.
-Exit codes: 0 all is right (or was repaired), 1 something is damaged, 3 sound, but candles are missing.`,
+Exit codes: 0 all is right (or was repaired), 1 something is damaged or could not be checked, 3 sound, but candles are
+missing, or lie between covered stretches and were never asked for. --json gives a line per series; times are epoch ms.`,
     )
     examples(command, [
       ['ticklake verify', 'check every file of the lake; needs no network'],
@@ -59,6 +60,8 @@ Exit codes: 0 all is right (or was repaired), 1 something is damaged, 3 sound, b
     for (const report of reports)
       if (context.json) await context.out.json({ ...seriesFields(report.series), ...report, series: undefined })
     if (!context.json) {
+      // Most lakes were filled without holes; the column is for the others.
+      const hasHoles = reports.some((report) => report.holes.length > 0)
       const rows = reports.map((report) => [
         report.series.market,
         report.series.symbol,
@@ -67,6 +70,7 @@ Exit codes: 0 all is right (or was repaired), 1 something is damaged, 3 sound, b
         formatCount(report.rows),
         formatBytes(report.bytes),
         formatCount(report.gaps.filter((gap) => !isHarmless(gap)).length),
+        ...(hasHoles ? [formatCount(report.holes.length)] : []),
         verdict(report),
       ])
       const columns = [
@@ -77,21 +81,30 @@ Exit codes: 0 all is right (or was repaired), 1 something is damaged, 3 sound, b
         { title: 'rows', align: 'right' as const },
         { title: 'size', align: 'right' as const },
         { title: 'open gaps', align: 'right' as const },
+        ...(hasHoles ? [{ title: 'not asked for', align: 'right' as const }] : []),
         { title: 'verdict' },
       ]
       for (const line of renderTable(columns, rows, { paintTitle: context.style.bold })) await context.out.line(line)
       for (const report of reports) {
-        if (report.problems.length === 0) continue
+        if (report.problems.length + report.holes.length === 0) continue
         await context.out.line('')
         await context.out.line(context.style.bold(seriesLabel(report.series)))
         for (const problem of report.problems) await context.out.line(`  ${problemLine(problem, context.style)}`)
+        const { interval } = report.series
+        // The grid of 3d is the symbol's own.
+        const grid = interval === undefined || interval === '3d' ? undefined : { interval }
+        for (const line of holeLines(context.style, report.holes, grid, MAX_HOLES)) await context.out.line(`  ${line}`)
       }
     }
     if (reports.some((report) => !report.ok)) {
-      if (!options.repair) context.say(`Mend it with: ticklake verify ${[...symbols, '--repair'].join(' ')}`)
+      const problems = reports.flatMap((report) => report.problems)
+      if (problems.some(({ type }) => type === 'not-checked'))
+        context.say('What could not be checked is not known to be wrong: ask again when the archive answers.')
+      if (!options.repair && problems.some((problem) => problem.type !== 'not-checked' && !isNote(problem)))
+        context.say(`Mend it with: ticklake verify ${[...symbols, '--repair'].join(' ')}`)
       return ExitCode.failed
     }
-    return reports.every((report) => report.gaps.every(isHarmless)) ? ExitCode.done : ExitCode.incomplete
+    return reports.every((report) => report.complete) ? ExitCode.done : ExitCode.incomplete
   },
 }
 
@@ -100,9 +113,14 @@ function isNote(problem: VerifyProblem): boolean {
   return problem.type === 'stray-file'
 }
 
+function stateOf(problem: VerifyProblem, style: Style): string {
+  if (problem.type === 'not-checked') return style.yellow('unknown')
+  return isNote(problem) ? style.yellow('note') : style.red('wrong')
+}
+
 function problemLine(problem: VerifyProblem, style: Style): string {
   const { type, path, repaired } = problem
-  const state = repaired ? style.green('repaired') : isNote(problem) ? style.yellow('note') : style.red('wrong')
+  const state = repaired ? style.green('repaired') : stateOf(problem, style)
   // Errors name their path in front, as the line does; advice is of no use to one who has followed it.
   const at = problem.detail.indexOf(`${path}: `)
   const told = at === -1 ? problem.detail : problem.detail.slice(at + path.length + 2)

@@ -1,0 +1,162 @@
+import type { DataSourceManager } from '../../engine/data-source-manager.ts'
+import { hasHistory } from '../../engine/history.ts'
+import type { DownloadRequest, SourceChoice } from '../../engine/types.ts'
+import type { Exchange } from '../../exchanges/exchange.ts'
+import { ConfigError, InvalidRangeError } from '../../model/errors.ts'
+import { floorOpen, type Interval } from '../../model/interval.ts'
+import type { Market, SeriesId } from '../../model/series.ts'
+import { loadPairs } from '../config/pairs.ts'
+import type { Context } from '../context.ts'
+import { addMonths, type RangeOptions, readRangeWithLength } from '../range.ts'
+import { plural } from '../render/text.ts'
+import { formatInstant } from '../render/time.ts'
+import { openLake, readIntervals, readKind, readSymbols, type SelectOptions, selectSeries } from '../select.ts'
+import { existingPairs, existingSeries } from './existing.ts'
+
+/** The flags of `download`. */
+export interface DownloadOptions extends SelectOptions, RangeOptions {
+  readonly update?: boolean
+  readonly parallel?: string
+  readonly source?: SourceChoice
+}
+
+/** What a call of `download` comes to. */
+export interface DownloadPlan {
+  readonly requests: readonly DownloadRequest[]
+  /** Series that were asked for and that the exchange does not have. */
+  readonly leftOut: number
+}
+
+/** @throws ConfigError for flags that contradict --update. */
+export function checkCombination(options: DownloadOptions): void {
+  if (!options.update) return
+  for (const [flag, value] of Object.entries({
+    '--from': options.from,
+    '--start-date': options.startDate,
+    '--to': options.to,
+    '--end-date': options.endDate,
+    '--days': options.days,
+    '--months': options.months,
+  })) {
+    if (value !== undefined)
+      throw new ConfigError(`--update goes from the last stored candle to now; leave ${flag} out.`)
+  }
+}
+
+/** The series that symbols, pairs and flags name, each with its range. */
+export async function planDownload(
+  context: Context,
+  exchange: Exchange,
+  engine: DataSourceManager,
+  typed: readonly string[],
+  options: DownloadOptions,
+): Promise<DownloadPlan> {
+  const { settings, origins } = await context.load()
+  const kind = readKind(options)
+  let intervals: readonly Interval[] = readIntervals(options)
+  let symbols = await readSymbols(context, typed)
+  let months: number | undefined
+  if (symbols.length === 0) {
+    const pairs = await loadPairs(settings, origins.get('download.pairs')?.from !== 'default')
+    symbols = await Promise.all(
+      pairs.pairs.map(async (pair) => {
+        const [symbol] = await readSymbols(context, [pair.symbol])
+        return {
+          ...symbol!,
+          market: context.common.market === undefined ? (pair.market ?? symbol!.market) : symbol!.market,
+        }
+      }),
+    )
+    if (intervals.length === 0) intervals = pairs.intervals
+    months = pairs.months
+    const from =
+      pairs.from === 'default' ? 'the default pairs (ticklake init writes a pairs.yaml to change)' : pairs.from
+    context.say(`${plural(symbols.length, 'pair')} of ${from}, ${intervals.join(', ')}`)
+  }
+  if (intervals.length === 0) intervals = [settings.download.defaultInterval]
+
+  const wanted: SeriesId[] = symbols.flatMap(({ symbol, market }) =>
+    intervals.map((interval) => ({
+      exchange: settings.exchange.name,
+      market: market ?? 'spot',
+      kind,
+      symbol,
+      interval,
+    })),
+  )
+  checkSeries(exchange, wanted)
+  // One question, before many are asked at once: an exchange that can't be reached is told once, and soon.
+  const nows = new Map<Market, number>()
+  const source = options.source ?? 'auto'
+  const clocks = [...new Set(wanted.map((id) => id.market))].map(async (market) =>
+    nows.set(market, await engine.now(market, context.signal, source)),
+  )
+  await Promise.all(clocks)
+  const series = await (typed.length > 0 ? existingSeries : existingPairs)(context, engine, wanted, source)
+  const requests = series.map((id): DownloadRequest => {
+    const now = nows.get(id.market)!
+    const { from, to } = readRangeWithLength(options, now)
+    const end = to ?? now
+    if (from !== undefined && from >= now) {
+      throw new InvalidRangeError(
+        `The range starts at ${formatInstant(from)}, which has not come yet; the exchange's clock says ${formatInstant(Math.floor(now / 1000) * 1000)}.`,
+      )
+    }
+    // 0 stands for the listing, which the engine finds.
+    const start = from ?? (months === undefined ? 0 : addMonths(end, -months))
+    // A length that counts back from now would else begin inside a candle.
+    const onGrid = options.from === undefined && options.startDate === undefined && start > 0 && id.interval !== '3d'
+    return {
+      series: id,
+      from: onGrid ? floorOpen({ interval: id.interval! }, start) : start,
+      to: end,
+      source,
+    }
+  })
+  return { requests, leftOut: wanted.length - series.length }
+}
+
+/** @throws ConfigError, InvalidRangeError for a market or an interval that the exchange does not have. */
+function checkSeries(exchange: Exchange, series: readonly SeriesId[]): void {
+  for (const { market, symbol, interval } of series) {
+    if (!exchange.markets.includes(market)) {
+      throw new ConfigError(`${symbol} is of market ${market}; ${exchange.id} has ${exchange.markets.join(', ')} here.`)
+    }
+    const intervals = exchange.intervals(market)
+    if (interval !== undefined && !intervals.includes(interval)) {
+      throw new InvalidRangeError(
+        `${exchange.id} has no ${interval} candles on ${market}; it has ${intervals.join(', ')}.`,
+      )
+    }
+  }
+}
+
+/** What the lake has, each series from its last candle to now. */
+export async function planUpdate(
+  context: Context,
+  engine: DataSourceManager,
+  typed: readonly string[],
+  options: DownloadOptions,
+): Promise<DownloadPlan> {
+  const lake = await openLake(context)
+  const selected = await selectSeries(context, lake, typed, { ...options, symbols: [] })
+  const series = selected.filter(({ kind }) => hasHistory(kind))
+  const live = selected.length - series.length
+  if (live > 0)
+    context.say(`${plural(live, 'series', 'series')} of live data left alone: they have no history download yet.`)
+  if (series.length === 0) {
+    context.say(
+      `The lake ${context.shortPath(lake.dataDir)} holds nothing to update. Run first: ticklake download BTCUSDT`,
+    )
+    return { requests: [], leftOut: 0 }
+  }
+  const requests: DownloadRequest[] = []
+  const source = options.source ?? 'auto'
+  for (const id of series) {
+    const coverage = await lake.coverage(id)
+    const from = coverage?.covered.at(-1)?.to ?? 0
+    const to = await engine.now(id.market, context.signal, source)
+    requests.push({ series: id, from: Math.min(from, to), to, source })
+  }
+  return { requests, leftOut: 0 }
+}
