@@ -9,6 +9,7 @@ import { candlePages, countPages, intervalsOf, MAX_LIMIT, pageLimit } from './ca
 import { type BinanceClientOptions, type MarketCall, only, spanOf, type TimeSpan } from './client-base.ts'
 import { parseKlines } from './klines-parser.ts'
 import { BinanceMarketData } from './market-data-client.ts'
+import { BinanceRepairClient } from './repair-client.ts'
 import type { CallOptions } from './rest.ts'
 import type { Params } from './weights.ts'
 
@@ -32,11 +33,14 @@ const SMALL_DOWNLOAD = 4
  */
 export class BinanceClient extends BinanceMarketData implements BaseDataClient {
   readonly exchange = 'binance'
+  /** What live collection needs of REST: records by id, snapshots, fundings. */
+  readonly repair: BinanceRepairClient
   readonly #parallel: number
 
   constructor(options: BinanceClientOptions = {}) {
     super(options)
     this.#parallel = options.parallelPages ?? PARALLEL_PAGES
+    this.repair = new BinanceRepairClient(this.rest, { hasKey: (options.apiKey ?? '') !== '' })
   }
 
   /** One page of candles, oldest first: the newest ones when no time is given. */
