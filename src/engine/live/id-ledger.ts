@@ -72,11 +72,12 @@ export class IdLedger {
   }
 
   /**
-   * Says what is on disk already: the series goes on after `last`, and what lies between here and the next arrival is a
-   * hole. Only before the first record.
+   * Says what is on disk already: the series goes on after `last`, what lies between there and the next arrival is a
+   * hole, and so are `holes`, rising, which an earlier run could not fill. Only before the first record.
    */
-  resume(last: RecordId): void {
+  resume(last: RecordId, holes: readonly Hole[] = []): void {
     if (this.#last !== undefined) return
+    for (const hole of holes) this.#holes.push({ ...hole })
     this.#last = last
     this.#next = this.#sequence.next(last)
   }
@@ -141,6 +142,16 @@ export class IdLedger {
       index += rest.length
     }
     return given
+  }
+
+  /** The position after one. */
+  nextOf(position: RecordId): RecordId {
+    return this.#sequence.next(position)
+  }
+
+  /** Positions in first…last, both included. */
+  countOf(first: RecordId, last: RecordId): number {
+    return this.#sequence.count(first, last)
   }
 
   /** What is still missing inside first…last. */

@@ -1,0 +1,97 @@
+import type { EventBus } from '../../bus/event-bus.ts'
+import type { Channel } from '../../exchanges/stream.ts'
+import type { Interval } from '../../model/interval.ts'
+import type { LiveKind, LiveRecord } from '../../model/live/index.ts'
+import type { Market, SeriesId } from '../../model/series.ts'
+import { seriesKey } from '../../model/series.ts'
+import type { LiveSeries } from './live-series.ts'
+import type { SeriesSink } from './series-sink.ts'
+
+/** A series and where its records go. */
+export interface IntakeSeries {
+  readonly series: LiveSeries
+  readonly sink: SeriesSink | undefined
+}
+
+/**
+ * The way of every record: seen once by its series, kept for the lake, told on the bus. Series are found without
+ * making a key per record.
+ */
+export class Intake {
+  readonly #exchange: string
+  readonly #bus: EventBus
+  /** By market and kind, then by symbol, for candles with the interval. */
+  readonly #routes = new Map<Market, Map<LiveKind, Map<string, IntakeSeries>>>()
+  readonly #all = new Map<string, IntakeSeries>()
+  /** Records of series that nobody asked for. */
+  unrouted = 0
+
+  constructor(exchange: string, bus: EventBus) {
+    this.#exchange = exchange
+    this.#bus = bus
+  }
+
+  get all(): Iterable<IntakeSeries> {
+    return this.#all.values()
+  }
+
+  find(id: SeriesId): IntakeSeries | undefined {
+    return this.#all.get(seriesKey(id))
+  }
+
+  add(entry: IntakeSeries): void {
+    const { id } = entry.series
+    const kinds = this.#routes.get(id.market) ?? new Map<LiveKind, Map<string, IntakeSeries>>()
+    this.#routes.set(id.market, kinds)
+    const symbols = kinds.get(id.kind as LiveKind) ?? new Map<string, IntakeSeries>()
+    kinds.set(id.kind as LiveKind, symbols)
+    symbols.set(routeKey(id.symbol, id.interval), entry)
+    this.#all.set(entry.series.key, entry)
+  }
+
+  remove(id: SeriesId): void {
+    this.#routes
+      .get(id.market)
+      ?.get(id.kind as LiveKind)
+      ?.delete(routeKey(id.symbol, id.interval))
+    this.#all.delete(seriesKey(id))
+  }
+
+  /** The series that a record belongs to. */
+  route(record: LiveRecord): IntakeSeries | undefined {
+    const symbols = this.#routes.get(record.market)?.get(record.kind)
+    if (symbols === undefined) return undefined
+    return symbols.get(record.kind === 'candle' ? routeKey(record.symbol, record.interval) : record.symbol)
+  }
+
+  /** The id of the series that a record belongs to. */
+  idOf(record: LiveRecord): SeriesId {
+    const { market, kind, symbol } = record
+    const base = { exchange: this.#exchange, market, kind, symbol }
+    return record.kind === 'candle' ? { ...base, interval: record.interval } : base
+  }
+
+  /** Takes a record in; `sequence` is its place in the spool. True when it was new. */
+  take(record: LiveRecord, sequence: number, now: number): boolean {
+    const entry = this.route(record)
+    if (entry === undefined) {
+      this.unrouted++
+      return false
+    }
+    const fresh = entry.series.take(record, now)
+    if (fresh) entry.sink?.append(record, sequence)
+    // Candles in progress are told, and never stored.
+    if (fresh || (record.kind === 'candle' && !record.closed)) this.#bus.publish(record)
+    return fresh
+  }
+}
+
+function routeKey(symbol: string, interval: Interval | undefined): string {
+  return interval === undefined ? symbol : `${symbol}/${interval}`
+}
+
+/** The series that a channel fills. Channels of every symbol fill one series per symbol, which come as they appear. */
+export function seriesOf(exchange: string, channel: Channel): SeriesId {
+  const { market, kind, symbol, interval } = channel
+  return { exchange, market, kind, symbol, ...(interval === undefined ? {} : { interval }) }
+}

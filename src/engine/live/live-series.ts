@@ -1,0 +1,310 @@
+import type { Gap, GapCause } from '../../model/coverage.ts'
+import type { IntervalGrid } from '../../model/interval.ts'
+import { type LiveKind, type LiveRecord, RecordFlag, type RecordId } from '../../model/live/index.ts'
+import { type SeriesId, seriesKey } from '../../model/series.ts'
+import type { Hole, IdLedger } from './id-ledger.ts'
+import { LagHistogram, type LagSummary } from './lag.ts'
+import { CandleTracker, ChainTracker, createTracker, IdTracker, type Tracker, type Verdict } from './tracker.ts'
+
+/** Finished holes and gaps kept for the report; more are counted only. */
+const MAX_KEPT = 1000
+
+/** A hole from its discovery to its end. Positions are ids, or open times of candles. */
+export interface HoleReport {
+  readonly first: RecordId
+  readonly last: RecordId
+  readonly count: number
+  /** Instants of the records around it, epoch ms. */
+  readonly from: number
+  readonly to: number
+  /** Local clock, epoch ms. */
+  readonly openedAt: number
+  closedAt?: number
+  /** How many came in after all: from REST, or late over a stream. */
+  filled: number
+  /** Why the rest is gone, where some is. */
+  cause?: GapCause
+  note?: string
+}
+
+/** What is known of a series in this run. */
+export interface SeriesStatus {
+  readonly series: string
+  readonly kind: LiveKind
+  readonly symbol: string
+  /** First and last id or time of this run. */
+  readonly first: RecordId | undefined
+  readonly last: RecordId | undefined
+  /** Instants of the first and last record, epoch ms; NaN without any. */
+  readonly firstTime: number
+  readonly lastTime: number
+  readonly records: number
+  /** Records removed because they were there already. */
+  readonly duplicates: number
+  /** Records that REST filled in. */
+  readonly filled: number
+  /** Records that arrived late over a stream, into a hole. */
+  readonly late: number
+  /** Closed candles that came again with other values. */
+  readonly revised: number
+  /** Broken chains of book deltas. */
+  readonly breaks: number
+  readonly holesFound: number
+  readonly holesOpen: number
+  /** Positions missing now. */
+  readonly missing: number
+  readonly holes: readonly HoleReport[]
+  readonly gaps: readonly Gap[]
+  readonly lag: LagSummary
+  /** Local clock at the last record of a stream, epoch ms; NaN before the first. */
+  readonly lastReceiveTime: number
+}
+
+/** One series of live records: sees each record once, keeps the books on holes and gaps. Knows nothing of I/O. */
+export class LiveSeries {
+  readonly id: SeriesId
+  readonly key: string
+  readonly kind: LiveKind
+  readonly tracker: Tracker
+  readonly lag = new LagHistogram()
+  /** Told of each hole once, when it opens. */
+  onHole: (hole: Hole) => void = () => {}
+  /** Told of each gap once it is certain. */
+  onGap: (gap: Gap) => void = () => {}
+  filled = 0
+  late = 0
+  revised = 0
+  firstTime = Number.NaN
+  lastTime = Number.NaN
+  lastReceiveTime = Number.NaN
+  #holesFound = 0
+  readonly #open: HoleReport[] = []
+  readonly #done: HoleReport[] = []
+  readonly #gaps: Gap[] = []
+  /** No connection carries it since this instant; undefined while one does. */
+  #downSince: number | undefined
+  /** Values of the last closed candles, to tell a revision from a repetition. */
+  readonly #closed = new Map<number, string>()
+
+  constructor(id: SeriesId, grid?: IntervalGrid) {
+    this.id = id
+    this.key = seriesKey(id)
+    this.kind = id.kind as LiveKind
+    this.tracker = createTracker(this.kind, grid)
+  }
+
+  /** The ledger, where positions can be counted. */
+  get ledger(): IdLedger | undefined {
+    const { tracker } = this
+    return tracker instanceof IdTracker || tracker instanceof CandleTracker ? tracker.ledger : undefined
+  }
+
+  /**
+   * Takes a record in. True when it is new and has to be stored and published. `now` is the local clock, epoch ms.
+   * A candle in progress is never taken in, but shows which candles before it must exist.
+   */
+  take(record: LiveRecord, now: number): boolean {
+    if (record.kind === 'candle') {
+      if (!record.closed) {
+        this.#received(record, now)
+        if (this.ledger?.reach(record.openTime)) this.#opened(now, this.lastTime, record.openTime)
+        return false
+      }
+      const verdict = this.tracker.accept(record)
+      if (verdict === 'duplicate') return this.#isRevision(record)
+      this.#remember(record)
+      return this.#took(record, verdict, now)
+    }
+    const verdict = this.tracker.accept(record)
+    if (verdict === 'duplicate') return false
+    return this.#took(record, verdict, now)
+  }
+
+  /** The connection that carried the series is gone. Kinds that REST can't repeat lose what comes until the next record. */
+  down(at: number): void {
+    this.#downSince ??= Number.isNaN(this.lastTime) ? at : this.lastTime
+  }
+
+  /** Gives up what is still missing in first…last: it becomes a gap. */
+  giveUp(first: RecordId, last: RecordId, cause: GapCause, note: string, range: { from: number; to: number }): void {
+    const { ledger } = this
+    if (!ledger) return
+    for (const hole of ledger.missingIn(first, last)) {
+      const count = ledger.giveUp(hole.first, hole.last)
+      this.#gap({
+        ...range,
+        cause,
+        count,
+        checked: ['stream', 'rest'],
+        note,
+        firstId: storedId(hole.first),
+        lastId: storedId(hole.last),
+      })
+    }
+    for (const hole of this.#open) {
+      if (hole.first >= first && hole.last <= last) {
+        hole.cause = cause
+        hole.note = note
+      }
+    }
+    this.#settle(Date.now())
+  }
+
+  /** Takes up a hole that an earlier run left. */
+  reopen(hole: Hole, range: { from: number; to: number }, now: number): void {
+    if (!this.ledger) return
+    this.#holesFound++
+    this.#open.push({ ...hole, ...range, count: this.ledger.countOf(hole.first, hole.last), openedAt: now, filled: 0 })
+  }
+
+  /** The instants between which first…last must lie, by the records around the hole. */
+  around(first: RecordId, last: RecordId): { from: number; to: number } {
+    const hole = this.#open.find((open) => open.first <= first && last <= open.last)
+    return { from: hole?.from ?? this.firstTime, to: hole?.to ?? this.lastTime }
+  }
+
+  status(): SeriesStatus {
+    const { tracker, ledger } = this
+    const positions = tracker as { readonly first?: RecordId; readonly last?: RecordId }
+    return {
+      series: this.key,
+      kind: this.kind,
+      symbol: this.id.symbol,
+      first: ledger ? ledger.first : positions.first,
+      last: ledger ? ledger.last : positions.last,
+      firstTime: this.firstTime,
+      lastTime: this.lastTime,
+      records: tracker.seen,
+      duplicates: tracker.duplicates,
+      filled: this.filled,
+      late: this.late,
+      revised: this.revised,
+      breaks: tracker instanceof ChainTracker ? tracker.breaks : 0,
+      holesFound: this.#holesFound,
+      holesOpen: this.#open.length,
+      missing: ledger?.missing ?? 0,
+      holes: [...this.#done, ...this.#open].map((hole) => ({ ...hole })),
+      gaps: [...this.#gaps],
+      lag: this.lag.summary(),
+      lastReceiveTime: this.lastReceiveTime,
+    }
+  }
+
+  #took(record: LiveRecord, verdict: Verdict, now: number): boolean {
+    const time = timeOf(record)
+    const before = this.lastTime
+    if (verdict === 'late') {
+      if ((record.flags & RecordFlag.rest) !== 0) this.filled++
+      else this.late++
+      this.#countFill(record, now)
+    } else {
+      if (!(time < this.lastTime)) this.lastTime = time
+    }
+    if (!(time > this.firstTime)) this.firstTime = time
+    this.#received(record, now)
+    if (verdict === 'ahead') this.#opened(now, before, time)
+    else if (verdict === 'break') {
+      this.#gap({
+        from: before,
+        to: time,
+        cause: 'own-outage',
+        checked: ['stream'],
+        note: 'the chain of update ids is torn',
+      })
+      this.#downSince = undefined
+    } else if (this.#downSince !== undefined) this.#up(record, time)
+    return true
+  }
+
+  /** The first record after an outage: what a ledger or a chain can't tell was lost in between. */
+  #up(record: LiveRecord, time: number): void {
+    const since = this.#downSince as number
+    // A record of REST says nothing about the connection.
+    if ((record.flags & RecordFlag.rest) !== 0) return
+    this.#downSince = undefined
+    if (this.ledger || this.tracker instanceof ChainTracker || !(time > since)) return
+    this.#gap({ from: since, to: time, cause: 'own-outage', checked: ['stream'], note: 'the connection was down' })
+  }
+
+  #received(record: LiveRecord, now: number): void {
+    if (Number.isNaN(record.receiveTime)) return
+    this.lastReceiveTime = now
+    this.lag.add(record.receiveTime - record.eventTime)
+  }
+
+  #opened(now: number, from: number, to: number): void {
+    const hole = this.ledger?.holes.at(-1)
+    if (!hole || !this.ledger) return
+    this.#holesFound++
+    const { first, last } = hole
+    this.#open.push({ first, last, count: this.ledger.countOf(first, last), from, to, openedAt: now, filled: 0 })
+    this.onHole({ first, last })
+  }
+
+  #countFill(record: LiveRecord, now: number): void {
+    const position = record.kind === 'candle' ? record.openTime : (record as { id: RecordId }).id
+    const hole = this.#open.find(({ first, last }) => first <= position && position <= last)
+    if (hole) hole.filled++
+    this.#settle(now)
+  }
+
+  /** Moves holes without anything missing to the finished ones. */
+  #settle(now: number): void {
+    for (let index = this.#open.length - 1; index >= 0; index--) {
+      const hole = this.#open[index] as HoleReport
+      if (hole.filled < hole.count && hole.cause === undefined) continue
+      hole.closedAt = now
+      this.#open.splice(index, 1)
+      if (this.#done.length < MAX_KEPT) this.#done.push(hole)
+    }
+  }
+
+  #gap(gap: Gap): void {
+    if (this.#gaps.length < MAX_KEPT) this.#gaps.push(gap)
+    this.onGap(gap)
+  }
+
+  #isRevision(record: Extract<LiveRecord, { kind: 'candle' }>): boolean {
+    const known = this.#closed.get(record.openTime)
+    const values = valuesOf(record)
+    if (known === undefined || known === values) return false
+    this.#closed.set(record.openTime, values)
+    record.flags |= RecordFlag.revised
+    this.revised++
+    return true
+  }
+
+  #remember(record: Extract<LiveRecord, { kind: 'candle' }>): void {
+    this.#closed.set(record.openTime, valuesOf(record))
+    if (this.#closed.size > 8) this.#closed.delete(this.#closed.keys().next().value as number)
+  }
+}
+
+/** An id as the coverage holds it. */
+function storedId(id: RecordId): number | string {
+  return typeof id === 'bigint' ? String(id) : id
+}
+
+function valuesOf(candle: Extract<LiveRecord, { kind: 'candle' }>): string {
+  const { open, high, low, close, volume, quoteVolume, trades, takerBuyVolume, takerBuyQuoteVolume } = candle
+  return [open, high, low, close, volume, quoteVolume, trades, takerBuyVolume, takerBuyQuoteVolume].join()
+}
+
+/** The instant that a record belongs to, epoch ms: what the kind's `timeColumn` holds. */
+export function timeOf(record: LiveRecord): number {
+  switch (record.kind) {
+    case 'candle':
+      return record.openTime
+    case 'trade':
+    case 'aggTrade':
+    case 'bookSnapshot':
+    case 'liquidation':
+      return record.time
+    case 'fundingRate':
+      return record.fundingTime
+    case 'quote':
+      return record.receiveTime
+    default:
+      return record.eventTime
+  }
+}

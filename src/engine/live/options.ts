@@ -1,0 +1,34 @@
+import type { ClientOptions } from '../../exchanges/exchange.ts'
+import type { Channel, StreamEvent, StreamOptions } from '../../exchanges/stream.ts'
+import type { Log } from '../../model/log.ts'
+import type { SpoolOptions } from '../../store/spool/index.ts'
+
+export interface CollectorOptions {
+  /** Default `binance`. */
+  readonly exchange?: string
+  /** The lake; without it nothing is stored, and holes are filled for subscribers only. */
+  readonly dataDir?: string
+  readonly channels?: readonly Channel[]
+  /** REST side: endpoint, keys, timeouts. */
+  readonly client?: ClientOptions
+  /** Stream side: pings, reconnects, rotation. `endpoint` of `client` is used here too. */
+  readonly stream?: StreamOptions
+  readonly spool?: Omit<SpoolOptions, 'log'>
+  /** Longest time that a record waits for the lake, ms. Default 30 s. */
+  readonly flushMs?: number
+  /** Records that wait for the lake at most before they are moved there. Default 200,000. */
+  readonly flushRecords?: number
+  /** Time between stored snapshots of each synced book, ms; 0 for none but those that begin a chain. Default 10 min. */
+  readonly snapshotMs?: number
+  /** Levels per side that a book is started with. Default 1000. */
+  readonly bookDepth?: number
+  /** Fill what was missed since the lake's last record. Default true. */
+  readonly resume?: boolean
+  /** Positions per hole that REST is asked for at most. Default 5,000,000. */
+  readonly maxBackfill?: number
+  /** File that every raw frame is written to, as ndjson (gzip when it ends in .gz). */
+  readonly record?: string
+  readonly log?: Log
+  /** What happens on the connections, after the collector took note of it. */
+  readonly onEvent?: (event: StreamEvent) => void
+}

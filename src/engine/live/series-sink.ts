@@ -1,0 +1,30 @@
+import type { Gap } from '../../model/coverage.ts'
+import type { LiveRecord, RecordId } from '../../model/live/index.ts'
+import type { Hole } from './id-ledger.ts'
+
+/** What a series has on disk from earlier runs. */
+export interface Resume {
+  /** Last position stored; undefined for an empty series. */
+  readonly last?: RecordId
+  /** Instant of the last record stored, epoch ms; NaN for an empty series. */
+  readonly lastTime: number
+  /** Positions that are neither stored nor given up, with the instants around them. */
+  readonly holes: readonly (Hole & { readonly from: number; readonly to: number })[]
+}
+
+/** Where the records of one series wait for the lake, and get there. */
+export interface SeriesSink extends AsyncDisposable {
+  readonly resume: Resume
+  /** Keeps a record for the next flush. False for one that the lake holds already. */
+  append(record: LiveRecord, sequence: number): boolean
+  /** Records that wait. */
+  readonly pending: number
+  /** Sequence in the spool of the oldest record that is not in the lake; Infinity when none waits. */
+  readonly firstPending: number
+  /** Keeps a gap for the next flush. */
+  gap(gap: Gap): void
+  /** Moves what waits to the lake. Records that come meanwhile wait for the next time. Gives the number moved. */
+  flush(): Promise<number>
+  /** Merges the small files of days that are over. */
+  compact?(): Promise<void>
+}
