@@ -1,7 +1,6 @@
 import { holesOf, isHarmless, isWhole } from '../engine/holes.ts'
 import type { Gap, GapCause } from '../model/coverage.ts'
 import { countOpens, type IntervalGrid } from '../model/interval.ts'
-import { kindOf } from '../model/kinds.ts'
 import type { TimeRange } from '../model/time.ts'
 import { coverageRows, type SeriesCoverage } from '../store/lake/coverage-file.ts'
 import type { Style } from './render/style.ts'
@@ -86,16 +85,6 @@ const CAUSES: Readonly<Record<GapCause, string>> = {
 /** The cause of a gap and what it means, e.g. `exchange-outage, the exchange stood still`. */
 export function explainGap(gap: Gap): string {
   return `${gap.cause}, ${gap.note === undefined ? CAUSES[gap.cause] : printable(gap.note)}`
-}
-
-/** When the first and the last row happened, as far as the coverage tells, epoch ms. */
-export function rowSpan(coverage: SeriesCoverage): { readonly first?: number; readonly last?: number } {
-  const { files, covered, series } = coverage
-  if (files.length === 0) return {}
-  const kind = kindOf(series.kind)
-  // Files tell the sort key of their rows; where that is an id, the stretches that were collected tell the time.
-  if (kind.sortKey === kind.timeColumn) return { first: files[0]!.first, last: files.at(-1)!.last }
-  return covered.length === 0 ? {} : { first: covered[0]!.from, last: covered.at(-1)!.to }
 }
 
 /** What records of a kind are called where they are counted. */

@@ -345,7 +345,7 @@ describe('download', () => {
     expect(ran.code).toBe(0)
     expect(jsonLines(ran.stdout)).toHaveLength(1)
     const log = jsonLines(await readFile(folder.join('run.log'), 'utf8'))
-    expect(log.some((line) => line.level === 'info' && line.attempt === 1)).toBe(true)
+    expect(log.some((line) => line.level === 'debug' && line.attempt === 1)).toBe(true)
     const quiet = await here('download', 'BTCUSDT', '--interval', '1h', '--days', '1', '--quiet')
     expect(quiet.stderr).toBe('')
   })

@@ -26,15 +26,17 @@ describe('series of live data', () => {
     const folder = lake.folder(trades)
     await mkdir(folder, { recursive: true })
     const files = []
-    for (const [name, first, rows] of [
-      ['2024-01-01.parquet', 3_000_000_001, 40],
-      ['2024-01-02.0001.parquet', 3_000_000_041, 2],
+    for (const [name, firstKey, rows, first] of [
+      ['2024-01-01.parquet', 3_000_000_001, 40, START],
+      ['2024-01-02.0001.parquet', 3_000_000_041, 2, START + 24 * HOUR],
     ] as const) {
       const path = join(folder, name)
-      await writeTrades(path, first, rows)
+      await writeTrades(path, firstKey, rows, first)
       const bytes = await readFile(path)
       const sha256 = createHash('sha256').update(bytes).digest('hex')
-      files.push({ name, period: name.slice(0, 10), rows, bytes: bytes.length, sha256, first, last: first + rows - 1 })
+      const period = name.slice(0, 10)
+      const keys = { firstKey, lastKey: firstKey + rows - 1, records: rows }
+      files.push({ name, period, rows, bytes: bytes.length, sha256, first, last: first, ...keys })
     }
     const coverage = {
       ...emptyCoverage(trades),
@@ -50,7 +52,7 @@ describe('series of live data', () => {
   }
 
   /** Equal times and rising ids, in the columns of the kind. */
-  async function writeTrades(path: string, first: number, rows: number): Promise<void> {
+  async function writeTrades(path: string, first: number, rows: number, at: number): Promise<void> {
     const types: Record<string, string> = {
       id: 'BIGINT',
       integer: 'BIGINT',
@@ -59,7 +61,7 @@ describe('series of live data', () => {
       flags: 'INTEGER',
     }
     const columns = kindOf('trade').columns.map(({ name, type }) => {
-      const value = name === 'id' ? `${first} + i` : type === 'time' ? `make_timestamptz(${START * 1000})` : '1'
+      const value = name === 'id' ? `${first} + i` : type === 'time' ? `make_timestamptz(${at * 1000})` : '1'
       return `CAST(${value} AS ${types[type] ?? 'DOUBLE'}) AS "${name}"`
     })
     const connection = await connectDuck()
@@ -74,7 +76,7 @@ describe('series of live data', () => {
     expect([list.code, list.stderr]).toEqual([0, ''])
     expect(list.stdout).toMatch(/spot +trade +BTCUSDT +2024-01-01 00:00 +2024-01-02 01:00 +42/)
     const stats = await at('stats', '--kind', 'trade', '--json')
-    expect(jsonLines(stats.stdout)[0]).toMatchObject({ rows: 42, files: 2, first: START, last: START + 25 * HOUR })
+    expect(jsonLines(stats.stdout)[0]).toMatchObject({ rows: 42, files: 2, first: START, last: START + 24 * HOUR })
     const coverage = await at('coverage', '--kind', 'trade')
     expect(coverage.code).toBe(3)
     expect(coverage.stdout).toContain('not asked for  2024-01-01 01:00 to 2024-01-02 00:00')

@@ -10,7 +10,7 @@ import {
   selectSeries,
   seriesFields,
 } from '../select.ts'
-import { rowSpan, summarise } from '../summary.ts'
+import { summarise } from '../summary.ts'
 import { ExitCode, examples, type Verb } from '../verb.ts'
 
 export const verb: Verb<SelectOptions> = {
@@ -35,7 +35,8 @@ export const verb: Verb<SelectOptions> = {
       const { rows: count, missing, unpublished } = summarise(coverage)
       const bytes = coverage.files.reduce((sum, file) => sum + file.bytes, 0)
       const files = coverage.files.length
-      const { first, last } = rowSpan(coverage)
+      const first = coverage.files[0]?.first
+      const last = coverage.files.at(-1)?.last
       total.rows += count
       total.bytes += bytes
       total.files += files
