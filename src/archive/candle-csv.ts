@@ -1,4 +1,6 @@
 import { roundTrips } from '../model/decimal.ts'
+import { POWERS_OF_TEN as POW10 } from '../model/digits.ts'
+import { PLAIN_ROW_REACH, readPlainRow, SAFE_DIGITS } from './candle-row.ts'
 
 /** Columns of a parsed candle row, in the order of `model/candle.ts`. */
 export const CANDLE_FIELDS = 11
@@ -32,9 +34,6 @@ export interface CandleCsvOptions {
   readonly onBadRow: (row: BadRow) => void
 }
 
-const POW10 = Float64Array.from({ length: 23 }, (_, power) => Number(`1e${power}`))
-/** Decimals of up to 15 significant digits come back from a float64 unchanged. */
-const SAFE_DIGITS = 1e15
 /** No exchange traded before 2009; nothing is dated after 2200. Anything else is a broken time. */
 const MIN_TIME = Date.UTC(2009, 0, 1)
 const MAX_TIME = Date.UTC(2200, 0, 1)
@@ -87,6 +86,8 @@ export class CandleCsvParser {
   #order: Int8Array | undefined
   #fieldCount = 12
   readonly #row = new Float64Array(FIELDS)
+  #reason = ''
+  #inexact = 0
   /** How many rows were read. */
   rowCount = 0
   /** How many values have more digits than a float64 keeps. */
@@ -180,92 +181,28 @@ export class CandleCsvParser {
         p = this.#header(bytes, p)
     }
     const row = this.#row
-    const order = this.#order
-    const fieldCount = this.#fieldCount
-    this.#rows ??= newRows(this.#blockRows)
+    const capacity = this.#blockRows
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    const plainEnd = this.#order === undefined ? bytes.length - PLAIN_ROW_REACH : 0
+    this.#rows ??= newRows(capacity)
     let rows = this.#rows
     let n = rows.length
     let [c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10] = rows.fields as unknown as Eleven
-    const capacity = this.#blockRows
     while (p < end) {
       const rowStart = p
       this.#line++
-      if (bytes[p] === NEWLINE || (bytes[p] === RETURN && bytes[p + 1] === NEWLINE)) {
-        p += bytes[p] === NEWLINE ? 1 : 2
-        continue
-      }
       let reason = ''
       let inexact = 0
-      for (let field = 0; field < fieldCount; field++) {
-        const fieldStart = p
-        let mantissa = 0
-        let decimals = 0
-        let c = bytes[p]!
-        while (c >= 48 && c <= 57) {
-          mantissa = mantissa * 10 + (c - 48)
-          c = bytes[++p]!
-        }
-        let digits = p - fieldStart
-        if (c === POINT) {
-          const point = ++p
-          c = bytes[p]!
-          while (c >= 48 && c <= 57) {
-            mantissa = mantissa * 10 + (c - 48)
-            c = bytes[++p]!
-          }
-          decimals = p - point
-          digits += decimals
-        }
-        let value: number
-        const ends = c === COMMA || c === NEWLINE || c === RETURN
-        if (ends && digits > 0 && mantissa < SAFE_DIGITS && decimals <= 22) {
-          value = decimals === 0 ? mantissa : mantissa / POW10[decimals]!
-        } else if (field === FIELDS && order === undefined) {
-          // The twelfth field carries nothing: whatever stands there is skipped.
-          while (c !== COMMA && c !== NEWLINE && c !== RETURN) c = bytes[++p]!
-          value = 0
-        } else {
-          while (c !== COMMA && c !== NEWLINE && c !== RETURN) c = bytes[++p]!
-          // Trailing zeros are no digits worth keeping: most 16-digit values have 15 without them.
-          if (digits > 0 && mantissa <= Number.MAX_SAFE_INTEGER && p - fieldStart === digits + (decimals > 0 ? 1 : 0)) {
-            while (decimals > 0 && mantissa % 10 === 0) {
-              mantissa /= 10
-              decimals--
-            }
-            value = decimals > 22 ? Number.NaN : mantissa / POW10[decimals]!
-          } else {
-            mantissa = SAFE_DIGITS
-            value = Number.NaN
-          }
-          if (mantissa >= SAFE_DIGITS || Number.isNaN(value)) {
-            const target = order === undefined ? field : order[field]!
-            if (target >= 0 && target < FIELDS) {
-              const text = latin1(bytes, fieldStart, p)
-              value = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?$/.test(text) ? Number(text) : Number.NaN
-              if (!Number.isFinite(value)) {
-                reason = `field ${field + 1} ("${text.slice(0, 40)}") is not a number`
-                break
-              }
-              if (target !== OPEN_TIME && target !== CLOSE_TIME && !roundTrips(text)) inexact++
-            } else value = 0
-          }
-        }
-        if (order === undefined) {
-          if (field < FIELDS) row[field] = value
-        } else if (order[field]! >= 0) row[order[field]!] = value
-        if (c === COMMA) {
-          if (field === fieldCount - 1) {
-            reason = `more than ${fieldCount} fields`
-            break
-          }
-          p++
+      p = p <= plainEnd ? readPlainRow(bytes, view, rowStart, row) : -1
+      if (p < 0) {
+        p = rowStart
+        if (bytes[p] === NEWLINE || (bytes[p] === RETURN && bytes[p + 1] === NEWLINE)) {
+          p += bytes[p] === NEWLINE ? 1 : 2
           continue
         }
-        // A line end: right after the last field, or after the eleventh (the twelfth carries nothing).
-        if (field < fieldCount - 1 && !(order === undefined && field >= FIELDS - 1)) {
-          reason = `only ${field + 1} of ${fieldCount} fields`
-        }
-        break
+        p = this.#readRow(bytes, rowStart)
+        reason = this.#reason
+        inexact = this.#inexact
       }
       if (reason === '') {
         let open = row[OPEN_TIME]!
@@ -282,9 +219,6 @@ export class CandleCsvParser {
         row[OPEN_TIME] = open
         row[CLOSE_TIME] = close
       }
-      // To the start of the next line.
-      while (bytes[p] !== NEWLINE) p++
-      p++
       if (reason !== '') {
         this.#bad(bytes, rowStart, p, reason)
         continue
@@ -316,6 +250,93 @@ export class CandleCsvParser {
       }
     }
     rows.length = n
+  }
+
+  /**
+   * Reads one row of any form that the archive may hold, slower. What it could not take stands in `#reason`, and how
+   * many values are more than a float64 keeps in `#inexact`. Gives the start of the next line.
+   */
+  #readRow(bytes: Uint8Array, start: number): number {
+    const row = this.#row
+    const order = this.#order
+    const fieldCount = this.#fieldCount
+    this.#reason = ''
+    this.#inexact = 0
+    let p = start
+    for (let field = 0; field < fieldCount; field++) {
+      const fieldStart = p
+      let mantissa = 0
+      let decimals = 0
+      let c = bytes[p]!
+      while (c >= 48 && c <= 57) {
+        mantissa = mantissa * 10 + (c - 48)
+        c = bytes[++p]!
+      }
+      let digits = p - fieldStart
+      if (c === POINT) {
+        const point = ++p
+        c = bytes[p]!
+        while (c >= 48 && c <= 57) {
+          mantissa = mantissa * 10 + (c - 48)
+          c = bytes[++p]!
+        }
+        decimals = p - point
+        digits += decimals
+      }
+      let value: number
+      const ends = c === COMMA || c === NEWLINE || c === RETURN
+      if (ends && digits > 0 && mantissa < SAFE_DIGITS && decimals <= 22) {
+        value = decimals === 0 ? mantissa : mantissa / POW10[decimals]!
+      } else if (field === FIELDS && order === undefined) {
+        // The twelfth field carries nothing: whatever stands there is skipped.
+        while (c !== COMMA && c !== NEWLINE && c !== RETURN) c = bytes[++p]!
+        value = 0
+      } else {
+        while (c !== COMMA && c !== NEWLINE && c !== RETURN) c = bytes[++p]!
+        // Trailing zeros are no digits worth keeping: most 16-digit values have 15 without them.
+        if (digits > 0 && mantissa <= Number.MAX_SAFE_INTEGER && p - fieldStart === digits + (decimals > 0 ? 1 : 0)) {
+          while (decimals > 0 && mantissa % 10 === 0) {
+            mantissa /= 10
+            decimals--
+          }
+          value = decimals > 22 ? Number.NaN : mantissa / POW10[decimals]!
+        } else {
+          mantissa = SAFE_DIGITS
+          value = Number.NaN
+        }
+        if (mantissa >= SAFE_DIGITS || Number.isNaN(value)) {
+          const target = order === undefined ? field : order[field]!
+          if (target >= 0 && target < FIELDS) {
+            const text = latin1(bytes, fieldStart, p)
+            value = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?$/.test(text) ? Number(text) : Number.NaN
+            if (!Number.isFinite(value)) {
+              this.#reason = `field ${field + 1} ("${text.slice(0, 40)}") is not a number`
+              break
+            }
+            if (target !== OPEN_TIME && target !== CLOSE_TIME && !roundTrips(text)) this.#inexact++
+          } else value = 0
+        }
+      }
+      if (order === undefined) {
+        if (field < FIELDS) row[field] = value
+      } else if (order[field]! >= 0) row[order[field]!] = value
+      if (c === COMMA) {
+        if (field === fieldCount - 1) {
+          this.#reason = `more than ${fieldCount} fields`
+          break
+        }
+        p++
+        continue
+      }
+      // A line end: right after the last field, or after the eleventh (the twelfth carries nothing).
+      if (field < fieldCount - 1 && !(order === undefined && field >= FIELDS - 1)) {
+        this.#reason = `only ${field + 1} of ${fieldCount} fields`
+      }
+      break
+    }
+    // To the start of the next line.
+    while (bytes[p] !== NEWLINE) p++
+    return p + 1
   }
 
   /** Reads the header line and sets the order of fields. */

@@ -18,6 +18,8 @@ export interface ParseJob {
 
 /** Bytes that may be under way to a worker, per file. */
 const BYTES_AHEAD = 1024 * 1024
+/** Bytes per message to a worker: the network's pieces of 16 KB would wake its thread, and the inflater's, too often. */
+const PIECE = 128 * 1024
 /** Files that a thread works on in turn; the others wait with what has arrived of them, which is packed and small. */
 const FILES_PER_THREAD = 2
 /** Threads with a small young generation give the large blocks that they hand over back to the system soon. */
@@ -93,21 +95,39 @@ export class ParsePool implements AsyncDisposable {
     this.#waiting.push(job)
     this.#assign()
     const post = (request: ParseRequest, transfer?: ArrayBuffer[]): void => this.#post(state, request, transfer)
+    // The network's buffers are slices of shared slabs, which can't be handed over; copies can.
+    let piece: Uint8Array<ArrayBuffer> | undefined
+    let filled = 0
+    const sendPiece = (): void => {
+      if (piece === undefined) return
+      const bytes = filled === PIECE ? piece : piece.slice(0, filled)
+      piece = undefined
+      filled = 0
+      state.bytesUnderWay += bytes.length
+      post({ type: 'chunk', job, bytes }, [bytes.buffer])
+    }
     return {
       write: async (chunk) => {
         if (state.error !== undefined) throw state.error
-        // The network's buffers are slices of shared slabs, which can't be handed over; a copy can.
-        const bytes = new Uint8Array(chunk)
         state.hash.update(chunk)
-        state.bytesUnderWay += bytes.length
-        post({ type: 'chunk', job, bytes }, [bytes.buffer as ArrayBuffer])
+        for (let at = 0; at < chunk.length; ) {
+          piece ??= new Uint8Array(PIECE)
+          const take = Math.min(PIECE - filled, chunk.length - at)
+          piece.set(chunk.subarray(at, at + take), filled)
+          filled += take
+          at += take
+          if (filled === PIECE) sendPiece()
+        }
         while (state.bytesUnderWay > BYTES_AHEAD && state.error === undefined) {
           await new Promise<void>((resolve) => (state.wake = resolve))
         }
         if (state.error !== undefined) throw state.error
       },
       end: () => {
-        if (this.#jobs.has(job)) post({ type: 'end', job })
+        if (this.#jobs.has(job)) {
+          sendPiece()
+          post({ type: 'end', job })
+        }
         return result
       },
       abort: () => {
