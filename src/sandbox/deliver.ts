@@ -42,6 +42,13 @@ export function textReply(
   return { status, headers: { 'Content-Type': type, ...headers }, body: bodyOf(content) }
 }
 
+/** A reply with another text. */
+export async function rewritten(reply: Reply, rewrite: (body: string) => string): Promise<Reply> {
+  const pieces: Buffer[] = []
+  for await (const piece of reply.body.read(0, reply.body.size)) pieces.push(piece)
+  return { ...reply, body: bodyOf(rewrite(Buffer.concat(pieces).toString())) }
+}
+
 /**
  * Sends a reply, as a transport fault would have it. Gives the number of body bytes handed to the network; what is left
  * of a stalled answer stays open until either side closes.

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
 import { ConfigError, isTicklakeError } from '../model/errors.ts'
 import { type Interval, parseInterval } from '../model/interval.ts'
 import { parseTime, type TimeInput } from '../model/time.ts'
@@ -10,16 +11,20 @@ import type { ArchiveStore } from './archive/store.ts'
 import { CHECKSUM } from './archive/store.ts'
 import { openTree } from './archive/tree-store.ts'
 import { SandboxClock } from './clock.ts'
-import { deliver, jsonReply, type Reply, textReply, write } from './deliver.ts'
+import { deliver, jsonReply, type Reply, rewritten, textReply, write } from './deliver.ts'
 import { answerOf, garbled } from './faults/answers.ts'
 import { FaultEngine, type FaultState, type Request } from './faults/engine.ts'
+import { lowerId, raiseRestIds } from './faults/large-ids.ts'
 import { type FaultSpec, parseFaults } from './faults/spec.ts'
+import { CapturePlayer, type Recording, readCaptures, symbolsOf } from './live/capture.ts'
+import { LiveServer } from './live/server.ts'
+import type { SandboxLive } from './live/status.ts'
 import { WeightMeter } from './manners.ts'
 import type { SandboxMarket } from './market/listing.ts'
 import type { MarketData } from './market/market.ts'
 import { SeededMarket } from './market/seeded.ts'
 import { type SandboxOptions, type Settings, settingsOf } from './options.ts'
-import { marketOfPath, RestApi } from './rest/api.ts'
+import { marketOfPath, RestApi, type RestRequest } from './rest/api.ts'
 import { parseTruth, type TruthRow, truthText } from './truth.ts'
 import { type SandboxUsage, UsageMeter } from './usage.ts'
 
@@ -28,6 +33,10 @@ export interface Sandbox extends AsyncDisposable {
   /** Base URL of everything, for `--endpoint`. */
   readonly endpoint: string
   readonly rest: string
+  /**
+   * Base of the streams: add `/ws` or `/stream` for spot, `/public`, `/market` or `/private` in front of these for
+   * USD-M.
+   */
   readonly ws: string
   readonly archive: string
   /** @throws ConfigError for a fault that makes no sense. */
@@ -36,6 +45,8 @@ export interface Sandbox extends AsyncDisposable {
   faults(): FaultState[]
   usage(): SandboxUsage
   resetUsage(): void
+  /** Connections, streams and what faults did to them. */
+  live(): SandboxLive
   /** What really happened: closed candles that open in [from, to), untouched by any fault but an outage. */
   truthCandles(
     market: SandboxMarket,
@@ -71,39 +82,62 @@ class SandboxServer implements Sandbox {
   readonly #usage = new UsageMeter()
   readonly #apis: Readonly<Record<SandboxMarket, RestApi>>
   readonly #server: Server
+  readonly #live: LiveServer
+  readonly #capture: CapturePlayer | undefined
   /** Forgets what the market's numbers were made into. */
   readonly #changed: () => void
   #port = 0
 
-  static async create(settings: Settings): Promise<SandboxServer> {
+  static async create(given: Settings): Promise<SandboxServer> {
+    const recording = given.capture.length === 0 ? undefined : await readCaptures(given.capture)
+    const settings = recording ? { ...given, start: given.start ?? Math.floor(recording.from) - 1 } : given
     if (settings.archive !== undefined) {
       const { store, data } = await openTree(settings.archive, settings.markets, settings.symbols)
-      return new SandboxServer(settings, data, store, () => {})
+      return new SandboxServer(settings, data, store, recording, () => {})
     }
-    const { markets, seed, tradesPerSecond, symbols, listedAt } = settings
+    const { markets, seed, tradesPerSecond, listedAt } = settings
+    const symbols = settings.symbols ?? (recording && symbolsOf(recording))
     const market = new SeededMarket({
       ...{ markets, seed, tradesPerSecond },
       ...(symbols === undefined ? {} : { symbols }),
       ...(listedAt === undefined ? {} : { listedAt }),
     })
     const store = new SeededStore(market, seed)
-    return new SandboxServer(settings, market, store, () => store.reset())
+    return new SandboxServer(settings, market, store, recording, () => store.reset())
   }
 
-  constructor(settings: Settings, data: MarketData, store: ArchiveStore, changed: () => void) {
+  constructor(
+    settings: Settings,
+    data: MarketData,
+    store: ArchiveStore,
+    recording: Recording | undefined,
+    changed: () => void,
+  ) {
     this.#settings = settings
-    this.#clock = new SandboxClock(settings.start, settings.speed)
+    this.#clock = new SandboxClock(settings.start ?? Date.now(), settings.speed)
+    this.#capture = recording && new CapturePlayer(recording, this.#clock)
     this.#data = data
     this.#store = store
     this.#changed = changed
-    this.#faults = new FaultEngine(settings.seed)
+    this.#faults = new FaultEngine(settings.seed, () => this.now())
     this.#archive = new ArchiveService(store, this.#faults)
     const meter = (market: SandboxMarket): WeightMeter =>
       new WeightMeter(this.#clock, settings.weightLimits[market], settings.weightWindowMs)
     this.#apis = { spot: new RestApi('spot', data, meter('spot')), usdm: new RestApi('usdm', data, meter('usdm')) }
+    const { markets, liveTimes: times, liveLimits: limits, log } = settings
+    this.#live = new LiveServer({
+      ...{ markets, data, clock: this.#clock, faults: this.#faults, times, limits, log },
+      capture: this.#capture,
+    })
     this.addFaults(settings.faults)
     this.#server = createServer({ keepAliveTimeout: 65_000, requestTimeout: 0 }, (request, response) => {
       this.#serve(request, response).catch((error: unknown) => this.#failed(request, response, error))
+    })
+    this.#server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
+      this.#live.upgrade(request, socket, head).catch((error: unknown) => {
+        log.error({ url: request.url, error }, 'sandbox could not upgrade')
+        socket.destroy()
+      })
     })
   }
 
@@ -142,12 +176,14 @@ class SandboxServer implements Sandbox {
     const before = this.#faults.outages().length
     this.#faults.add(parseFaults(faults))
     if (this.#faults.outages().length !== before) this.#outagesChanged()
+    this.#live.changed()
   }
 
   clearFaults(): void {
     const had = this.#faults.outages().length > 0
     this.#faults.clear()
     if (had) this.#outagesChanged()
+    this.#live.changed()
   }
 
   #outagesChanged(): void {
@@ -162,6 +198,10 @@ class SandboxServer implements Sandbox {
 
   usage(): SandboxUsage {
     return { spot: this.#apis.spot.meter.usage(), usdm: this.#apis.usdm.meter.usage(), ...this.#usage.read() }
+  }
+
+  live(): SandboxLive {
+    return this.#live.status()
   }
 
   resetUsage(): void {
@@ -188,6 +228,8 @@ class SandboxServer implements Sandbox {
   }
 
   async close(): Promise<void> {
+    this.#capture?.close()
+    await this.#live.close()
     if (this.#server.listening) {
       const closed = new Promise<void>((done) => this.#server.close(() => done()))
       this.#server.closeAllConnections()
@@ -205,6 +247,10 @@ class SandboxServer implements Sandbox {
     const path = decoded(url.pathname)
     if (path === '/sandbox' || path.startsWith('/sandbox/'))
       return this.#control(request, response, path, url.searchParams)
+    if (this.#live.isCut()) {
+      request.socket.destroy()
+      return
+    }
     this.#usage.path(path)
     const market = marketOfPath(path)
     if (market && this.#settings.markets.includes(market)) return this.#rest(request, response, market, path, url)
@@ -231,7 +277,7 @@ class SandboxServer implements Sandbox {
     const refused = api.admit(call)
     const early = refused ?? this.#early(facts)
     if (early === 'silence') return
-    let reply = early ?? (await api.answer(call, this.now(), this.now() + this.#faults.skew(market)))
+    let reply = early ?? (await this.#answer(api, call, facts))
     if (!early) {
       const garbage = this.#faults.take(facts, 'garbage-json')
       if (garbage) reply = await garbled(reply, garbage.body ?? 'cut', garbage.status)
@@ -243,6 +289,23 @@ class SandboxServer implements Sandbox {
       facts,
       () => {},
     )
+  }
+
+  /** The exchange's own answer, as faults of snapshots and ids would have it. */
+  async #answer(api: RestApi, call: RestRequest, facts: Request): Promise<Reply> {
+    const { market, path, query } = call
+    const isDepth = path.endsWith('/depth')
+    const late = isDepth ? this.#faults.take(facts, 'late-snapshot') : undefined
+    const asOf = late === undefined ? undefined : this.now() - (late.ms ?? 0)
+    if (late?.delayMs) await delay(this.#clock.realMs(late.delayMs))
+    const recorded = isDepth ? await this.#capture?.depth(market, facts.symbol ?? '') : undefined
+    if (recorded) return recorded
+    const large = this.#faults.take(facts, 'large-ids')
+    const offset = BigInt(large?.offset ?? 2 ** 53)
+    const fromId = query.get('fromId')
+    if (large && fromId !== null) query.set('fromId', lowerId(fromId, offset))
+    const reply = await api.answer(call, asOf ?? this.now(), this.now() + this.#faults.skew(market))
+    return large ? rewritten(reply, (body) => raiseRestIds(path, body, offset)) : reply
   }
 
   /** A fault that answers in the exchange's place, or does not answer at all. */
@@ -306,6 +369,8 @@ class SandboxServer implements Sandbox {
     switch (route) {
       case 'GET /sandbox':
         return jsonReply(200, await this.#describe())
+      case 'GET /sandbox/live':
+        return jsonReply(200, this.live())
       case 'GET /sandbox/usage':
         return jsonReply(200, this.usage())
       case 'POST /sandbox/usage/reset':
@@ -326,7 +391,7 @@ class SandboxServer implements Sandbox {
         }
       default:
         return jsonReply(404, {
-          error: `${route}: unknown. Known: GET /sandbox, GET /sandbox/truth, GET /sandbox/usage, POST /sandbox/usage/reset, GET, POST and DELETE /sandbox/faults.`,
+          error: `${route}: unknown. Known: GET /sandbox, GET /sandbox/live, GET /sandbox/truth, GET /sandbox/usage, POST /sandbox/usage/reset, GET, POST and DELETE /sandbox/faults.`,
         })
     }
   }

@@ -13,14 +13,22 @@ export interface Request {
   readonly market: SandboxMarket | undefined
   readonly symbol: string | undefined
   readonly interval: string | undefined
+  /** Of the live part only. */
+  readonly stream?: string
+  readonly connection?: number
 }
 
-type FaultOf<Type extends FaultType> = Extract<FaultSpec, { type: Type }>
+export type FaultOf<Type extends FaultType> = Extract<FaultSpec, { type: Type }>
 
-interface Entry {
+/** A fault with its counters. */
+export interface FaultEntry {
   readonly spec: FaultSpec
   readonly path: RegExp | undefined
+  readonly stream: RegExp | undefined
   readonly index: number
+  /** When it shows, on the exchange's clock. */
+  readonly from: number
+  readonly to: number
   /** Matching requests seen, and those that were hit. */
   seen: number
   hits: number
@@ -38,22 +46,39 @@ export type VariantFault = FaultOf<(typeof VARIANT_TYPES)[number]>
 /** Decides which fault shows when. The same requests in the same order meet the same faults. */
 export class FaultEngine {
   readonly #seed: number
-  #entries: Entry[] = []
+  readonly #now: () => number
+  #entries: FaultEntry[] = []
   #count = 0
 
-  constructor(seed: number) {
+  constructor(seed: number, now: () => number) {
     this.#seed = seed
+    this.#now = now
   }
 
   add(specs: readonly FaultSpec[]): void {
+    const now = this.#now()
     for (const spec of specs) {
-      const path = spec.match?.path === undefined ? undefined : new RegExp(spec.match.path)
-      this.#entries.push({ spec, path, index: this.#count++, seen: 0, hits: 0, perFile: new Map() })
+      const { path, stream } = spec.match ?? {}
+      this.#entries.push({
+        spec,
+        path: path === undefined ? undefined : new RegExp(path),
+        stream: stream === undefined ? undefined : new RegExp(stream),
+        index: this.#count++,
+        ...spanOf(spec, now),
+        seen: 0,
+        hits: 0,
+        perFile: new Map(),
+      })
     }
   }
 
   clear(): void {
     this.#entries = []
+  }
+
+  /** All of them, in the order in which they were added. */
+  entries(): readonly FaultEntry[] {
+    return this.#entries
   }
 
   list(): FaultState[] {
@@ -88,12 +113,18 @@ export class FaultEngine {
     for (const entry of this.#entries) {
       const { spec } = entry
       if (!(types as readonly FaultType[]).includes(spec.type) || !fits(entry, request)) continue
-      if (this.#hits(entry)) return spec as FaultOf<Type>
+      if (this.isOn(entry) && this.hit(entry)) return spec as FaultOf<Type>
     }
     return undefined
   }
 
-  #hits(entry: Entry): boolean {
+  isOn(entry: FaultEntry): boolean {
+    const now = this.#now()
+    return now >= entry.from && now < entry.to
+  }
+
+  /** Whether a fault hits something that fits it; counted. */
+  hit(entry: FaultEntry): boolean {
     const { spec } = entry
     const turn = entry.seen++
     if (turn < (spec.after ?? 0) || entry.hits >= (spec.times ?? Number.POSITIVE_INFINITY)) return false
@@ -109,7 +140,7 @@ export class FaultEngine {
     for (const entry of this.#entries) {
       const { spec } = entry
       if (spec.type !== 'missing-file' || !fits(entry, request) || !isDated(spec, file)) continue
-      if (count ? this.#hits(entry) : entry.hits < (spec.times ?? Number.POSITIVE_INFINITY)) return true
+      if (count ? this.hit(entry) : entry.hits < (spec.times ?? Number.POSITIVE_INFINITY)) return true
     }
     return false
   }
@@ -156,7 +187,7 @@ export class FaultEngine {
     return undefined
   }
 
-  #drawn(entry: Entry, key: string): number {
+  #drawn(entry: FaultEntry, key: string): number {
     let drawn = hash32(this.#seed, entry.index)
     for (let i = 0; i < key.length; i++) drawn = hash32(drawn, key.charCodeAt(i))
     return drawn / 0x100000000
@@ -173,12 +204,21 @@ function isDated(spec: FaultOf<'missing-file'>, file: ArchiveFile): boolean {
   return date !== undefined && parseTime(date) === file.start
 }
 
-function fits(entry: Entry, request: Request): boolean {
+function spanOf(spec: FaultSpec, now: number): { from: number; to: number } {
+  const { at, inMs, forMs } = spec as { at?: string | number; inMs?: number; forMs?: number }
+  const from = at !== undefined && spec.type !== 'republished' ? parseTime(at) : inMs === undefined ? 0 : now + inMs
+  return { from, to: forMs === undefined ? Number.POSITIVE_INFINITY : Math.max(from, now) + forMs }
+}
+
+/** Whether everything that a fault names fits. */
+export function fits(entry: FaultEntry, request: Request): boolean {
   const match = entry.spec.match
   if (!match) return true
   if (entry.path && !entry.path.test(request.path)) return false
   if (match.market !== undefined && match.market !== request.market) return false
   if (match.symbol !== undefined && match.symbol !== request.symbol) return false
+  if (entry.stream && (request.stream === undefined || !entry.stream.test(request.stream))) return false
+  if (match.connection !== undefined && match.connection !== request.connection) return false
   if (match.interval !== undefined && archiveName(match.interval) !== archiveName(request.interval)) return false
   return match.method === undefined || match.method.toUpperCase() === request.method
 }

@@ -12,6 +12,10 @@ export interface FaultMatch {
   readonly symbol?: string
   readonly interval?: string
   readonly method?: string
+  /** Regular expression on the name of a stream, e.g. `@depth` or `^btcusdt@trade$`. Only streams fit it. */
+  readonly stream?: string
+  /** Number of a WebSocket connection, as `GET /sandbox/live` lists them. */
+  readonly connection?: number
 }
 
 interface Common {
@@ -25,6 +29,34 @@ interface Common {
 }
 
 type Of<Type extends string, Params = unknown> = Common & { readonly type: Type } & Params
+
+/** When a fault of the live part shows; without it, from the moment it is added. Everything on the exchange's clock. */
+interface Timing {
+  /** From this instant on … */
+  readonly at?: string | number
+  /** … or from so many ms after it was added. */
+  readonly inMs?: number
+}
+
+interface Lasting extends Timing {
+  /** For so long; without it, until it is cleared. */
+  readonly forMs?: number
+}
+
+/** A fault of single events, per stream and connection. */
+interface OfEvents extends Lasting {
+  /** Hits every so-manieth event of a stream. */
+  readonly every?: number
+}
+
+/**
+ * A fault of whole connections: shows once at its time and then each `everyMs` (at most `times`), or, with `every`,
+ * `after` or `probability`, at the event of a stream that these choose.
+ */
+interface OfConnections extends Timing {
+  readonly everyMs?: number
+  readonly every?: number
+}
 
 /** Something that goes wrong, on purpose. Times are those of the exchange's clock: ISO text or epoch ms. */
 export type FaultSpec =
@@ -74,6 +106,37 @@ export type FaultSpec =
         readonly to: string | number
       }
     >
+  /** Cuts connections without a word, and refuses new ones for `refuseMs`; with `rest`, REST and archive too. */
+  | Of<'disconnect', OfConnections & { readonly refuseMs?: number; readonly rest?: boolean }>
+  /** Connections stay open, but the exchange neither sends nor reads any more. */
+  | Of<'half-open', OfConnections>
+  /** Closes connections with a close frame (default: 1001, as after 24 hours). */
+  | Of<'close', OfConnections & { readonly code?: number; readonly reason?: string }>
+  /** The `serverShutdown` event, and the end of the connection `noticeMs` later (default 10 s). */
+  | Of<'server-shutdown', OfConnections & { readonly noticeMs?: number }>
+  /** Answers the upgrade to WebSocket with an HTTP status (default 503). */
+  | Of<'refuse-upgrade', Lasting & { readonly status?: number; readonly body?: string }>
+  /** Streams are acknowledged and send nothing. `times` counts streams of connections, not events. */
+  | Of<'silent-stream', Lasting>
+  | Of<'drop', OfEvents>
+  /** Sends an event `copies` times (default 2). */
+  | Of<'duplicate', OfEvents & { readonly copies?: number }>
+  /** Sends an event behind the `by` next ones of its stream (default 1). */
+  | Of<'reorder', OfEvents & { readonly by?: number }>
+  /** Keeps an event back for `ms`; those behind it wait too. */
+  | Of<'delay', OfEvents & { readonly ms: number }>
+  /** A frame that is no JSON: the event cut in half, plain text, or binary. In front of the event, or `instead` of it. */
+  | Of<'garbage-frame', OfEvents & { readonly body?: 'cut' | 'text' | 'binary'; readonly instead?: boolean }>
+  /** A well-formed event that nobody has heard of, in front of the real one. */
+  | Of<'unknown-event', OfEvents>
+  /** An event with a field that nobody has heard of. */
+  | Of<'unknown-field', OfEvents>
+  /** An event with blanks between its parts. */
+  | Of<'blanks', OfEvents>
+  /** Ids of trades and updates are higher by `offset` (default 2^53), in streams and in REST. */
+  | Of<'large-ids', { readonly offset?: string | number }>
+  /** REST's depth shows the book as it was `ms` ago (negative: as it will be), and answers `delayMs` late. */
+  | Of<'late-snapshot', Lasting & { readonly ms?: number; readonly delayMs?: number }>
 
 export type FaultType = FaultSpec['type']
 
@@ -116,6 +179,18 @@ const pattern = check('a regular expression', (value) => {
   }
 })
 
+const flag = check('true or false', (value) => typeof value === 'boolean')
+const offset = check(
+  'a whole number up to 2^62, as a number or as text',
+  (value) =>
+    (typeof value === 'string' && /^\d{1,19}$/.test(value) && BigInt(value) <= 2n ** 62n) ||
+    (Number.isSafeInteger(value) && (value as number) >= 0),
+)
+const TIMING: Readonly<Record<string, Check>> = { at: time, inMs: atLeast(0) }
+const LASTING = { ...TIMING, forMs: atLeast(1) }
+const OF_EVENTS = { ...LASTING, every: whole(1) }
+const OF_CONNECTIONS = { ...TIMING, everyMs: atLeast(1), every: whole(1) }
+
 /** Own parameters per type; a name with `!` is needed. */
 const TYPES: Readonly<Record<FaultType, Readonly<Record<string, Check>>>> = {
   'http-error': {
@@ -148,6 +223,45 @@ const TYPES: Readonly<Record<FaultType, Readonly<Record<string, Check>>>> = {
   'zip-bomb': { bytes: whole(1) },
   'zip-path-entry': { name: text },
   outage: { market, symbol: text, 'from!': time, 'to!': time },
+  disconnect: { ...OF_CONNECTIONS, refuseMs: atLeast(0), rest: flag },
+  'half-open': OF_CONNECTIONS,
+  close: {
+    ...OF_CONNECTIONS,
+    code: check(
+      'a close code that may be sent: 1000 to 1014 without 1004, 1005 and 1006, or 3000 to 4999',
+      (value) => Number.isInteger(value) && isCloseCode(value as number),
+    ),
+    reason: check(
+      'a text of at most 123 bytes',
+      (value) => typeof value === 'string' && Buffer.byteLength(value) <= 123,
+    ),
+  },
+  'server-shutdown': { ...OF_CONNECTIONS, noticeMs: atLeast(0) },
+  'refuse-upgrade': {
+    ...LASTING,
+    status: check(
+      'a status from 300 to 599',
+      (value) => Number.isInteger(value) && Number(value) >= 300 && Number(value) < 600,
+    ),
+    body: text,
+  },
+  'silent-stream': LASTING,
+  drop: OF_EVENTS,
+  duplicate: { ...OF_EVENTS, copies: whole(2) },
+  reorder: { ...OF_EVENTS, by: whole(1) },
+  delay: { ...OF_EVENTS, 'ms!': atLeast(0) },
+  'garbage-frame': { ...OF_EVENTS, body: oneOf('cut', 'text', 'binary'), instead: flag },
+  'unknown-event': OF_EVENTS,
+  'unknown-field': OF_EVENTS,
+  blanks: OF_EVENTS,
+  'large-ids': { offset },
+  'late-snapshot': { ...LASTING, ms: anyNumber, delayMs: atLeast(0) },
+}
+
+function isCloseCode(code: number): boolean {
+  return (
+    (code >= 1000 && code <= 1014 && code !== 1004 && code !== 1005 && code !== 1006) || (code >= 3000 && code < 5000)
+  )
 }
 
 const COMMON: Readonly<Record<string, Check>> = { times: whole(1), probability: share, after: whole(0) }
@@ -160,6 +274,8 @@ const MATCH: Readonly<Record<string, Check>> = {
     (value) => typeof value === 'string' && (isInterval(value) || value === '1mo'),
   ),
   method: text,
+  stream: pattern,
+  connection: whole(1),
 }
 
 /** Every type of fault, in the order of the documentation. */
@@ -198,6 +314,9 @@ function parseFault(entry: unknown, where: string): FaultSpec {
   const spec = entry as unknown as FaultSpec
   if ((spec.type === 'missing-rows' || spec.type === 'outage') && parseTime(spec.from) >= parseTime(spec.to)) {
     throw new ConfigError(`${where} (${type}): from is not before to.`)
+  }
+  if (rest.at !== undefined && rest.inMs !== undefined) {
+    throw new ConfigError(`${where} (${type}): at and inMs are two ways to say when; give one of them.`)
   }
   return spec
 }
