@@ -26,6 +26,9 @@ export interface Gap extends TimeRange {
   /** Which sources were asked. */
   readonly checked: readonly Source[]
   readonly note?: string
+  /** Of kinds whose ids are counted: the missing ids, both ends included; decimal text beyond 2^53. */
+  readonly firstId?: number | string
+  readonly lastId?: number | string
 }
 
 /** A piece of the series that was fetched and checked, and how. */

@@ -5,6 +5,7 @@ import { StorageError } from '../../model/errors.ts'
 import type { SeriesId } from '../../model/series.ts'
 import type { TimeRange } from '../../model/time.ts'
 import { storageError } from './errors.ts'
+import type { StoredId } from './ids.ts'
 
 /** One Parquet file of a series. */
 export interface LakeFile {
@@ -15,9 +16,21 @@ export interface LakeFile {
   readonly rows: number
   readonly bytes: number
   readonly sha256: string
-  /** Sort key of the first and the last row, epoch ms. */
+  /** Earliest and latest instant of its rows, epoch ms. */
   readonly first: number
   readonly last: number
+  /** Of events: sort key of the first and the last row (ids, or epoch ms), and how many records the rows are. */
+  readonly firstKey?: StoredId
+  readonly lastKey?: StoredId
+  readonly records?: number
+  /** Of events: true when it is the whole of a finished day, or a part of it. */
+  readonly compacted?: boolean
+}
+
+/** Ids held without a hole, and when their first and last record happened, epoch ms. */
+export interface StoredIds extends TimeRange {
+  readonly first: StoredId
+  readonly last: StoredId
 }
 
 /** What a series holds, from where, and how it was checked: the content of `series.json`. */
@@ -45,6 +58,16 @@ export interface SeriesCoverage {
   readonly defectCount: number
   /** Values stored that have more digits than a float64 keeps. */
   readonly inexactValues: number
+  /** Of events whose ids are counted or chained: the ids held, rising. Each hole between them is a gap. */
+  readonly ids?: readonly StoredIds[]
+  /** Of events: up to which entry of which spool everything is stored. */
+  readonly spool?: SpoolMark
+}
+
+/** An entry of a spool. */
+export interface SpoolMark {
+  readonly id: string
+  readonly sequence: number
 }
 
 export const COVERAGE_FILE = 'series.json'

@@ -6,11 +6,15 @@ import { kindOf, selectColumns } from '../../model/kinds.ts'
 import { type Log, silentLog } from '../../model/log.ts'
 import { type SeriesId, seriesKey } from '../../model/series.ts'
 import { JOURNAL_FILE } from './commit.ts'
-import { coverageRows, type LakeFile, readCoverage, type SeriesCoverage } from './coverage-file.ts'
+import { COVERAGE_FILE, coverageRows, type LakeFile, readCoverage, type SeriesCoverage } from './coverage-file.ts'
 import { storageError } from './errors.ts'
+import type { EventBatch } from './event-columns.ts'
+import { readEventFiles } from './event-read.ts'
+import { EventWriter } from './event-writer.ts'
 import { listFolder, makeFolder, TEMP_PREFIX } from './files.ts'
-import { lockFile } from './lock.ts'
+import { type FileLock, lockFile } from './lock.ts'
 import { type Compression, readParquet } from './parquet.ts'
+import { lockForReading } from './reader-lock.ts'
 import { findSeries } from './scan.ts'
 import { SeriesWriter } from './series-writer.ts'
 
@@ -34,12 +38,20 @@ export interface ReadOptions {
   readonly signal?: AbortSignal
 }
 
+interface WriterRequest {
+  readonly signal?: AbortSignal
+  /** How long to wait for another writer, ms; the lake's `lockWaitMs` without it. */
+  readonly waitMs?: number
+}
+
 export interface SeriesStats {
   readonly series: SeriesId
   readonly rows: number
+  /** Of events: how many records the rows are (a book's have one row per level). */
+  readonly records?: number
   readonly bytes: number
   readonly files: number
-  /** Sort key of the first and last row, epoch ms; undefined when there is none. */
+  /** Earliest and latest instant, epoch ms; undefined when there is none. */
   readonly first: number | undefined
   readonly last: number | undefined
   readonly gaps: number
@@ -106,11 +118,9 @@ export class Lake {
 
   async *#read(series: SeriesId, options: ReadOptions, blockRows?: number): AsyncGenerator<Batch, void, void> {
     const kind = kindOf(series.kind)
+    if (!kind.hasInterval) throw new InvalidRangeError(`A series of ${kind.id} is read with readEvents.`)
     const columns = selectColumns(kind, options.columns)
-    const from = options.from ?? Number.NEGATIVE_INFINITY
-    const to = options.to ?? Number.POSITIVE_INFINITY
-    if (Number.isNaN(from) || Number.isNaN(to) || from > to)
-      throw new InvalidRangeError(`The range from ${from} to ${to} is no range.`)
+    const { from, to } = rangeOf(options)
     const files = await this.#filesOf(series, from, to)
     // A file wholly inside the range needs no filter: DuckDB then copies columns instead of picking rows.
     const inside = files.every((file) => file.first >= from && file.last < to)
@@ -122,6 +132,24 @@ export class Lake {
       ...(blockRows === undefined ? {} : { blockRows }),
       ...(options.signal ? { signal: options.signal } : {}),
     })
+  }
+
+  /**
+   * Records of a series of events (every kind but candles) in the order of its sort key, as batches of bounded size:
+   * ids as BigInt64Array, all else as Float64Array. `from` and `to` are of the kind's time. A series that the lake does
+   * not have gives none.
+   */
+  async *readEvents(series: SeriesId, options: ReadOptions = {}): AsyncGenerator<EventBatch, void, void> {
+    const kind = kindOf(series.kind)
+    if (kind.hasInterval) throw new InvalidRangeError(`A series of ${kind.id} is read with read.`)
+    const columns = selectColumns(kind, options.columns)
+    const { from, to } = rangeOf(options)
+    const { signal } = options
+    // Merges wait until the last batch was taken.
+    await using _reading = await this.#lockForReading(series)
+    const files = await this.#filesOf(series, from, to)
+    const query = { columns, from, to, ...(signal ? { signal } : {}) }
+    yield* readEventFiles(this.folder(series), kind, files, query)
   }
 
   /** All rows of a range in one batch: for ranges that fit in memory. */
@@ -140,10 +168,13 @@ export class Lake {
     return {
       series,
       rows: coverageRows(coverage),
+      ...(series.interval === undefined
+        ? { records: coverage.files.reduce((sum, file) => sum + (file.records ?? file.rows), 0) }
+        : {}),
       bytes: coverage.files.reduce((sum, file) => sum + file.bytes, 0),
       files: coverage.files.length,
-      first: coverage.files[0]?.first,
-      last: coverage.files.at(-1)?.last,
+      first: least(coverage.files.map((file) => file.first)),
+      last: most(coverage.files.map((file) => file.last)),
       gaps: coverage.gaps.length,
       missing: coverage.gaps.reduce((sum, gap) => sum + (gap.count ?? 0), 0),
       updatedAt: coverage.updatedAt,
@@ -154,21 +185,52 @@ export class Lake {
    * Opens a series for writing; close it to let others write.
    * @throws LakeLockedError when another process keeps it longer than `lockWaitMs`.
    */
-  async writer(series: SeriesId, options: { signal?: AbortSignal; waitMs?: number } = {}): Promise<SeriesWriter> {
+  async writer(series: SeriesId, options: WriterRequest = {}): Promise<SeriesWriter> {
+    const kind = kindOf(series.kind)
+    if (!kind.hasInterval) throw new InvalidRangeError(`A series of ${kind.id} is written with eventWriter.`)
+    const lock = await this.#lock(series, options)
+    return SeriesWriter.open(this.folder(series), series, kind, lock, {
+      maxFileSize: this.#maxFileSize,
+      compression: this.#compression,
+    })
+  }
+
+  /**
+   * Opens a series of events for writing; close it to let others write.
+   * @throws LakeLockedError when another process keeps it longer than `lockWaitMs`.
+   */
+  async eventWriter(
+    series: SeriesId,
+    options: WriterRequest & { readonly spoolId?: string; readonly maxPendingBytes?: number } = {},
+  ): Promise<EventWriter> {
+    const kind = kindOf(series.kind)
+    if (kind.hasInterval) throw new InvalidRangeError(`A series of ${kind.id} is written with writer.`)
+    const lock = await this.#lock(series, options)
+    return EventWriter.open(this.folder(series), series, kind, lock, {
+      maxFileSize: this.#maxFileSize,
+      compression: this.#compression,
+      ...(options.spoolId === undefined ? {} : { spoolId: options.spoolId }),
+      ...(options.maxPendingBytes === undefined ? {} : { maxPendingBytes: options.maxPendingBytes }),
+    })
+  }
+
+  async #lock(series: SeriesId, options: WriterRequest): Promise<FileLock> {
     const folder = this.folder(series)
     await makeFolder(folder).catch((cause: unknown) => {
       throw storageError(folder, 'the folder could not be made', cause)
     })
-    const lock = await lockFile(join(folder, LOCK_FILE), {
+    return lockFile(join(folder, LOCK_FILE), {
       waitMs: options.waitMs ?? this.#lockWaitMs,
       ...(options.signal ? { signal: options.signal } : {}),
       onWait: (holder) =>
         this.#log.warn({ symbol: series.symbol, interval: series.interval, holder }, 'waiting for another writer'),
     })
-    return SeriesWriter.open(folder, series, kindOf(series.kind), lock, {
-      maxFileSize: this.#maxFileSize,
-      compression: this.#compression,
-    })
+  }
+
+  async #lockForReading(series: SeriesId): Promise<AsyncDisposable | undefined> {
+    // A series that is not there must not come into being by being read.
+    const exists = await stat(join(this.folder(series), COVERAGE_FILE)).catch(() => undefined)
+    return exists && lockForReading(this.folder(series))
   }
 
   /**
@@ -211,10 +273,28 @@ export class Lake {
 
   async #openBriefly(series: SeriesId): Promise<void> {
     try {
-      await using _writer = await this.writer(series, { waitMs: 0 })
+      await using _writer = kindOf(series.kind).hasInterval
+        ? await this.writer(series, { waitMs: 0 })
+        : await this.eventWriter(series, { waitMs: 0 })
     } catch (error) {
       // Someone is writing it, or we may not: then the last whole state is what there is to read.
       this.#log.debug({ symbol: series.symbol, interval: series.interval, error }, 'left as it is')
     }
   }
+}
+
+/** @throws InvalidRangeError for bounds that are no range. */
+function rangeOf(options: ReadOptions): { from: number; to: number } {
+  const { from = Number.NEGATIVE_INFINITY, to = Number.POSITIVE_INFINITY } = options
+  if (Number.isNaN(from) || Number.isNaN(to) || from > to)
+    throw new InvalidRangeError(`The range from ${from} to ${to} is no range.`)
+  return { from, to }
+}
+
+function least(values: readonly number[]): number | undefined {
+  return values.length > 0 ? values.reduce((a, b) => Math.min(a, b)) : undefined
+}
+
+function most(values: readonly number[]): number | undefined {
+  return values.length > 0 ? values.reduce((a, b) => Math.max(a, b)) : undefined
 }

@@ -85,7 +85,7 @@ async function describeHolder(path: string): Promise<string> {
 }
 
 /** 0 when the lock was taken, else the errno. */
-type Flock = (fd: number) => number
+type Flock = (fd: number, mode?: 'shared' | 'exclusive') => number
 
 let flockLoaded: Promise<Flock | undefined> | undefined
 
@@ -99,9 +99,10 @@ function loadFlock(): Promise<Flock | undefined> {
         fd: number,
         operation: number,
       ) => number
+      const LOCK_SH = 1
       const LOCK_EX = 2
       const LOCK_NB = 4
-      return (fd: number) => (flock(fd, LOCK_EX | LOCK_NB) === 0 ? 0 : koffi.errno())
+      return (fd, mode) => (flock(fd, (mode === 'shared' ? LOCK_SH : LOCK_EX) | LOCK_NB) === 0 ? 0 : koffi.errno())
     } catch {
       return undefined
     }
@@ -110,6 +111,14 @@ function loadFlock(): Promise<Flock | undefined> {
 }
 
 const WOULD_BLOCK = process.platform === 'linux' ? 11 : 35
+
+/** Locks an open file until it is closed, if nobody holds it in a way that stands against it. */
+export async function flockFile(fd: number, mode: 'shared' | 'exclusive'): Promise<'held' | 'busy' | 'unsupported'> {
+  const flock = await loadFlock()
+  const errno = flock?.(fd, mode)
+  if (errno === 0) return 'held'
+  return errno === WOULD_BLOCK ? 'busy' : 'unsupported'
+}
 
 async function tryFlock(path: string, flock: Flock): Promise<FileLock | undefined> {
   const handle = await openWithFolder(path, constants.O_RDWR | constants.O_CREAT)

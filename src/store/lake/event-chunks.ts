@@ -1,0 +1,162 @@
+import { stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { InvalidRangeError } from '../../model/errors.ts'
+import type { Kind } from '../../model/kind.ts'
+import type { RecordId } from '../../model/live/index.ts'
+import { DAY, floorDay, formatDay } from '../../model/time.ts'
+import type { LakeFile } from './coverage-file.ts'
+import { type EventBatch, numbersOf, pickRows } from './event-columns.ts'
+import { hashFile, syncFile } from './files.ts'
+import { normaliseId, readId, storeId } from './ids.ts'
+
+/** Where the instant of a record may stand, best first: spot quotes know only when they arrived. */
+export function timeColumnsOf(kind: Kind): readonly string[] {
+  return [...new Set([kind.timeColumn, 'event_time', 'receive_time'])]
+}
+
+/** The instant of each row, epoch ms. @throws InvalidRangeError for a row without any. */
+export function instantsOf(kind: Kind, batch: EventBatch): Float64Array {
+  const [first, ...others] = timeColumnsOf(kind).map((name) => numbersOf(batch, name))
+  const instants = first!.slice(0, batch.length)
+  for (let i = 0; i < instants.length; i++) {
+    if (!Number.isNaN(instants[i])) continue
+    const other = others.find((values) => !Number.isNaN(values[i]))
+    if (other === undefined) throw new InvalidRangeError(`A ${kind.id} without any time can not be stored.`)
+    instants[i] = other[i]!
+  }
+  return instants
+}
+
+/** The sort key of a row. */
+export function keyAt(kind: Kind, batch: EventBatch, row: number): RecordId {
+  return normaliseId(batch.columns[kind.sortKey]![row]!)
+}
+
+/**
+ * The order in which rows rise by the sort key, without the rows of records that have the key of an earlier one.
+ * Undefined when they are in order as they are. Rows of one record stay together and in their order.
+ */
+export function risingOrder(kind: Kind, batch: EventBatch, record: Uint32Array): Uint32Array | undefined {
+  const keys = batch.columns[kind.sortKey]!
+  let rises = true
+  for (let i = 1; i < batch.length && rises; i++)
+    rises = keys[i]! > keys[i - 1]! || (keys[i] === keys[i - 1] && record[i] === record[i - 1])
+  if (rises) return undefined
+  const order = Uint32Array.from({ length: batch.length }, (_, index) => index)
+  order.sort((a, b) => (keys[a]! < keys[b]! ? -1 : keys[a]! > keys[b]! ? 1 : a - b))
+  let kept = 0
+  for (let i = 0; i < order.length; i++) {
+    const row = order[i]!
+    const before = kept > 0 ? order[kept - 1]! : -1
+    if (before >= 0 && keys[before] === keys[row] && record[before] !== record[row]) continue
+    order[kept++] = row
+  }
+  return order.subarray(0, kept)
+}
+
+/** Rows of one day that will be one file. */
+export interface Chunk {
+  readonly day: string
+  readonly batch: EventBatch
+  readonly first: number
+  readonly last: number
+  readonly records: number
+}
+
+/**
+ * Cuts rising rows into the files that they become: by day, and what belongs before or between stored files apart from
+ * what follows them, so that few files overlap.
+ */
+export function splitChunks(kind: Kind, batch: EventBatch, files: readonly LakeFile[]): Chunk[] {
+  const instants = instantsOf(kind, batch)
+  const keys = batch.columns[kind.sortKey]!
+  const starts = files.map((file) => readId(file.firstKey ?? file.first)).sort((a, b) => (a < b ? -1 : a > b ? 1 : 0))
+  const highest = highestKey(files)
+  let place = 0
+  const rowsOf = new Map<string, { day: string; rows: number[] }>()
+  for (let row = 0; row < batch.length; row++) {
+    const key = keys[row]!
+    while (place < starts.length && starts[place]! <= key) place++
+    const isLate = highest !== undefined && key <= highest
+    const day = formatDay(instants[row]!)
+    const name = `${isLate ? place : 'new'} ${day}`
+    const group = rowsOf.get(name)
+    if (group) group.rows.push(row)
+    else rowsOf.set(name, { day, rows: [row] })
+  }
+  return [...rowsOf.values()].map(({ day, rows }) => {
+    const part = rowsOf.size === 1 ? batch : pickRows(batch, Uint32Array.from(rows))
+    let first = Number.POSITIVE_INFINITY
+    let last = Number.NEGATIVE_INFINITY
+    let records = 0
+    for (const row of rows) {
+      first = Math.min(first, instants[row]!)
+      last = Math.max(last, instants[row]!)
+    }
+    for (let i = 0; i < rows.length; i++) if (i === 0 || keys[rows[i]!] !== keys[rows[i - 1]!]) records++
+    return { day, batch: part, first, last, records }
+  })
+}
+
+/** Number of a chunk's file, from its name. */
+export function chunkNumber(name: string): number {
+  const match = /^\d{4}-\d{2}-\d{2}\.(\d+)\.parquet$/.exec(name)
+  return match ? Number(match[1]) : 0
+}
+
+/** Name of the next chunk of a day, unlike any that is there. */
+export function nextChunkName(day: string, names: Iterable<string>): string {
+  let highest = 0
+  for (const name of names) if (name.startsWith(day)) highest = Math.max(highest, chunkNumber(name))
+  return `${day}.${String(highest + 1).padStart(4, '0')}.parquet`
+}
+
+/** Describes a file that was written under a temporary name, after making it durable. */
+export async function describeFile(
+  folder: string,
+  temp: string,
+  name: string,
+  facts: {
+    readonly day: string
+    readonly rows: number
+    readonly records: number
+    readonly first: number
+    readonly last: number
+    readonly firstKey: RecordId
+    readonly lastKey: RecordId
+    readonly compacted?: boolean
+  },
+): Promise<LakeFile> {
+  const path = join(folder, temp)
+  await syncFile(path)
+  const { size } = await stat(path)
+  return {
+    name,
+    period: facts.day,
+    rows: facts.rows,
+    bytes: size,
+    sha256: await hashFile(path),
+    first: facts.first,
+    last: facts.last,
+    firstKey: storeId(facts.firstKey),
+    lastKey: storeId(facts.lastKey),
+    records: facts.records,
+    ...(facts.compacted ? { compacted: true } : {}),
+  }
+}
+
+/** The highest sort key of any file; undefined when there is none. */
+export function highestKey(files: readonly LakeFile[]): RecordId | undefined {
+  let highest: RecordId | undefined
+  for (const { lastKey } of files) {
+    if (lastKey === undefined) continue
+    const key = readId(lastKey)
+    if (highest === undefined || key > highest) highest = key
+  }
+  return highest
+}
+
+/** First instant after a day named `2024-01-31`. */
+export function dayEnd(day: string): number {
+  return floorDay(Date.parse(`${day}T00:00:00Z`)) + DAY
+}

@@ -1,0 +1,250 @@
+import type { DuckDBConnection, DuckDBDataChunk } from '@duckdb/node-api'
+import type PQueue from 'p-queue'
+import type { ColumnSpec, ColumnType, Kind } from '../../model/kind.ts'
+import { connectDuck, type DuckModules, loadDuck, quote, quoteName } from './duckdb.ts'
+import { storageError } from './errors.ts'
+import type { EventBatch, EventColumn } from './event-columns.ts'
+import type { Compression } from './parquet.ts'
+
+/** DuckDB's vectors hold this many rows. */
+const CHUNK = 2048
+const TWO_32 = 4_294_967_296
+
+export const EVENT_SQL_TYPE: Readonly<Record<ColumnType, string>> = {
+  time: 'TIMESTAMPTZ',
+  float64: 'DOUBLE',
+  integer: 'BIGINT',
+  flags: 'INTEGER',
+  id: 'BIGINT',
+  boolean: 'BOOLEAN',
+}
+
+/** How chunks and compacted days are packed: chunks are soon rewritten, days stay. */
+export type Packing = 'chunk' | 'day'
+
+/** What DuckDB is told of a file to write. */
+export function copyOptions(compression: Compression, packing: Packing): string {
+  const codec = compression === 'none' ? 'uncompressed' : compression
+  const level = compression === 'zstd' && packing === 'day' ? `, COMPRESSION_LEVEL ${DAY_LEVEL}` : ''
+  return `(FORMAT parquet, COMPRESSION ${codec}${level}, PARQUET_VERSION v2, ROW_GROUP_SIZE ${ROW_GROUP})`
+}
+
+const ROW_GROUP = 122_880
+const DAY_LEVEL = 9
+
+/** What writing needs, made once per kind: DuckDB's objects are freed by the garbage collector, which knows not their size. */
+interface WriteTools {
+  readonly connection: DuckDBConnection
+  readonly chunk: DuckDBDataChunk
+  readonly scratch: ArrayBuffer
+  readonly validity: ArrayBuffer
+}
+
+/** Writes under way at once, whatever the number of series. */
+const WRITES = 2
+const idleTools = new Map<string, WriteTools[]>()
+let writeQueue: Promise<PQueue> | undefined
+let tableNumber = 0
+
+/** Runs one of the few writes that are allowed at a time. */
+export async function withWriteSlot<T>(work: () => Promise<T>): Promise<T> {
+  writeQueue ??= import('p-queue').then(({ default: Queue }) => new Queue({ concurrency: WRITES }))
+  return (await (await writeQueue).add(work)) as T
+}
+
+/** Writes a batch to a Parquet file. It is complete and closed when this resolves, but not yet durable. */
+export async function writeEvents(
+  path: string,
+  kind: Kind,
+  batch: EventBatch,
+  compression: Compression,
+): Promise<void> {
+  await withWriteSlot(() => writeNow(path, kind, batch, compression))
+}
+
+async function writeNow(path: string, kind: Kind, batch: EventBatch, compression: Compression): Promise<void> {
+  const { api, bindings } = await loadDuck()
+  const tools = await takeTools(kind, api)
+  const { connection, chunk, scratch, validity } = tools
+  const table = `events_${++tableNumber}`
+  const columns = kind.columns.map((spec) => `${quoteName(spec.name)} ${EVENT_SQL_TYPE[spec.type]}`)
+  try {
+    await connection.run(`CREATE TEMP TABLE ${table} (${columns.join(', ')})`)
+    const appender = await connection.createAppender(table)
+    for (let offset = 0; offset < batch.length; offset += CHUNK) {
+      const rows = Math.min(CHUNK, batch.length - offset)
+      chunk.reset()
+      chunk.rowCount = rows
+      kind.columns.forEach((spec, index) => {
+        const vector = bindings.data_chunk_get_vector(chunk.chunk, index)
+        const values = batch.columns[spec.name]!
+        if (values instanceof BigInt64Array || spec.type === 'float64') {
+          const start = values.byteOffset + offset * 8
+          bindings.copy_data_to_vector(vector, 0, values.buffer as ArrayBuffer, start, rows * 8)
+        } else {
+          const bytes = pack(values, offset, rows, spec.type, scratch)
+          bindings.copy_data_to_vector(vector, 0, scratch, 0, bytes)
+        }
+        if (spec.isOptional && markValid(values, offset, rows, validity)) {
+          bindings.vector_ensure_validity_writable(vector)
+          bindings.copy_data_to_vector_validity(vector, 0, validity, 0, Math.ceil(rows / 64) * 8)
+        }
+      })
+      appender.appendDataChunk(chunk)
+    }
+    appender.closeSync()
+    await connection.run(`COPY ${table} TO ${quote(path)} ${copyOptions(compression, 'chunk')}`)
+  } catch (cause) {
+    throw storageError(path, 'the Parquet file could not be written', cause)
+  } finally {
+    await connection.run(`DROP TABLE IF EXISTS ${table}`).catch(() => {})
+    idleTools.set(kind.id, [...(idleTools.get(kind.id) ?? []), tools])
+  }
+}
+
+async function takeTools(kind: Kind, api: DuckModules['api']): Promise<WriteTools> {
+  const idle = idleTools.get(kind.id)?.pop()
+  if (idle) return idle
+  const types = {
+    time: api.TIMESTAMPTZ,
+    float64: api.DOUBLE,
+    integer: api.BIGINT,
+    flags: api.INTEGER,
+    id: api.BIGINT,
+    boolean: api.BOOLEAN,
+  }
+  return {
+    connection: await connectDuck(),
+    chunk: api.DuckDBDataChunk.create(kind.columns.map((spec) => types[spec.type])),
+    scratch: new ArrayBuffer(CHUNK * 8),
+    validity: new ArrayBuffer(CHUNK / 8),
+  }
+}
+
+/** Puts values into `scratch` as DuckDB holds them and gives their length in bytes. */
+function pack(values: Float64Array, offset: number, rows: number, type: ColumnType, scratch: ArrayBuffer): number {
+  if (type === 'flags') {
+    const target = new Int32Array(scratch)
+    for (let i = 0; i < rows; i++) target[i] = values[offset + i]!
+    return rows * 4
+  }
+  if (type === 'boolean') {
+    const target = new Uint8Array(scratch)
+    for (let i = 0; i < rows; i++) target[i] = values[offset + i]!
+    return rows
+  }
+  const halves = new Int32Array(scratch)
+  const scale = type === 'time' ? 1000 : 1
+  for (let i = 0; i < rows; i++) {
+    const value = Math.round(values[offset + i]! * scale)
+    const high = Math.floor(value / TWO_32)
+    halves[2 * i] = value - high * TWO_32
+    halves[2 * i + 1] = high
+  }
+  return rows * 8
+}
+
+/** Sets the bits of the rows that have a value. False when all have one. */
+function markValid(values: EventColumn, offset: number, rows: number, validity: ArrayBuffer): boolean {
+  const bits = new Uint8Array(validity).fill(255)
+  let lacks = false
+  for (let i = 0; i < rows; i++) {
+    const value = values[offset + i]!
+    // No exchange counts ids below 0.
+    if (typeof value === 'bigint' ? value >= 0n : !Number.isNaN(value)) continue
+    bits[i >> 3]! &= ~(1 << (i & 7))
+    lacks = true
+  }
+  return lacks
+}
+
+/** Rows per batch that a read gives. */
+const READ_ROWS = 65_536
+
+/** Runs a query whose columns are those given and yields its rows as batches of bounded size. */
+export async function* readEventSql(
+  sql: string,
+  columns: readonly ColumnSpec[],
+  path: string,
+  signal?: AbortSignal,
+): AsyncGenerator<EventBatch, void, void> {
+  const { bindings } = await loadDuck()
+  using connection = await connectDuck()
+  const stop = (): void => connection.interrupt()
+  signal?.addEventListener('abort', stop)
+  try {
+    signal?.throwIfAborted()
+    const result = await connection.stream(sql)
+    let rows = newRows(columns)
+    let length = 0
+    for (;;) {
+      signal?.throwIfAborted()
+      const chunk = await result.fetchChunk()
+      if (!chunk || chunk.rowCount === 0) break
+      const count = chunk.rowCount
+      if (length + count > READ_ROWS) {
+        yield cut(columns, rows, length)
+        rows = newRows(columns)
+        length = 0
+      }
+      columns.forEach((spec, index) => {
+        const vector = bindings.data_chunk_get_vector(chunk.chunk, index)
+        const target = rows[index]!
+        unpack(bindings, vector, spec, count, target, length)
+        const validity = bindings.vector_get_validity(vector, Math.ceil(count / 64) * 8) as Uint8Array | null
+        if (validity !== null) markLacking(validity, target, length, count)
+      })
+      length += count
+    }
+    if (length > 0) yield cut(columns, rows, length)
+  } catch (cause) {
+    signal?.throwIfAborted()
+    throw storageError(path, 'the data could not be read', cause)
+  } finally {
+    signal?.removeEventListener('abort', stop)
+  }
+}
+
+function newRows(columns: readonly ColumnSpec[]): EventColumn[] {
+  return columns.map((spec) => (spec.type === 'id' ? new BigInt64Array(READ_ROWS) : new Float64Array(READ_ROWS)))
+}
+
+function cut(columns: readonly ColumnSpec[], rows: readonly EventColumn[], length: number): EventBatch {
+  // A small result must not hold the memory of a large one.
+  const take = (values: EventColumn) => (length * 4 < READ_ROWS ? values.slice(0, length) : values.subarray(0, length))
+  return { length, columns: Object.fromEntries(columns.map((spec, i) => [spec.name, take(rows[i]!)])) }
+}
+
+function unpack(
+  bindings: DuckModules['bindings'],
+  vector: Parameters<DuckModules['bindings']['vector_get_data']>[0],
+  spec: ColumnSpec,
+  count: number,
+  target: EventColumn,
+  offset: number,
+): void {
+  const width = spec.type === 'boolean' ? 1 : spec.type === 'flags' ? 4 : 8
+  const { buffer, byteOffset } = bindings.vector_get_data(vector, count * width)
+  if (target instanceof BigInt64Array) {
+    target.set(new BigInt64Array(buffer as ArrayBuffer, byteOffset, count), offset)
+  } else if (spec.type === 'float64') {
+    target.set(new Float64Array(buffer, byteOffset, count), offset)
+  } else if (width === 1) {
+    target.set(new Uint8Array(buffer, byteOffset, count), offset)
+  } else if (width === 4) {
+    target.set(new Int32Array(buffer, byteOffset, count), offset)
+  } else {
+    const low = new Uint32Array(buffer, byteOffset, count * 2)
+    const high = new Int32Array(buffer, byteOffset, count * 2)
+    const scale = spec.type === 'time' ? 1000 : 1
+    for (let i = 0; i < count; i++) target[offset + i] = (high[2 * i + 1]! * TWO_32 + low[2 * i]!) / scale
+  }
+}
+
+function markLacking(validity: Uint8Array, target: EventColumn, offset: number, count: number): void {
+  for (let row = 0; row < count; row++) {
+    if (((validity[row >> 3]! >> (row & 7)) & 1) !== 0) continue
+    if (target instanceof BigInt64Array) target[offset + row] = -1n
+    else target[offset + row] = Number.NaN
+  }
+}

@@ -1,0 +1,409 @@
+import { mkdir } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { StorageError } from '../../model/errors.ts'
+import type { Kind } from '../../model/kind.ts'
+import { type LiveRecord, RecordFlag, type RecordId } from '../../model/live/index.ts'
+import type { SeriesId } from '../../model/series.ts'
+import { type Commit, commitChange, recoverCommit } from './commit.ts'
+import { emptyCoverage, type LakeFile, readCoverage, type SeriesCoverage, type SpoolMark } from './coverage-file.ts'
+import { storageError } from './errors.ts'
+import { type Chunk, describeFile, highestKey, keyAt, nextChunkName, risingOrder, splitChunks } from './event-chunks.ts'
+import { type EventBatch, EventColumns, joinEvents, pickRows } from './event-columns.ts'
+import { type CompactionPlan, mergeFiles, planCompaction, planTidying } from './event-compact.ts'
+import { type EventFacts, hasHeldIds, idSpanOf, nextEventCoverage, readHeld } from './event-coverage.ts'
+import { writeEvents } from './event-parquet.ts'
+import { readKeys } from './event-read.ts'
+import { removeEmpty, removeIfThere, sweepTemps, TEMP_PREFIX } from './files.ts'
+import { type HeldIds, IdRanges } from './ids.ts'
+import type { FileLock } from './lock.ts'
+import type { Compression } from './parquet.ts'
+import { lockReadersOut } from './reader-lock.ts'
+
+export interface EventWriterOptions {
+  readonly maxFileSize: number
+  readonly compression: Compression
+  /** The spool whose sequences are handed to `append`. */
+  readonly spoolId?: string
+  /** Memory for records that are not flushed yet, bytes. Default 64 MB. */
+  readonly maxPendingBytes?: number
+}
+
+export interface FlushSummary {
+  readonly records: number
+  readonly rows: number
+  /** Size of the files written. */
+  readonly bytes: number
+}
+
+const DEFAULT_PENDING = 64 * 1024 * 1024
+
+/** Records that wait for their file. */
+interface Pending {
+  readonly columns: EventColumns
+  /** Lowest and highest spool sequence of them; Infinity and -1 without any. */
+  from: number
+  to: number
+  inexact: number
+}
+
+/**
+ * The one writer of a series of events, as long as it holds the series' lock. Records are appended in memory and go to
+ * disk with `flush`: wholly or not at all, also when the process is killed. What is stored already is not stored twice.
+ */
+export class EventWriter implements AsyncDisposable {
+  readonly folder: string
+  readonly kind: Kind
+  readonly #lock: FileLock
+  readonly #options: EventWriterOptions
+  #coverage: SeriesCoverage
+  /** Ids that are stored or pending; none for kinds whose ids are not counted. */
+  readonly #held: IdRanges | undefined
+  /** Up to this entry of the present spool everything is stored; for kinds without held ids. */
+  readonly #spooled: number
+  /** Oldest first; the last one takes appends, the others failed to be written or are being written. */
+  #pending: Pending[]
+  /** Memory of all but the last of them, bytes. */
+  #waitingBytes = 0
+  readonly #maxBytes: number
+  readonly #timeProperty: string
+  #tempNumber = 0
+  #queue: Promise<unknown> = Promise.resolve()
+  #compaction: Promise<unknown> = Promise.resolve()
+  /** A change was decided but could not be carried out to its end: its files must stay until that is made up for. */
+  #unfinished = false
+
+  private constructor(
+    folder: string,
+    kind: Kind,
+    lock: FileLock,
+    coverage: SeriesCoverage,
+    options: EventWriterOptions,
+  ) {
+    this.folder = folder
+    this.kind = kind
+    this.#lock = lock
+    this.#coverage = coverage
+    this.#options = options
+    this.#held = hasHeldIds(kind) ? new IdRanges(readHeld(coverage.ids)) : undefined
+    const { spool } = coverage
+    this.#spooled = spool !== undefined && spool.id === options.spoolId ? spool.sequence : -1
+    this.#pending = [this.#newPending()]
+    this.#maxBytes = options.maxPendingBytes ?? DEFAULT_PENDING
+    this.#timeProperty = kind.columns.find((column) => column.name === kind.timeColumn)!.property
+  }
+
+  /** Opens a series whose lock the caller took: finishes what a crash interrupted and sweeps what it left. */
+  static async open(
+    folder: string,
+    series: SeriesId,
+    kind: Kind,
+    lock: FileLock,
+    options: EventWriterOptions,
+  ): Promise<EventWriter> {
+    try {
+      await mkdir(folder, { recursive: true })
+      await recoverCommit(folder)
+      await sweepTemps(folder)
+      const coverage = (await readCoverage(folder)) ?? emptyCoverage(series)
+      return new EventWriter(folder, kind, lock, coverage, options)
+    } catch (error) {
+      await lock.release()
+      throw storageError(folder, 'the series could not be opened', error)
+    }
+  }
+
+  /** What is stored. */
+  get coverage(): SeriesCoverage {
+    return this.#coverage
+  }
+
+  /** Ids that are stored or pending, rising; undefined for kinds whose ids are not counted. */
+  get held(): readonly HeldIds[] | undefined {
+    return this.#held?.ranges
+  }
+
+  get pendingRecords(): number {
+    return this.#pending.reduce((sum, { columns }) => sum + columns.records, 0)
+  }
+
+  get pendingRows(): number {
+    return this.#pending.reduce((sum, { columns }) => sum + columns.rows, 0)
+  }
+
+  /** Memory of the records that are not stored yet, bytes. */
+  get pendingBytes(): number {
+    return this.#waitingBytes + this.#pending.at(-1)!.columns.bytes
+  }
+
+  /** Lowest spool sequence of a record that is not stored yet; the spool must keep what begins there. */
+  get pendingFrom(): number | undefined {
+    const from = Math.min(...this.#pending.map((pending) => pending.from))
+    return Number.isFinite(from) ? from : undefined
+  }
+
+  /** Half of the memory for pending records is used: it is time to flush. */
+  get isFull(): boolean {
+    return this.pendingBytes > this.#maxBytes / 2
+  }
+
+  /** Whether a record with that id is stored or pending; false for kinds whose ids are not counted. */
+  has(id: RecordId): boolean {
+    return this.#held?.has(id) ?? false
+  }
+
+  /**
+   * Takes a record. False for one that is stored or pending already: by its id where ids are counted, else by the
+   * sequence of its spool entry. Records of one entry must be appended without a flush between them.
+   * @param sequence of the spool entry that it came from.
+   * @throws StorageError when there is no memory for it, because flushes fail or are not made.
+   */
+  append(record: LiveRecord, sequence?: number): boolean {
+    if (this.#held === undefined && sequence !== undefined && sequence <= this.#spooled) return false
+    const span = this.#held && idSpanOf(this.kind, record)
+    if (span && this.#held?.has(span.last)) return false
+    const pending = this.#pending[this.#pending.length - 1]!
+    if (this.#waitingBytes + pending.columns.bytes > this.#maxBytes) {
+      throw new StorageError(
+        this.folder,
+        `more than ${this.#maxBytes} bytes wait to be stored. Flush more often; if flushes fail, see why.`,
+        { code: 'EVENTS_FULL', retryable: true },
+      )
+    }
+    pending.columns.append(record)
+    if (span) {
+      const time = (record as unknown as Record<string, number>)[this.#timeProperty]!
+      this.#held?.add(span.first, span.last, Number.isNaN(time) ? record.receiveTime : time)
+    }
+    if ((record.flags & RecordFlag.inexact) !== 0) pending.inexact++
+    if (sequence !== undefined) {
+      if (sequence < pending.from) pending.from = sequence
+      if (sequence > pending.to) pending.to = sequence
+    }
+    return true
+  }
+
+  /**
+   * Stores all pending records and what is known besides them, in one change. When it fails, the records stay pending
+   * and the next flush tries again.
+   */
+  flush(facts: EventFacts = {}): Promise<FlushSummary> {
+    return this.#enqueue(() => this.#flush(facts), 'the records could not be stored')
+  }
+
+  /**
+   * Merges the files of a day, named `2024-01-31`, into one that is sorted throughout. False when there is nothing to
+   * merge, or when readers hold the files: then the next call may do it. Records that come meanwhile are not held up.
+   */
+  compact(day: string, signal?: AbortSignal): Promise<boolean> {
+    return this.#compactAlone(() => planCompaction(this.#coverage.files, day, this.#options.maxFileSize), signal)
+  }
+
+  /**
+   * Compacts the days that ended, and joins small files of the running day when they are many.
+   * @param now epoch ms. @returns how many merges were made.
+   */
+  async tidy(now: number, signal?: AbortSignal): Promise<number> {
+    let merges = 0
+    for (const plan of planTidying(this.#coverage.files, now, this.#options.maxFileSize)) {
+      signal?.throwIfAborted()
+      // Planned anew when its turn has come: files may have been merged meanwhile.
+      if (await this.#compactAlone(() => plan(this.#coverage.files), signal)) merges++
+    }
+    return merges
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#compaction
+    await this.#queue
+    try {
+      if (!this.#unfinished) await sweepTemps(this.folder)
+    } finally {
+      await this.#lock.release()
+      // Nothing was ever stored: an empty folder would look like a series.
+      if (this.#coverage.revision === 0) await removeEmpty([this.folder, dirname(this.folder)])
+    }
+  }
+
+  #setPending(pending: Pending[]): void {
+    this.#pending = pending
+    this.#waitingBytes = pending.slice(0, -1).reduce((sum, { columns }) => sum + columns.bytes, 0)
+  }
+
+  #newPending(): Pending {
+    return { columns: new EventColumns(this.kind), from: Number.POSITIVE_INFINITY, to: -1, inexact: 0 }
+  }
+
+  #enqueue<T>(work: () => Promise<T>, doing: string): Promise<T> {
+    const done = this.#queue.then(work)
+    this.#queue = done.catch(() => {})
+    return done.catch((error: unknown) => {
+      throw storageError(this.folder, doing, error)
+    })
+  }
+
+  async #flush(facts: EventFacts): Promise<FlushSummary> {
+    const taken = this.#pending.filter(({ columns }) => columns.rows > 0)
+    const hasFacts = [facts.covered, facts.gaps, facts.uncover].some((list) => list !== undefined && list.length > 0)
+    if (taken.length === 0 && !hasFacts) return { records: 0, rows: 0, bytes: 0 }
+    const held = this.#held?.ranges.map((range) => ({ ...range }))
+    this.#setPending([...taken, this.#newPending()])
+    const temps: string[] = []
+    try {
+      await this.#finishEarlier()
+      const { files: before } = this.#coverage
+      const made: { file: LakeFile; temp: string }[] = []
+      for (const chunk of await this.#chunksOf(taken, before)) {
+        const names = [...before, ...made.map(({ file }) => file)].map((file) => file.name)
+        const temp = this.#tempName(chunk.day)
+        temps.push(temp)
+        made.push({ file: await this.#writeChunk(chunk, nextChunkName(chunk.day, names), temp), temp })
+      }
+      const coverage = nextEventCoverage(this.kind, this.#coverage, {
+        ...facts,
+        files: [...before, ...made.map(({ file }) => file)],
+        held,
+        spool: this.#markOf(taken),
+        inexactValues: taken.reduce((sum, { inexact }) => sum + inexact, 0),
+      })
+      const renames = made.map(({ file, temp }) => [temp, file.name] as const)
+      await this.#commit({ renames, removes: [], coverage }, () => {
+        this.#setPending(this.#pending.filter((pending) => !taken.includes(pending)))
+      })
+      const count = (of: (file: LakeFile) => number) => made.reduce((sum, { file }) => sum + of(file), 0)
+      return {
+        records: count((file) => file.records ?? 0),
+        rows: count((file) => file.rows),
+        bytes: count((file) => file.bytes),
+      }
+    } finally {
+      await this.#removeTemps(temps)
+    }
+  }
+
+  /** The rows to store, as the files that they become. */
+  async #chunksOf(taken: readonly Pending[], files: readonly LakeFile[]): Promise<Chunk[]> {
+    const views = taken.map(({ columns }) => columns.view())
+    if (views.length === 0) return []
+    let batch = joinEvents(
+      this.kind.columns,
+      views.map((view) => view.batch),
+    )
+    const record = new Uint32Array(batch.length)
+    let offset = 0
+    let number = 0
+    for (const [index, view] of views.entries()) {
+      for (let i = 0; i < view.record.length; i++) record[offset + i] = number + view.record[i]!
+      offset += view.record.length
+      number += taken[index]!.columns.records
+    }
+    const order = risingOrder(this.kind, batch, record)
+    if (order) batch = pickRows(batch, order)
+    if (this.#held === undefined) batch = await this.#withoutStored(batch, files)
+    return splitChunks(this.kind, batch, files)
+  }
+
+  /** Drops rows whose key is stored: for kinds whose ids are not counted, where a second connection may repeat some. */
+  async #withoutStored(batch: EventBatch, files: readonly LakeFile[]): Promise<EventBatch> {
+    const highest = highestKey(files)
+    if (batch.length === 0 || highest === undefined || keyAt(this.kind, batch, 0) > highest) return batch
+    const span = { first: keyAt(this.kind, batch, 0), last: keyAt(this.kind, batch, batch.length - 1) }
+    const stored = await readKeys(this.folder, this.kind, files, span)
+    if (stored.size === 0) return batch
+    const rows: number[] = []
+    for (let row = 0; row < batch.length; row++) if (!stored.has(keyAt(this.kind, batch, row))) rows.push(row)
+    return rows.length === batch.length ? batch : pickRows(batch, Uint32Array.from(rows))
+  }
+
+  async #writeChunk(chunk: Chunk, name: string, temp: string): Promise<LakeFile> {
+    const { batch, day, first, last, records } = chunk
+    await writeEvents(join(this.folder, temp), this.kind, batch, this.#options.compression)
+    return describeFile(this.folder, temp, name, {
+      day,
+      rows: batch.length,
+      records,
+      first,
+      last,
+      firstKey: keyAt(this.kind, batch, 0),
+      lastKey: keyAt(this.kind, batch, batch.length - 1),
+    })
+  }
+
+  /** How far the spool is stored after a flush. A spool that began anew begins anew here too. */
+  #markOf(taken: readonly Pending[]): SpoolMark | undefined {
+    const { spoolId } = this.#options
+    const sequence = Math.max(-1, ...taken.map(({ to }) => to))
+    if (spoolId === undefined || sequence < 0) return undefined
+    const before = this.#coverage.spool
+    return { id: spoolId, sequence: before?.id === spoolId ? Math.max(before.sequence, sequence) : sequence }
+  }
+
+  /** Merges are made one at a time and beside flushes: only their commit waits its turn. */
+  #compactAlone(plan: () => CompactionPlan | undefined, signal?: AbortSignal): Promise<boolean> {
+    const done = this.#compaction.then(async () => {
+      signal?.throwIfAborted()
+      const planned = plan()
+      return planned ? this.#compact(planned, signal) : false
+    })
+    this.#compaction = done.catch(() => {})
+    return done.catch((error: unknown) => {
+      throw storageError(this.folder, 'the files could not be merged', error)
+    })
+  }
+
+  async #compact(plan: CompactionPlan, signal: AbortSignal | undefined): Promise<boolean> {
+    const temps: string[] = []
+    const made: { file: LakeFile; temp: string }[] = []
+    try {
+      for (const merge of plan.merges) {
+        const temp = this.#tempName(plan.day)
+        temps.push(temp)
+        const { compression } = this.#options
+        made.push({ file: await mergeFiles(this.folder, this.kind, merge, temp, compression, signal), temp })
+      }
+      return await this.#enqueue(async () => {
+        await this.#finishEarlier()
+        await using readers = await lockReadersOut(this.folder)
+        if (!readers) return false
+        const gone = new Set(plan.merges.flatMap(({ sources }) => sources.map((file) => file.name)))
+        const files = [...this.#coverage.files.filter((file) => !gone.has(file.name)), ...made.map(({ file }) => file)]
+        const stays = new Set(files.map((file) => file.name))
+        const coverage = nextEventCoverage(this.kind, this.#coverage, {
+          files,
+          held: this.#held && readHeld(this.#coverage.ids),
+        })
+        const renames = made.map(({ file, temp }) => [temp, file.name] as const)
+        await this.#commit({ renames, removes: [...gone].filter((name) => !stays.has(name)), coverage })
+        return true
+      }, 'the files could not be merged')
+    } finally {
+      await this.#removeTemps(temps)
+    }
+  }
+
+  /** A change that was decided is carried out before the next one is made. */
+  async #finishEarlier(): Promise<void> {
+    if (!this.#unfinished) return
+    await recoverCommit(this.folder)
+    this.#unfinished = false
+  }
+
+  async #commit(commit: Commit, onDecided: () => void = () => {}): Promise<void> {
+    await commitChange(this.folder, commit, () => {
+      this.#unfinished = true
+      this.#coverage = commit.coverage
+      onDecided()
+    })
+    this.#unfinished = false
+  }
+
+  #tempName(day: string): string {
+    // Not `.parquet`: outside readers that take every *.parquet, dot files included, must not see it.
+    return `${TEMP_PREFIX}${process.pid}-${++this.#tempNumber}-${day}.part`
+  }
+
+  async #removeTemps(temps: readonly string[]): Promise<void> {
+    // Those of a decided change are still needed; those of a finished one have other names now.
+    if (this.#unfinished) return
+    for (const temp of temps) await removeIfThere(join(this.folder, temp)).catch(() => {})
+  }
+}
