@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { DataSourceManager } from '../../src/engine/data-source-manager.ts'
 import { kindOf } from '../../src/model/kinds.ts'
 import type { SeriesId } from '../../src/model/series.ts'
+import { startSandbox } from '../../src/sandbox/index.ts'
 import { emptyCoverage } from '../../src/store/lake/coverage-file.ts'
 import { connectDuck } from '../../src/store/lake/duckdb.ts'
 import { Lake } from '../../src/store/lake/lake.ts'
@@ -96,6 +97,16 @@ describe('series of live data', () => {
     const broken = await runHere(['verify', '--kind', 'trade', '--repair', '--json'], { cwd: other.path })
     expect(broken.code).toBe(1)
     expect(jsonLines(broken.stdout)[0]).toMatchObject({ problems: [{ type: 'damaged-file', repaired: false }] })
+  })
+
+  it('are left alone by an update of the whole lake', async () => {
+    await using other = await tradesLake()
+    await using sandbox = await startSandbox({ now: START + 45 * 24 * HOUR, tradesPerSecond: 0.002 })
+    const update = await runHere(['download', '--update', '--json', '--endpoint', sandbox.endpoint], {
+      cwd: other.path,
+    })
+    expect(jsonLines(update.stdout).map(({ kind }) => kind)).toEqual(['candle', 'candle', 'candle'])
+    expect(update.stderr).toContain('1 series of live data left alone')
   })
 
   it('have no history to download, and are told so', async () => {

@@ -36,6 +36,8 @@ export interface RestCall extends CallOptions {
   readonly ignoreUsed?: boolean
   /** How long this call may stay without an answer, ms, where that is less than what the options allow. */
   readonly timeoutMs?: number
+  /** No further try of this call once so much time has passed, ms. */
+  readonly patienceMs?: number
 }
 
 export interface RestAnswer {
@@ -70,6 +72,7 @@ const serverTime = object({ serverTime: integer })
 const DEFAULT_TIMEOUT = 15_000
 /** The clock is the first thing asked, and costs a server nothing: a host that is silent should be known as such soon. */
 const TIME_TIMEOUT = 5_000
+const TIME_PATIENCE = 10_000
 const DEFAULT_ATTEMPTS = 6
 /** A used-up limit is no failure of the request: it may wait for its turn more often. */
 const RATE_LIMIT_ATTEMPTS = 12
@@ -135,7 +138,8 @@ export class BinanceRest implements AsyncDisposable {
   /** The exchange's clock as its time endpoint tells it now, epoch ms. */
   async serverTime(market: Market, options: CallOptions = {}): Promise<number> {
     const path = TIME_PATH[market] ?? '/api/v3/time'
-    return (await this.json({ market, path, timeoutMs: TIME_TIMEOUT, ...options }, serverTime)).serverTime
+    const call = { market, path, timeoutMs: TIME_TIMEOUT, patienceMs: TIME_PATIENCE, ...options }
+    return (await this.json(call, serverTime)).serverTime
   }
 
   /** Calls and checks the JSON answer. @throws ParseError with the JSON path of what is wrong. */
@@ -149,12 +153,14 @@ export class BinanceRest implements AsyncDisposable {
     const linked = linkSignals(call.signal, this.#life.signal)
     const target = call.path + queryOf(call.params ?? {})
     const limit = this.#options.attempts ?? DEFAULT_ATTEMPTS
+    const started = performance.now()
     try {
       return await retryWithBackoff(() => this.#attempt(call, target, linked.signal), {
         attempts: (error) => {
           // The breakers have waited already; the caller may have another source.
           if (error instanceof HostsDownError) return 1
           if (error instanceof RateLimitExceeded) return Math.max(limit, RATE_LIMIT_ATTEMPTS)
+          if (performance.now() - started >= (call.patienceMs ?? Number.POSITIVE_INFINITY)) return 1
           return error instanceof ExchangeError && error.exchangeCode === UNKNOWN_ERROR ? Math.min(limit, 2) : limit
         },
         signal: linked.signal,
