@@ -3,11 +3,13 @@ import { binanceArchive } from './archive.ts'
 import { intervalsOf } from './candles.ts'
 import { BinanceClient } from './client.ts'
 import { binanceEndpoints } from './endpoints.ts'
+import { binanceLive } from './live.ts'
 
 export { binanceArchive } from './archive.ts'
 export { BinanceClient, type PriceKind } from './client.ts'
 export type { BinanceClientOptions, MarketCall, TimeSpan } from './client-base.ts'
 export { binanceEndpoints } from './endpoints.ts'
+export { binanceLive } from './live.ts'
 export type {
   AggTrade,
   AvgPrice,
@@ -30,4 +32,5 @@ export const binance: Exchange = {
   endpoints: binanceEndpoints,
   createClient: (options = {}) => new BinanceClient(options),
   archive: binanceArchive,
+  live: binanceLive,
 }
