@@ -10,6 +10,7 @@ import { ExitCode, examples, type Verb } from '../verb.ts'
 interface SandboxOptions {
   readonly port?: string
   readonly archive?: string
+  readonly capture?: readonly string[]
   readonly now?: string
   readonly speed?: string
   readonly seed?: string
@@ -23,7 +24,11 @@ export const verb: Verb<SandboxOptions> = {
     command
       .option('--port <n>', 'port on loopback; 0 takes a free one (default: 0)')
       .option('--archive <folder>', 'serve a tree in the layout of the archive instead of the seeded market')
-      .option('--now <time>', "the exchange's clock: ISO or epoch ms (default: now)")
+      .option(
+        '--capture <files...>',
+        'play recorded WebSocket frames instead of the seeded ones; usdm:FILE names a market',
+      )
+      .option('--now <time>', "the exchange's clock: ISO or epoch ms (default: now, or where a capture begins)")
       .option('--speed <x>', 'how fast its clock runs (default: 1)')
       .option('--seed <n>', 'which seeded market (default: 1)')
       .option('--symbols <list...>', 'only these symbols; names that are not built in are made up')
@@ -41,6 +46,7 @@ it runs until Ctrl-C or SIGTERM.`,
         'a seeded exchange; then: ticklake download BTCUSDT --endpoint http://127.0.0.1:9000',
       ],
       ['ticklake sandbox --archive ./tree --now 2024-03-01', 'recorded data, as of a day'],
+      ['ticklake sandbox --capture session.ndjson.gz --speed 10', 'recorded frames, ten times as fast'],
     ])
   },
 
@@ -53,6 +59,7 @@ it runs until Ctrl-C or SIGTERM.`,
       port: number(options.port, '--port', 0, 65_535) ?? 0,
       ...(markets === undefined ? {} : { markets }),
       ...(options.archive === undefined ? {} : { archive: resolve(context.cwd, options.archive) }),
+      ...(options.capture === undefined ? {} : { capture: options.capture.map((file) => captureOf(context, file)) }),
       ...(options.now === undefined ? {} : { now: parseTime(options.now, '--now') }),
       ...optional('speed', number(options.speed, '--speed', 0.001, 1e6, false)),
       ...optional('seed', number(options.seed, '--seed', 0, 2 ** 32 - 1)),
@@ -74,6 +81,12 @@ it runs until Ctrl-C or SIGTERM.`,
     }
     return ExitCode.done
   },
+}
+
+/** Relative to where the command runs; what names a market stays in front. */
+function captureOf(context: Context, file: string): string {
+  const [, market = '', path = file] = /^(spot:|usdm:)(.*)$/.exec(file) ?? []
+  return market + resolve(context.cwd, path)
 }
 
 function optional<K extends string, V>(key: K, value: V | undefined): { [P in K]?: V } {

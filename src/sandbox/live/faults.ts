@@ -125,7 +125,8 @@ export class LiveFaults {
       if (!concerns || !fits(entry, request)) continue
       found.push(before.find((one) => one.entry === entry) ?? { entry, spec, turn: 0, isSilent: undefined })
     }
-    return found
+    // Ids are raised before other faults touch the text.
+    return found.sort((a, b) => Number(b.spec.type === 'large-ids') - Number(a.spec.type === 'large-ids'))
   }
 
   /** Whether a fault hits the next event of its stream; counted. */

@@ -7,7 +7,7 @@ export const NOW = '2024-05-10T10:30:30Z'
 
 /** A busy sandbox that is closed when the test is over. */
 export async function liveSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
-  const sandbox = await startSandbox({ now: NOW, tradesPerSecond: 20, ...options })
+  const sandbox = await startSandbox({ ...(options.capture ? {} : { now: NOW }), tradesPerSecond: 20, ...options })
   onTestFinished(() => sandbox.close())
   return sandbox
 }
