@@ -60,6 +60,7 @@ const DRAIN_BYTES = 64 * 1024
 export class HttpClient implements AsyncDisposable {
   readonly #options: HttpClientOptions
   readonly #pools = new Map<string, Pool>()
+  #undici: typeof import('undici') | undefined
   #closed = false
 
   constructor(options: HttpClientOptions = {}) {
@@ -70,10 +71,10 @@ export class HttpClient implements AsyncDisposable {
   async request(request: HttpRequest): Promise<HttpResponse> {
     const { signal } = request
     const url = parseUrl(request.url)
-    const undici = await import('undici')
+    this.#undici ??= await import('undici')
     if (signal?.aborted) throw abortError(signal)
     if (this.#closed) throw new ConfigError('This HttpClient is closed. Make a new one.')
-    const pool = this.#pool(undici.Pool, url.origin)
+    const pool = this.#pool(this.#undici.Pool, url.origin)
     const timeoutMs = request.timeoutMs ?? this.#options.timeoutMs ?? DEFAULT_TIMEOUT
     const stallMs = request.stallMs ?? this.#options.stallMs ?? DEFAULT_TIMEOUT
     const headers: Record<string, string> = { 'user-agent': this.#options.userAgent ?? 'ticklake', ...request.headers }

@@ -75,9 +75,9 @@ export async function* candlePages(range: TimeRange, source: PageSource): AsyncG
   // The exchange takes whole milliseconds, and no candle opens between two of them.
   const first = Math.max(0, Math.ceil(range.from))
   const last = Math.min(Math.ceil(range.to) - 1, Math.floor(now))
+  if (first > last) return yield { ...range, batch: emptyBatch(candle) }
   const linked = linkSignals(source.signal)
   try {
-    if (first > last) return yield { ...range, batch: emptyBatch(candle) }
     // Asked without an end, the first page starts at the first candle that exists: years before the listing cost one
     // request instead of one per page.
     const single = countPages(interval, range, limit) <= 1
@@ -96,7 +96,6 @@ export async function* candlePages(range: TimeRange, source: PageSource): AsyncG
     yield { from: range.from, to: end, batch }
     yield* inOrder([...pageWindows(interval, { from: end, to: range.to }, pages)], source, last, linked)
   } finally {
-    linked.abort()
     linked.release()
   }
 }
@@ -128,9 +127,11 @@ async function* inOrder(
       yield await pending.shift()!
     }
   } finally {
-    // Nobody wants the pages ahead any more: wait until their requests are really over.
-    linked.abort()
-    await Promise.allSettled(pending)
+    if (pending.length > 0) {
+      // Nobody wants the pages ahead any more: wait until their requests are really over.
+      linked.abort()
+      await Promise.allSettled(pending)
+    }
   }
 }
 

@@ -1,8 +1,10 @@
 import type { Batch } from '../../model/batch.ts'
 import { CandleFlag, candle } from '../../model/candle.ts'
 import { roundTrips } from '../../model/decimal.ts'
+import { POWERS_OF_TEN } from '../../model/digits.ts'
 import { ParseError } from '../../model/errors.ts'
 import { closeTimeOf, type Interval, intervalLength } from '../../model/interval.ts'
+import { PLAIN_KLINE_REACH, readPlainKline } from './klines-row.ts'
 
 export interface KlinesContext {
   /** URL or file, for messages. */
@@ -16,7 +18,6 @@ export interface KlinesContext {
 
 /** Members of a row that become columns, in order; the twelfth is unused. */
 const FIELDS = 11
-const POWERS = Float64Array.from({ length: 23 }, (_, index) => 10 ** index)
 /** Decimals of up to 15 digits survive a float64; longer ones are looked at. */
 const SAFE_DIGITS = 1e15
 /** Smallest instant that can only be microseconds (as milliseconds it would be the year 5138). */
@@ -44,6 +45,20 @@ export function parseKlines(bytes: Uint8Array, context: KlinesContext): Batch {
 export function parseKlinesByJson(bytes: Uint8Array, context: KlinesContext): Batch {
   return finish(parseGeneral(bytes, context.source), context)
 }
+
+type Eleven = [
+  Float64Array,
+  Float64Array,
+  Float64Array,
+  Float64Array,
+  Float64Array,
+  Float64Array,
+  Float64Array,
+  Float64Array,
+  Float64Array,
+  Float64Array,
+  Float64Array,
+]
 
 interface Scanned {
   rows: number
@@ -85,72 +100,116 @@ function scan(b: Uint8Array, expected: number): Scanned | undefined {
   const scanned = newScanned(Math.min(expected, Math.ceil(end / 48)) + 1)
   p = skipBlanks(b, p + 1)
   if (b[p] === CLOSE) return skipBlanks(b, p + 1) === end ? scanned : undefined
+  const view = new DataView(b.buffer, b.byteOffset, end)
+  const plainEnd = end - PLAIN_KLINE_REACH
   for (;;) {
-    if (b[p] !== OPEN) return undefined
-    const row = scanned.rows
-    if (row === scanned.inexact.length) grow(scanned)
-    p++
-    for (let field = 0; field <= FIELDS; field++) {
-      let c = b[p]!
-      if (c <= 32) {
-        p = skipBlanks(b, p)
-        c = b[p]!
-      }
-      const integer = IS_INTEGER[field]!
-      let negative = false
-      if (!integer) {
-        if (c !== QUOTE) return undefined
-        c = b[++p]!
-        if (c === MINUS) {
-          negative = true
-          c = b[++p]!
-        }
-      }
-      const start = p
-      let mantissa = 0
-      for (; c >= ZERO && c <= NINE; c = b[++p]!) mantissa = mantissa * 10 + (c - ZERO)
-      const whole = p - start
-      if (whole === 0) return undefined
-      if (integer) {
-        // JSON knows no leading zeros; more digits than these may not be exact.
-        if (whole > 16 || (whole > 1 && b[start] === ZERO) || mantissa > Number.MAX_SAFE_INTEGER) return undefined
-        scanned.fields[field]![row] = mantissa
-      } else {
-        let value = mantissa
-        let digits = 0
-        if (c === DOT) {
-          const point = ++p
-          c = b[p]!
-          for (; c >= ZERO && c <= NINE; c = b[++p]!) mantissa = mantissa * 10 + (c - ZERO)
-          digits = p - point
-          if (digits === 0) return undefined
-        }
-        if (c !== QUOTE) return undefined
-        if (mantissa < SAFE_DIGITS && digits <= 22) value = mantissa / POWERS[digits]!
-        else if (field < FIELDS) {
-          const text = latin(b, start, p)
-          value = Number(text)
-          if (value === Number.POSITIVE_INFINITY) return undefined
-          if (!survives(text, value)) scanned.inexact[row] = 1
-        }
-        p++
-        if (field < FIELDS) scanned.fields[field]![row] = negative ? -value : value
-      }
-      c = b[p]!
-      if (c <= 32) {
-        p = skipBlanks(b, p)
-        c = b[p]!
-      }
-      if (c !== (field < FIELDS ? COMMA : CLOSE)) return undefined
-      p++
-    }
-    scanned.rows = row + 1
+    if (scanned.rows === scanned.inexact.length) grow(scanned)
+    if (p <= plainEnd) p = plainRows(b, view, p, plainEnd, scanned)
+    // What the plain rows ended with: a row of another form, one too near the end, or no room.
+    if (scanned.rows === scanned.inexact.length) continue
+    p = scanRow(b, p, scanned)
+    if (p < 0) return undefined
     p = skipBlanks(b, p)
     const c = b[p]
     if (c === CLOSE) return skipBlanks(b, p + 1) === end ? scanned : undefined
     if (c !== COMMA) return undefined
     p = skipBlanks(b, p + 1)
   }
+}
+
+/** One row's values, before it is known whether the row is a good one. */
+const ROW = new Float64Array(FIELDS)
+
+/** Reads the plain rows from `p` on, as many as have room. Gives the start of the first row that it did not take. */
+function plainRows(b: Uint8Array, view: DataView, from: number, plainEnd: number, scanned: Scanned): number {
+  const [c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10] = scanned.fields as Eleven
+  const capacity = scanned.inexact.length
+  const row = ROW
+  let n = scanned.rows
+  let p = from
+  while (n < capacity && p <= plainEnd) {
+    const next = readPlainKline(b, view, p, row)
+    // The last row has no comma behind it.
+    if (next < 0 || b[next] !== COMMA) break
+    c0[n] = row[0]!
+    c1[n] = row[1]!
+    c2[n] = row[2]!
+    c3[n] = row[3]!
+    c4[n] = row[4]!
+    c5[n] = row[5]!
+    c6[n] = row[6]!
+    c7[n] = row[7]!
+    c8[n] = row[8]!
+    c9[n] = row[9]!
+    c10[n] = row[10]!
+    n++
+    p = next + 1
+  }
+  scanned.rows = n
+  return skipBlanks(b, p)
+}
+
+/** Reads a row of any form that the byte loop knows. Gives the place behind it, -1 when a byte is not what it knows. */
+function scanRow(b: Uint8Array, start: number, scanned: Scanned): number {
+  let p = start
+  const row = scanned.rows
+  if (b[p++] !== OPEN) return -1
+  for (let field = 0; field <= FIELDS; field++) {
+    let c = b[p]!
+    if (c <= 32) {
+      p = skipBlanks(b, p)
+      c = b[p]!
+    }
+    const integer = IS_INTEGER[field]!
+    let negative = false
+    if (!integer) {
+      if (c !== QUOTE) return -1
+      c = b[++p]!
+      if (c === MINUS) {
+        negative = true
+        c = b[++p]!
+      }
+    }
+    const start = p
+    let mantissa = 0
+    for (; c >= ZERO && c <= NINE; c = b[++p]!) mantissa = mantissa * 10 + (c - ZERO)
+    const whole = p - start
+    if (whole === 0) return -1
+    if (integer) {
+      // JSON knows no leading zeros; more digits than these may not be exact.
+      if (whole > 16 || (whole > 1 && b[start] === ZERO) || mantissa > Number.MAX_SAFE_INTEGER) return -1
+      scanned.fields[field]![row] = mantissa
+    } else {
+      let value = mantissa
+      let digits = 0
+      if (c === DOT) {
+        const point = ++p
+        c = b[p]!
+        for (; c >= ZERO && c <= NINE; c = b[++p]!) mantissa = mantissa * 10 + (c - ZERO)
+        digits = p - point
+        if (digits === 0) return -1
+      }
+      if (c !== QUOTE) return -1
+      if (mantissa < SAFE_DIGITS && digits <= 22) value = mantissa / POWERS_OF_TEN[digits]!
+      else if (field < FIELDS) {
+        const text = latin(b, start, p)
+        value = Number(text)
+        if (value === Number.POSITIVE_INFINITY) return -1
+        if (!survives(text, value)) scanned.inexact[row] = 1
+      }
+      p++
+      if (field < FIELDS) scanned.fields[field]![row] = negative ? -value : value
+    }
+    c = b[p]!
+    if (c <= 32) {
+      p = skipBlanks(b, p)
+      c = b[p]!
+    }
+    if (c !== (field < FIELDS ? COMMA : CLOSE)) return -1
+    p++
+  }
+  scanned.rows = row + 1
+  return p
 }
 
 /** The blanks of JSON: space, tab, line feed, carriage return. */

@@ -60,6 +60,21 @@ test('more rows than the limit says are read all the same', () => {
   expect(parseKlines(encode(JSON.stringify(rows)), { ...context, limit: 3 }).length).toBe(90)
 })
 
+test('plain rows and others in turn, and more of them than expected, all land in their place', () => {
+  const changes: Record<number, unknown>[] = [{}, { 5: '12345678901.12345678' }, {}, {}, { 1: '-1.5' }]
+  for (const count of [1, 2, 3, 64, 65, 66, 200]) {
+    const rows = Array.from({ length: count }, (_, minute) => row(minute, changes[minute % 5]))
+    const text = JSON.stringify(rows)
+    agree(encode(text))
+    for (const limit of [1, 60, 1000]) {
+      const { columns } = parseKlines(encode(text), { ...context, limit })
+      expect([...columns.open_time!]).toEqual(rows.map((cells) => cells[0]))
+      expect([...columns.volume!]).toEqual(rows.map((cells) => Number(cells[5])))
+      expect([...columns.open!]).toEqual(rows.map((cells) => Number(cells[1])))
+    }
+  }
+})
+
 test('a candle that closes at or after the exchange’s clock is unfinished', () => {
   const bytes = encode(JSON.stringify([row(98), row(99), row(100)]))
   const flags = (now: number): number[] => [...parseKlines(bytes, { ...context, now }).columns.flags!]
