@@ -38,7 +38,7 @@ export class EventReader extends SlotReader {
     if (event === Events.other) {
       // Only what is told apart by its members has no event.
       if (this.has(Slot.e)) return UNSURE
-      if (tags[LAST_UPDATE_ID] === (stamp | INTEGER)) return this.#spotSnapshot(bytes, receiveTime)
+      if (this.has(LAST_UPDATE_ID)) return this.#spotSnapshot(bytes, receiveTime)
       return this.#quote(bytes, receiveTime)
     }
     switch (event) {
@@ -228,6 +228,7 @@ export class EventReader extends SlotReader {
     const { tags, values, stamp, bids, asks } = this.scanner
     const stream = this.stream(bytes)
     if (stream === undefined || typeof stream.depth !== 'number' || values[LAST_UPDATE_ID]! < -1) return UNSURE
+    if (tags[LAST_UPDATE_ID] !== (stamp | INTEGER)) return UNSURE
     if (tags[BIDS] !== (stamp | LEVELS) || tags[ASKS] !== (stamp | LEVELS)) return UNSURE
     return make.snapshotRecord(
       this.market,

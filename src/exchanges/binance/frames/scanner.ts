@@ -171,6 +171,9 @@ export class FrameScanner {
       } else if (c === OPEN_LIST) {
         const isBids = slot === 98 || slot === BIDS
         if (!isBids && slot !== 97 && slot !== ASKS) return -1
+        // The two names of a side share their memory; no frame has both.
+        const twin = slot === 98 ? BIDS : slot === BIDS ? 98 : slot === 97 ? ASKS : 97
+        if (tags[twin] === (stamp | LEVELS)) return -1
         p = this.#levels(b, p, end, isBids ? this.bids : this.asks)
         if (p < 0) return -1
         values[slot] = this.#wide
