@@ -83,18 +83,28 @@ export interface LiveMarket {
   tradesFrom(info: SymbolInfo, id: number, count: number, now: number): LiveTrade[]
   /** Id that the next trade after `now` (ms) gets. */
   nextTradeId(info: SymbolInfo, now: number): number
-  /** Aggregate trades that are finished in [from, to), epoch µs. */
+  /** Aggregate trades that are finished in [from, to), epoch µs; their time is that of their last trade. */
   aggTrades(info: SymbolInfo, from: number, to: number): LiveAggTrade[]
   aggTradesFrom(info: SymbolInfo, id: number, count: number, now: number): LiveAggTrade[]
   nextAggTradeId(info: SymbolInfo, now: number): number
   /** The book at an instant (ms), at most `levels` per side. */
   book(info: SymbolInfo, now: number, levels: number): BookState
+  /** When the last update up to an id was made, epoch ms: `book` at that time is the book after that id. */
+  updateTime(info: SymbolInfo, updateId: number): number
   /** Updates whose slots of `speed` ms end in (from, to] (ms), rising; slots without a change have none. */
   bookUpdates(info: SymbolInfo, from: number, to: number, speed: number): BookUpdate[]
   /** Changes of the best bid or offer in (from, to] (ms). Equal to the top of `book` after the same update id. */
   quotes(info: SymbolInfo, from: number, to: number): LiveQuote[]
+  /** Best prices at an instant (ms). */
+  quote(info: SymbolInfo, now: number): LiveQuote
   /** Futures only. */
   mark(info: SymbolInfo, now: number): LiveMark
+  /** Paid in [from, to), epoch ms. */
   fundings(info: SymbolInfo, from: number, to: number): PaidFunding[]
+  /** Told in [from, to), epoch ms: at most one a second, each a trade of that second. */
   liquidations(info: SymbolInfo, from: number, to: number): LiveLiquidation[]
+  /** Hours between two fundings: 8, 4 or 1. */
+  fundingHours(info: SymbolInfo): number
+  /** Open contracts at an instant (ms), in lots. */
+  openInterest(info: SymbolInfo, now: number): number
 }

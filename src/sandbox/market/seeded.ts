@@ -6,8 +6,8 @@ import { quotient } from '../decimal-text.ts'
 import type { CandleColumns } from './columns.ts'
 import { type Listing, type SandboxMarket, seededListings } from './listing.ts'
 import type { DayTicker, MarketData, Outage, Quote, ReadRange, SymbolInfo } from './market.ts'
-import { hash32, seedOf } from './noise.ts'
 import { SeededRows } from './rows.ts'
+import { SeededLive } from './seeded-live.ts'
 import { type CandleCache, createCandleCache, SymbolMarket } from './symbol-market.ts'
 import { TradeStream } from './trades.ts'
 
@@ -22,10 +22,10 @@ export interface SeededOptions {
 /** A market made of numbers drawn from a seed: the same at every look, for any time, in every process. */
 export class SeededMarket implements MarketData {
   readonly #symbols = new Map<string, SymbolMarket>()
-  readonly #seed: number
+  readonly live: SeededLive
 
   constructor(options: SeededOptions) {
-    this.#seed = options.seed
+    this.live = new SeededLive((info) => this.#of(info), options.seed)
     const cache: CandleCache = createCandleCache()
     for (const listing of seededListings(options.markets, options.symbols, options.listedAt)) {
       const stream = new TradeStream(listing, options.seed, options.tradesPerSecond)
@@ -51,6 +51,7 @@ export class SeededMarket implements MarketData {
       )
       one.setOutages(normaliseRanges(own))
     }
+    this.live.outagesChanged()
   }
 
   async symbols(market: SandboxMarket, now: number): Promise<SymbolInfo[]> {
@@ -99,15 +100,12 @@ export class SeededMarket implements MarketData {
     const one = this.#of(info)
     const last = one.lastTrade(now)
     const text = textOf(one.listing)
-    // The last taker bought at the ask or sold at the bid, and the spread is one tick.
-    const bid = Math.max(1, last.buy ? last.price - 1 : last.price)
-    const seed = seedOf(this.#seed, info.symbol)
-    const lots = (side: number): number => 1 + (hash32(seed + side, Math.floor(last.time)) % 5000)
+    const { bid, bidLots, ask, askLots } = this.live.quote(info, now)
     return {
       bid: text.price(bid),
-      bidQuantity: text.volume(lots(0)),
-      ask: text.price(bid + 1),
-      askQuantity: text.volume(lots(1)),
+      bidQuantity: text.volume(bidLots),
+      ask: text.price(ask),
+      askQuantity: text.volume(askLots),
       time: Math.floor(last.time),
       last: text.price(last.price),
     }

@@ -5,7 +5,8 @@ import { Lru } from '../lru.ts'
 import { CandleColumns } from './columns.ts'
 import { gridOrigin, type Listing } from './listing.ts'
 import type { ReadRange } from './market.ts'
-import { emptySum, type MinuteTrades, minuteOf, type TradeStream } from './trades.ts'
+import { TradeLine } from './trade-line.ts'
+import { emptySum, minuteOf, type TradeStream } from './trades.ts'
 
 /** Candles kept ready: days of minutes (about 150 KB each) and days of hours (2.5 KB each), shared by all symbols. */
 export interface CandleCache {
@@ -41,7 +42,8 @@ interface Slice {
  */
 export class SymbolMarket {
   readonly listing: Listing
-  readonly #stream: TradeStream
+  readonly stream: TradeStream
+  readonly line: TradeLine
   readonly #cache: CandleCache
   readonly #key: string
   readonly #firstMinute: number
@@ -51,7 +53,8 @@ export class SymbolMarket {
 
   constructor(listing: Listing, stream: TradeStream, cache: CandleCache) {
     this.listing = listing
-    this.#stream = stream
+    this.stream = stream
+    this.line = new TradeLine(listing, stream)
     this.#cache = cache
     this.#key = `${listing.market}:${listing.symbol}`
     this.#firstMinute = minuteOf(listing.listedAt)
@@ -61,6 +64,7 @@ export class SymbolMarket {
   /** Ranges must be sorted and disjoint. Candles made before are forgotten. */
   setOutages(outages: readonly TimeRange[]): void {
     this.#outages = outages
+    this.line.setOutages(outages)
     this.#version++
   }
 
@@ -151,15 +155,15 @@ export class SymbolMarket {
     const outages = this.#outages.filter((outage) => outage.from < day + DAY && outage.to > day)
     const sum = emptySum()
     let previous = end > first ? this.#priceBefore(first) : 0
-    let left = end > first ? this.#stream.pathAt(first) : 0
+    let left = end > first ? this.stream.pathAt(first) : 0
     for (let minute = first; minute < end; minute++) {
-      const right = this.#stream.pathAt(minute + 1)
+      const right = this.stream.pathAt(minute + 1)
       const open = minute * MINUTE
       if (outages.length > 0 && touches(outages, open, open + MINUTE)) {
         if (!covers(outages, open, open + MINUTE)) this.#cutMinute(columns, minute, previous)
       } else {
         const at = columns.flat(open, open + MINUTE - 1, previous)
-        this.#stream.sum(minute, left, right, sum)
+        this.stream.sum(minute, left, right, sum)
         columns.setSum(at, sum)
       }
       if (columns.length > 0) previous = columns.close[columns.length - 1]!
@@ -235,10 +239,10 @@ export class SymbolMarket {
     if (minute < this.#firstMinute || minute >= this.#endMinute) return
     const start = minute * MINUTE
     const outages = this.#outages.filter((outage) => outage.from < start + MINUTE && outage.to > start)
-    const trades: MinuteTrades = this.#stream.minute(minute)
+    const count = end >= start + MINUTE ? undefined : this.stream.indexAt(minute, Math.ceil((end - start) * 1000))
+    const trades = this.stream.minute(minute, 0, count)
     for (let i = 0; i < trades.count; i++) {
       const time = start + trades.offset[i]! / 1000
-      if (time >= end) return
       if (outages.length > 0 && outages.some((outage) => outage.from <= time && time < outage.to)) continue
       yield { price: trades.price[i]!, lots: trades.lots[i]!, buy: trades.buy[i] === 1, time }
     }
@@ -261,42 +265,25 @@ export class SymbolMarket {
     return count
   }
 
-  /** The last trade up to `time` (inclusive); before the first one, the price that trading starts around. */
+  /** The last trade up to `time` (whole ms, inclusive); before the first one, the price that trading starts around. */
   lastTrade(time: number): LastTrade {
-    for (let minute = Math.min(minuteOf(time), this.#endMinute - 1); minute >= this.#firstMinute; minute--) {
-      const open = minute * MINUTE
-      const outage = this.#outages.find((one) => one.from <= open && open + MINUTE <= one.to)
-      // Skip a long outage in one step: the loop goes on at the minute in which it started.
-      if (outage)
-        minute =
-          Math.max(minuteOf(outage.from), this.#firstMinute - 1) +
-          (outage.from > minuteOf(outage.from) * MINUTE ? 1 : 0)
-      else if (this.#stream.count(minute) > 0) {
-        let last: LastTrade | undefined
-        for (const trade of this.#tradesOf(minute, Math.floor(time) + 1)) last = trade
-        if (last) return last
-      }
-    }
-    const price = Math.max(1, Math.floor(this.#stream.pathAt(this.#firstMinute)))
-    return { price, lots: 0, buy: true, time: this.listing.listedAt }
+    const last = this.line.lastBefore((Math.floor(time) + 1) * 1000)
+    if (last) return { price: last.price, lots: last.lots, buy: !last.buyerIsMaker, time: last.time / 1000 }
+    return { price: this.firstPrice, lots: 0, buy: true, time: this.listing.listedAt }
+  }
+
+  /** The price that trading starts around. */
+  get firstPrice(): number {
+    return Math.max(1, Math.floor(this.stream.pathAt(this.#firstMinute)))
   }
 
   /** Number of trades before `time` (exclusive, ms), which is also the id of the last of them. */
   tradesBefore(time: number): number {
-    const minute = Math.min(Math.max(minuteOf(time), this.#firstMinute), this.#endMinute)
-    let count = this.#stream.countBetween(this.#firstMinute, minute)
-    let done = this.#firstMinute
-    for (const outage of this.#outages) {
-      const first = Math.max(minuteOf(outage.from), done)
-      const end = Math.min(Math.ceil(outage.to / MINUTE), minute)
-      if (first >= end) continue
-      done = end
-      count -= this.#stream.countBetween(first, end)
-      // The minutes at the edges may be cut in part: count what they keep.
-      for (const edge of new Set([first, end - 1])) count += [...this.#tradesOf(edge, Number.POSITIVE_INFINITY)].length
-    }
-    if (minute * MINUTE < time) count += [...this.#tradesOf(minute, time)].length
-    return count
+    return this.line.countBefore(time * 1000)
+  }
+
+  get outages(): readonly TimeRange[] {
+    return this.#outages
   }
 
   /** The trades of [from, to] added up to one row. */

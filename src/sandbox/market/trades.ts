@@ -20,6 +20,21 @@ export interface MinuteTrades {
   readonly buy: Uint8Array
 }
 
+/** Trades come in clusters: the fills of one taker order never reach over the end of their cluster. */
+const CLUSTER = 4
+/**
+ * Which trades are further fills of the order before them (same side, same price), by their place in the minute. The
+ * pattern turns from minute to minute by whole clusters; being a pattern, its sums over any stretch are known.
+ */
+const FILLS = Uint8Array.from({ length: 256 }, (_, i) =>
+  i % CLUSTER !== 0 && hash32(0x66696c6c, i) % 100 < 38 ? 1 : 0,
+)
+const FILLS_BEFORE = new Uint16Array(257)
+for (let i = 0; i < 256; i++) FILLS_BEFORE[i + 1] = FILLS_BEFORE[i]! + FILLS[i]!
+/** A further fill comes at most so many µs after the one before it; on spot in the same microsecond. */
+const FILL_DELAY = 30_000
+const STEP = 0x6d2b79f5
+
 /** What a minute's trades add up to; reused by the caller so that no object is made per minute. */
 export interface MinuteSum {
   open: number
@@ -45,17 +60,22 @@ export function emptySum(): MinuteSum {
 export class TradeStream {
   readonly #seed: number
   readonly #timeSeed: number
+  readonly #fillDelay: number
   readonly #path: NoisePath
   readonly #basis: NoisePath | undefined
   readonly #anchorTicks: number
   readonly #lotScale: number
   readonly #counts = new Uint32Array(WEEK_MINUTES)
   readonly #before = new Float64Array(WEEK_MINUTES + 1)
+  /** Aggregate trades (orders) before each minute of the week; made when first asked for. */
+  #ordersBefore: Float64Array | undefined
+  readonly #cluster = new Float64Array(CLUSTER)
 
   constructor(listing: Listing, seed: number, tradesPerSecond: number) {
     const own = seedOf(seed, `${listing.market}:${listing.symbol}`)
     this.#seed = hash32(own, 1)
     this.#timeSeed = hash32(own, 2)
+    this.#fillDelay = listing.market === 'spot' ? 0 : FILL_DELAY
     // Spot and futures of one pair follow one path; the futures add a small basis.
     this.#path = new NoisePath(seedOf(seed, listing.base + listing.quote), 0, 20, VOLATILITY)
     this.#basis = listing.market === 'usdm' ? new NoisePath(hash32(own, 3), 4, 12, 0.00001) : undefined
@@ -92,8 +112,54 @@ export class TradeStream {
   }
 
   #since1970(minute: number): number {
-    const weeks = Math.floor(minute / WEEK_MINUTES)
-    return weeks * this.#before[WEEK_MINUTES]! + this.#before[minute - weeks * WEEK_MINUTES]!
+    return sumTo(this.#before, minute)
+  }
+
+  /** The minute that holds trade `index`, counted from 0 at the start of minute `from`. */
+  minuteAt(from: number, index: number): number {
+    const total = this.#since1970(from) + index
+    const week = this.#before[WEEK_MINUTES]!
+    if (week === 0) return from
+    const weeks = Math.floor(total / week)
+    const rest = total - weeks * week
+    let low = 0
+    let high = WEEK_MINUTES - 1
+    while (low < high) {
+      const middle = (low + high + 1) >>> 1
+      if (this.#before[middle]! <= rest) low = middle
+      else high = middle - 1
+    }
+    return weeks * WEEK_MINUTES + low
+  }
+
+  /** Taker orders, each the fills that it got, from the start of minute `from` to the start of minute `to`. */
+  ordersBetween(from: number, to: number): number {
+    this.#ordersBefore ??= this.#countOrders()
+    return sumTo(this.#ordersBefore, to) - sumTo(this.#ordersBefore, from)
+  }
+
+  #countOrders(): Float64Array {
+    const before = new Float64Array(WEEK_MINUTES + 1)
+    for (let minute = 0; minute < WEEK_MINUTES; minute++) {
+      before[minute + 1] = before[minute]! + this.ordersIn(minute, this.#counts[minute]!)
+    }
+    return before
+  }
+
+  /** Orders that start among the first `count` trades of a minute. */
+  ordersIn(minute: number, count: number): number {
+    const turn = this.#turn(minute)
+    const end = turn + count
+    return count - Math.floor(end / 256) * FILLS_BEFORE[256]! - FILLS_BEFORE[end & 255]! + FILLS_BEFORE[turn]!
+  }
+
+  /** Whether trade `index` of a minute is a further fill of the order of the trade before it. */
+  isFill(minute: number, index: number): boolean {
+    return FILLS[(this.#turn(minute) + index) & 255] === 1
+  }
+
+  #turn(minute: number): number {
+    return (hash32(this.#timeSeed, minute % WEEK_MINUTES) & 63) * CLUSTER
   }
 
   /** The price path at the start of a minute, in ticks, not rounded. */
@@ -107,25 +173,30 @@ export class TradeStream {
     const scatter = Math.max(0.6, start * SCATTER) / 4095
     const slope = (end - start) / (count + 1)
     const scale = this.#lotScale
+    const turn = this.#turn(minute) - 1
     let state = hash32(this.#seed, minute) | 0
     let open = 0
     let high = 0
     let low = Number.MAX_SAFE_INTEGER
     let price = 0
+    let buy = 0
     let volume = 0
     let quote = 0
     let buyVolume = 0
     let buyQuote = 0
     for (let k = 1; k <= count; k++) {
-      state = (state + 0x6d2b79f5) | 0
-      let t = Math.imul(state ^ (state >>> 15), 1 | state)
-      t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-      t ^= t >>> 14
-      const buy = t & 1
-      const around = ((t >>> 1) & 0xfff) + ((t >>> 13) & 0xfff) - 4095
-      price = Math.floor(start + slope * k + scatter * around) + buy
-      if (price < 1) price = 1
-      state = (state + 0x6d2b79f5) | 0
+      state = (state + STEP) | 0
+      let t = 0
+      if (FILLS[(turn + k) & 255] === 0) {
+        t = Math.imul(state ^ (state >>> 15), 1 | state)
+        t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
+        t ^= t >>> 14
+        buy = t & 1
+        const around = ((t >>> 1) & 0xfff) + ((t >>> 13) & 0xfff) - 4095
+        price = Math.floor(start + slope * k + scatter * around) + buy
+        if (price < 1) price = 1
+      }
+      state = (state + STEP) | 0
       t = Math.imul(state ^ (state >>> 15), 1 | state)
       t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
       const u = ((t ^ (t >>> 14)) >>> 0) / 0x100000000
@@ -152,48 +223,101 @@ export class TradeStream {
     out.buyQuote = buyQuote
   }
 
-  /** Every trade of a minute with its time. */
-  minute(minute: number): MinuteTrades {
-    const count = this.count(minute)
+  /** The trades `from` … `to` (exclusive) of a minute, by their place in it; all of them when nothing is said. */
+  minute(minute: number, from = 0, to = this.count(minute)): MinuteTrades {
+    const length = Math.max(0, to - from)
     const trades = {
-      count,
-      offset: new Float64Array(count),
-      price: new Float64Array(count),
-      lots: new Float64Array(count),
-      buy: new Uint8Array(count),
+      count: length,
+      offset: new Float64Array(length),
+      price: new Float64Array(length),
+      lots: new Float64Array(length),
+      buy: new Uint8Array(length),
     }
+    if (length === 0) return trades
+    const count = this.count(minute)
     const start = this.pathAt(minute)
     const scatter = Math.max(0.6, start * SCATTER) / 4095
     const slope = (this.pathAt(minute + 1) - start) / (count + 1)
-    let state = hash32(this.#seed, minute) | 0
-    const draw = (): number => {
-      state = (state + 0x6d2b79f5) | 0
-      let t = Math.imul(state ^ (state >>> 15), 1 | state)
-      t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-      return t ^ (t >>> 14)
+    const turn = this.#turn(minute)
+    const seed = hash32(this.#seed, minute) | 0
+    // The order that the first trade belongs to may have started up to three trades earlier.
+    let first = from
+    while (FILLS[(turn + first) & 255] === 1) first--
+    let price = 0
+    let buy = 0
+    for (let k = first; k < to; k++) {
+      if (FILLS[(turn + k) & 255] === 0) {
+        const t = drawn(seed, 2 * k + 1)
+        const around = ((t >>> 1) & 0xfff) + ((t >>> 13) & 0xfff) - 4095
+        buy = t & 1
+        price = Math.max(1, Math.floor(start + slope * (k + 1) + scatter * around) + buy)
+      }
+      if (k < from) continue
+      const u = (drawn(seed, 2 * k + 2) >>> 0) / 0x100000000
+      trades.price[k - from] = price
+      trades.buy[k - from] = buy
+      trades.lots[k - from] = 1 + Math.floor(this.#lotScale * u * u * u * u)
     }
-    for (let k = 1; k <= count; k++) {
-      const t = draw()
-      const around = ((t >>> 1) & 0xfff) + ((t >>> 13) & 0xfff) - 4095
-      trades.buy[k - 1] = t & 1
-      trades.price[k - 1] = Math.max(1, Math.floor(start + slope * k + scatter * around) + (t & 1))
-      const u = (draw() >>> 0) / 0x100000000
-      trades.lots[k - 1] = 1 + Math.floor(this.#lotScale * u * u * u * u)
+    for (let k = from - (from % CLUSTER); k < to; k += CLUSTER) {
+      this.#times(minute, k, turn, count)
+      for (let i = Math.max(k, from); i < Math.min(k + CLUSTER, to); i++)
+        trades.offset[i - from] = this.#cluster[i - k]!
     }
-    this.#times(minute, trades.offset)
     return trades
   }
 
-  /** Trades come in clusters of four inside a stratum of their own: ordered by construction, with silent seconds between. */
-  #times(minute: number, offset: Float64Array): void {
-    const stratum = 60_000_000 / Math.max(1, Math.ceil(offset.length / 4))
-    let at = 0
-    for (let k = 0; k < offset.length; k++) {
-      const u = hash32(this.#timeSeed ^ minute, k) / 0x100000000
-      at = k % 4 === 0 ? (k / 4 + u * 0.5) * stratum : at + u * u * u * 0.12 * stratum
-      offset[k] = Math.floor(at)
+  /** How many trades of a minute come before an offset (µs, whole) into it. */
+  indexAt(minute: number, offset: number): number {
+    const count = this.count(minute)
+    if (count === 0 || offset <= 0) return 0
+    const stratum = stratumOf(count)
+    let k = Math.floor(offset / stratum) * CLUSTER
+    if (k >= count) return count
+    const turn = this.#turn(minute)
+    for (;;) {
+      this.#times(minute, k, turn, count)
+      for (let i = 0; i < CLUSTER; i++, k++) {
+        if (k >= count || this.#cluster[i]! >= offset) return Math.min(k, count)
+      }
     }
   }
+
+  /**
+   * The offsets of one cluster. Each lies in a stratum of its own: ordered by construction, with silent seconds between.
+   */
+  #times(minute: number, first: number, turn: number, count: number): void {
+    const stratum = stratumOf(count)
+    const seed = this.#timeSeed ^ minute
+    let at = 0
+    for (let i = 0; i < CLUSTER; i++) {
+      const k = first + i
+      const u = hash32(seed, k) / 0x100000000
+      if (i === 0) at = (k / CLUSTER + u * 0.5) * stratum
+      else {
+        const room = 0.12 * stratum
+        at += u * u * u * (FILLS[(turn + k) & 255] === 0 ? room : Math.min(room, this.#fillDelay))
+      }
+      this.#cluster[i] = Math.floor(at)
+    }
+  }
+}
+
+function stratumOf(count: number): number {
+  return 60_000_000 / Math.max(1, Math.ceil(count / CLUSTER))
+}
+
+/** Number `n` (from 1) of a generator that starts at `seed`. */
+function drawn(seed: number, n: number): number {
+  const state = (seed + Math.imul(STEP, n)) | 0
+  let t = Math.imul(state ^ (state >>> 15), 1 | state)
+  t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
+  return t ^ (t >>> 14)
+}
+
+/** A sum since 1970 by a table that repeats every week. */
+function sumTo(before: Float64Array, minute: number): number {
+  const weeks = Math.floor(minute / WEEK_MINUTES)
+  return weeks * before[WEEK_MINUTES]! + before[minute - weeks * WEEK_MINUTES]!
 }
 
 /** Minutes since 1970 at an instant. */
