@@ -99,7 +99,7 @@ export class BinanceRepairClient implements RepairClient {
         return
       }
     }
-    const early = kind === 'trade' && market !== 'spot' ? AGGREGATION : 0
+    const early = kind === 'trade' ? AGGREGATION : 0
     const head = await this.#firstAggTrades({ ...request, from: from - early })
     if (head.length === 0) return
     if (kind === 'aggTrade') {
