@@ -1,4 +1,4 @@
-import { ExchangeError, TicklakeError, WebSocketConnectionError } from '../../../model/errors.ts'
+import { TicklakeError, WebSocketConnectionError } from '../../../model/errors.ts'
 import type { Market } from '../../../model/series.ts'
 import { abortable } from '../../../net/abort.ts'
 import type {
@@ -39,8 +39,10 @@ export class StreamPool implements LiveStream, LinkOwner {
   readonly #overlapTimers = new Set<NodeJS.Timeout>()
   /** Who waits for a connection to be replaced. */
   readonly #replacements = new Map<StreamLink, { resolve: () => void; reject: (error: Error) => void }>()
+  readonly #endings = new Set<Promise<void>>()
   #nextConnection = 1
   #overlaps = 0
+  #isClosed = false
   #closing: Promise<void> | undefined
 
   constructor(options: StreamOptions, listener: StreamListener) {
@@ -58,6 +60,10 @@ export class StreamPool implements LiveStream, LinkOwner {
   /** Whether any channel comes over more than one connection now, so that its records may come twice. */
   get isOverlapping(): boolean {
     return this.#overlaps > 0
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed
   }
 
   async subscribe(channels: readonly Channel[], options: { signal?: AbortSignal } = {}): Promise<void> {
@@ -99,6 +105,8 @@ export class StreamPool implements LiveStream, LinkOwner {
       if (entry.links.size > 0) gone.push(entry.wait())
     }
     await abortable(Promise.all(gone), options.signal)
+    // Connections that carry nothing any more are gone too when this returns.
+    await abortable(Promise.all(this.#endings), options.signal)
   }
 
   channels(): readonly ChannelStatus[] {
@@ -159,6 +167,7 @@ export class StreamPool implements LiveStream, LinkOwner {
   }
 
   async #close(): Promise<void> {
+    this.#isClosed = true
     this.#watchdog.stop()
     for (const timer of this.#overlapTimers) clearTimeout(timer)
     const error = new WebSocketConnectionError('The stream was closed.', { exchange: 'binance', retryable: false })
@@ -169,7 +178,7 @@ export class StreamPool implements LiveStream, LinkOwner {
   }
 
   #assertOpen(): void {
-    if (this.#closing) {
+    if (this.#isClosed) {
       throw new WebSocketConnectionError('The stream is closed. Make a new one.', {
         exchange: 'binance',
         retryable: false,
@@ -248,7 +257,7 @@ export class StreamPool implements LiveStream, LinkOwner {
 
   /** Opens a second connection for the channels of one that will end; both run for a while. */
   #replace(link: StreamLink): void {
-    if (this.#closing || link.isDraining || link.state !== 'open') return
+    if (this.#isClosed || link.isDraining || link.state !== 'open') return
     link.isDraining = true
     const entries = [...link.subscriptions.values()]
       .filter((subscription) => subscription.state !== 'leaving' && subscription.entry.links.size === 1)
@@ -318,19 +327,26 @@ export class StreamPool implements LiveStream, LinkOwner {
   refused(link: StreamLink, entry: Entry, reason: string): void {
     if (!entry.isWanted) return
     this.event({ type: 'refused', at: Date.now(), channels: [entry.channel], reason })
-    const error = new ExchangeError(link.url, 101, 0, `${entry.name} was refused: ${reason}`, { exchange: 'binance' })
+    const error = new WebSocketConnectionError(`${link.url}: ${entry.name} was refused: ${reason}.`, {
+      exchange: 'binance',
+      retryable: false,
+    })
     entry.settle(error)
     this.#forget(entry)
   }
 
   left(link: StreamLink, entry: Entry): void {
     if (entry.links.size === 0 && !entry.isWanted) entry.settle()
-    if (link.subscriptions.size === 0 && (link.state === 'open' || link.state === 'connecting')) void link.close()
-    else this.#takeOver(link)
+    if (link.subscriptions.size > 0) this.#takeOver(link)
+    else if (link.state === 'open' || link.state === 'connecting') {
+      const ending = link.close()
+      this.#endings.add(ending)
+      void ending.finally(() => this.#endings.delete(ending))
+    }
   }
 
   frame(frame: ArrivedFrame): void {
-    if (this.#closing) return
+    if (this.#isClosed) return
     try {
       this.#listener.frame?.(frame)
     } catch (error) {
@@ -371,7 +387,7 @@ export class StreamPool implements LiveStream, LinkOwner {
     } else group.base++
     this.#replacements.get(link)?.resolve()
     this.#replacements.delete(link)
-    if (this.#closing) return
+    if (this.#isClosed) return
     // A replacement that failed is tried again for the same connection, as long as that one is there.
     const old = link.replaces?.state === 'open' ? link.replaces : undefined
     const orphans = old

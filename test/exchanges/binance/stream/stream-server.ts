@@ -25,6 +25,8 @@ export interface Manners {
   readonly refused: Set<string>
   /** Sends a trade of every subscribed channel this often, ms. */
   everyMs: number
+  /** Sends nothing by itself. */
+  isQuiet: boolean
 }
 
 /**
@@ -39,6 +41,7 @@ export class StreamServer {
     isMute: false,
     refused: new Set(),
     everyMs: 5,
+    isQuiet: false,
   }
   /** Last trade id that was made. */
   lastId = 0
@@ -117,7 +120,7 @@ export class StreamServer {
 
   #tick(): void {
     this.#timer = setTimeout(() => {
-      this.trade()
+      if (!this.manners.isQuiet) this.trade()
       this.#tick()
     }, this.manners.everyMs)
   }
