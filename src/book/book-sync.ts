@@ -194,7 +194,8 @@ export class BookSync {
         return
       }
     }
-    if (rest.length > 0) this.#live('bridged', at)
+    // A snapshot that ends where the stream is now needs no update to be proved.
+    if (rest.length > 0 || (this.#ids.seen !== undefined && sameId(this.#ids.seen, id))) this.#live('bridged', at)
   }
 
   /** A quote (best bid and offer) arrived: it sharpens `top`, and is compared where its id is the book's. */
@@ -415,7 +416,6 @@ export class BookSync {
     this.#isResumable = false
     this.#buffer.clear()
     if (delta) this.#buffer.push(delta)
-    this.#counters.resync(reason)
     this.#change('stale', reason, detail, at)
     this.#wish(reason, at)
   }
@@ -465,6 +465,7 @@ export class BookSync {
     // A book that never was right has nothing that could be stale.
     if (from === to || (from === 'syncing' && to === 'stale')) return
     this.#state = to
+    if (from === 'synced') this.#counters.resync(reason as BookReason)
     this.#listener.stateChange?.({ from, to, reason, detail, at, lastUpdateId: this.#id })
   }
 

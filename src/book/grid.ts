@@ -3,6 +3,8 @@ import { InvalidRangeError } from '../model/errors.ts'
 
 /** Powers of ten up to here are exact in a float64. */
 const MAX_DECIMALS = 22
+/** Ticks up to here are found by one multiplication and one rounding: its error stays below a half. */
+export const MAX_TICK = 2 ** 50
 
 /** A price increment: decimal text as exchanges write it (`"0.01000000"`), or a number. */
 export type TickSize = string | number
@@ -38,7 +40,7 @@ export class PriceGrid {
   /** The whole number of ticks in a price; NaN for a price that is not on the grid or not above zero. */
   tickOf(price: number): number {
     const tick = Math.round(price * this.perUnit)
-    return tick > 0 && tick <= Number.MAX_SAFE_INTEGER && (tick * this.units) / this.power === price ? tick : Number.NaN
+    return tick > 0 && tick <= MAX_TICK && (tick * this.units) / this.power === price ? tick : Number.NaN
   }
 
   priceOf(tick: number): number {
@@ -46,18 +48,18 @@ export class PriceGrid {
   }
 
   /**
-   * A grid that holds this one's prices and `price` too.
+   * A grid that holds this one's prices up to `highest` and `price` too.
    * @throws InvalidRangeError for a price that no grid can hold exactly: not finite, not positive, or too many digits.
    */
-  widened(price: number): PriceGrid {
+  widened(price: number, highest: number): PriceGrid {
     if (!(price > 0 && Number.isFinite(price))) {
       throw new InvalidRangeError(`A price of ${price} can not stand in a book: prices are finite and above zero.`)
     }
     const places = Math.max(decimalPlaces(price), parseDecimal(this.text).scale)
     const power = 10 ** places
-    if (places > MAX_DECIMALS || price * power > Number.MAX_SAFE_INTEGER) {
+    if (places > MAX_DECIMALS || Math.max(price, highest) * power > MAX_TICK) {
       throw new InvalidRangeError(
-        `A price of ${price} can not stand in a book with ticks of ${this.text}: together they need more digits than a float64 keeps.`,
+        `A price of ${price} can not stand in a book with ticks of ${this.text}: together its prices need more digits than can be told apart.`,
       )
     }
     return new PriceGrid(formatDecimal({ units: 1n, scale: places }))

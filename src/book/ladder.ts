@@ -1,4 +1,4 @@
-import type { PriceGrid } from './grid.ts'
+import { MAX_TICK, type PriceGrid } from './grid.ts'
 
 /** Ticks of the window of one side, least and most. A power of two of 32-bit words. */
 const MIN_WINDOW = 1024
@@ -95,7 +95,7 @@ export class Ladder {
       const quantity = pairs[i + 1]!
       const tick = Math.round(price * perUnit)
       // Not written as !(a && b): a NaN must fail too.
-      if ((tick * units) / power === price && tick > 0 && tick <= 9007199254740991 && quantity >= 0) {
+      if ((tick * units) / power === price && tick > 0 && tick <= MAX_TICK && quantity >= 0) {
         const key = tick * sign
         const offset = key - base
         if (offset >= 0 && offset < size && quantity !== Number.POSITIVE_INFINITY) {

@@ -298,8 +298,8 @@ export class OrderBook {
 
   /** Makes the grid fine enough for a price, and moves the levels over to it. */
   #widen(price: number): void {
-    const grid = this.#grid.widened(price)
     const { bids, asks } = this.levels()
+    const grid = this.#grid.widened(price, Math.max(bids[0] ?? 0, asks.at(-2) ?? 0))
     const known = [this.#bids, this.#asks].map((ladder) => ladder.knownKey)
     const finer = Math.round(grid.power / this.#grid.power) * this.#grid.units
     if (this.#isGridSet) this.#gridChanges++
