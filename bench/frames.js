@@ -1,5 +1,5 @@
 // Frames to records without a socket: ticklake's parser against JSON.parse-and-map to the same records, JSON.parse
-// alone, and the handlers of tardis-like clients where they can be called. Contenders take turns; medians.
+// alone, rows in the form of tardis-dev, and ccxt's own handlers. Contenders take turns; medians.
 // Runs on dist/: `npm run build && node bench/frames.js`. Prints a JSON line per kind and a table.
 import { race } from './measure.js'
 
@@ -143,8 +143,8 @@ function numbersOf(rows) {
   return numbers
 }
 
-/** Handlers of the `tardis-dev` mappers have this form: rows with Dates from the parsed message. */
-const tardisLike = {
+/** The form that tardis-dev gives trades: texts for ids, a side, Dates. */
+const datedRows = {
   trade: ({ data: d }, receiveTime) => ({
     type: 'trade',
     symbol: d.s,
@@ -187,9 +187,9 @@ for (const [name, { make, map }] of Object.entries(KINDS)) {
       for (const frame of frames) sum += JSON.parse(frame.toString()).stream.length
     },
   }
-  if (tardisLike[name]) {
-    contenders['a map as tardis has it'] = () => {
-      for (const frame of frames) sum += tardisLike[name](JSON.parse(frame.toString()), 1_784_410_630_500).price
+  if (datedRows[name]) {
+    contenders['JSON.parse to rows with Dates'] = () => {
+      for (const frame of frames) sum += datedRows[name](JSON.parse(frame.toString()), 1_784_410_630_500).price
     }
   }
   if (ccxt[name]) {
