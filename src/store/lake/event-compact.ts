@@ -108,19 +108,20 @@ export async function mergeFiles(
   const { sources, name, compacted } = merge
   const path = join(folder, temp)
   const sql = orderedSql(folder, kind, sources, kind.columns)
+  const sum = (of: (file: LakeFile) => number): number => sources.reduce((total, file) => total + of(file), 0)
+  const rows = sum((file) => file.rows)
+  const options = copyOptions(kind, compression, compacted ? 'day' : 'chunk', rows)
   await withWriteSlot(async () => {
     signal?.throwIfAborted()
     using connection = await connectDuck()
     const stop = (): void => connection.interrupt()
     signal?.addEventListener('abort', stop)
     try {
-      await connection.run(`COPY (${sql}) TO ${quote(path)} ${copyOptions(compression, compacted ? 'day' : 'chunk')}`)
+      await connection.run(`COPY (${sql}) TO ${quote(path)} ${options}`)
     } finally {
       signal?.removeEventListener('abort', stop)
     }
   })
-  const sum = (of: (file: LakeFile) => number): number => sources.reduce((total, file) => total + of(file), 0)
-  const rows = sum((file) => file.rows)
   await checkMerged(path, kind, rows, signal)
   const keys = (of: (file: LakeFile) => RecordId, pick: (a: RecordId, b: RecordId) => RecordId): RecordId =>
     sources.map(of).reduce(pick)

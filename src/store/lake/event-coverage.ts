@@ -48,7 +48,7 @@ export function readHeld(stored: readonly StoredIds[] | undefined): HeldIds[] {
   return (stored ?? []).map(({ first, last, from, to }) => ({ first: readId(first), last: readId(last), from, to }))
 }
 
-function storeHeld(held: readonly HeldIds[]): StoredIds[] {
+export function storeHeld(held: readonly HeldIds[]): StoredIds[] {
   return held.map(({ first, last, from, to }) => ({ first: storeId(first), last: storeId(last), from, to }))
 }
 

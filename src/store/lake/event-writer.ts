@@ -10,7 +10,8 @@ import { storageError } from './errors.ts'
 import { type Chunk, describeFile, highestKey, keyAt, nextChunkName, risingOrder, splitChunks } from './event-chunks.ts'
 import { type EventBatch, EventColumns, joinEvents, pickRows } from './event-columns.ts'
 import { type CompactionPlan, mergeFiles, planCompaction, planTidying } from './event-compact.ts'
-import { type EventFacts, hasHeldIds, idSpanOf, nextEventCoverage, readHeld } from './event-coverage.ts'
+import { type EventFacts, hasHeldIds, idSpanOf, nextEventCoverage, readHeld, storeHeld } from './event-coverage.ts'
+import { describeEventFile } from './event-inspect.ts'
 import { writeEvents } from './event-parquet.ts'
 import { readKeys } from './event-read.ts'
 import { removeEmpty, removeIfThere, sweepTemps, TEMP_PREFIX } from './files.ts'
@@ -104,7 +105,7 @@ export class EventWriter implements AsyncDisposable {
       await mkdir(folder, { recursive: true })
       await recoverCommit(folder)
       await sweepTemps(folder)
-      const coverage = (await readCoverage(folder)) ?? emptyCoverage(series)
+      const coverage = await withIds(folder, kind, (await readCoverage(folder)) ?? emptyCoverage(series))
       return new EventWriter(folder, kind, lock, coverage, options)
     } catch (error) {
       await lock.release()
@@ -406,4 +407,16 @@ export class EventWriter implements AsyncDisposable {
     if (this.#unfinished) return
     for (const temp of temps) await removeIfThere(join(this.folder, temp)).catch(() => {})
   }
+}
+
+/** A coverage that was rebuilt from the data files does not know the ids in them: they are read anew. */
+async function withIds(folder: string, kind: Kind, coverage: SeriesCoverage): Promise<SeriesCoverage> {
+  if (!hasHeldIds(kind) || coverage.ids !== undefined || coverage.files.length === 0) return coverage
+  const held = new IdRanges()
+  const files: LakeFile[] = []
+  for (const { name } of coverage.files) {
+    const file = await describeEventFile(folder, name, kind, held)
+    if (file) files.push(file)
+  }
+  return { ...coverage, files, ids: storeHeld(held.ranges) }
 }

@@ -6,7 +6,9 @@ import { kindOf } from '../../model/kinds.ts'
 import type { SeriesId } from '../../model/series.ts'
 import type { TimeRange } from '../../model/time.ts'
 import type { LakeFile, SeriesCoverage } from './coverage-file.ts'
+import { describeEventFile, inspectEventRows } from './event-inspect.ts'
 import { hashFile, TEMP_PREFIX } from './files.ts'
+import { IdRanges } from './ids.ts'
 import { gridOf } from './next-coverage.ts'
 import { readParquet } from './parquet.ts'
 import { periodLength, periodOf } from './periods.ts'
@@ -36,6 +38,7 @@ export async function inspectFile(
   let rows = 0
   let last = Number.NEGATIVE_INFINITY
   try {
+    if (!kind.hasInterval) return await inspectEventRows(path, file, coverage, signal)
     for await (const batch of readParquet(kind, {
       paths: [path],
       columns: kind.columns,
@@ -90,6 +93,11 @@ export async function rebuildFiles(
   for (const name of await strayFiles(folder, undefined)) {
     const path = join(folder, name)
     try {
+      if (!kind.hasInterval) {
+        const file = await describeEventFile(folder, name, kind, new IdRanges())
+        if (file) files.push(file)
+        continue
+      }
       let rows = 0
       let first: number | undefined
       let last = 0

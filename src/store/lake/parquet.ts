@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { DuckDBConnection, DuckDBDataChunk } from '@duckdb/node-api'
 import type { DataChunk } from '@duckdb/node-bindings'
 import type PQueue from 'p-queue'
@@ -161,6 +162,13 @@ export interface ParquetQuery {
 
 /** Rows per batch that a read gives. */
 const READ_ROWS = 131_072
+/**
+ * Up to so many values DuckDB may hold a whole answer (24 MB): each of its chunks is then a call, where a stream costs
+ * a turn of its threads per 2048 rows, several times what unpacking them costs.
+ */
+const WHOLE_VALUES = 3 * 2 ** 20
+/** Chunks taken in one go. In between, other work gets its turn and memory of chunks is freed. */
+const CHUNKS_PER_TURN = 128
 
 /**
  * Reads the named columns of the rows in the range, as batches of bounded size in the files' order. Row groups outside
@@ -178,7 +186,8 @@ export async function* readParquet(kind: Kind, query: ParquetQuery): AsyncGenera
     const capacity = Math.max(1, Math.min(query.blockRows ?? READ_ROWS, query.rowsHint ?? READ_ROWS))
     let rows = newColumns(query.columns, capacity)
     let length = 0
-    for await (const chunk of chunks(connection, selectSql(kind, query))) {
+    const whole = (query.rowsHint ?? Number.POSITIVE_INFINITY) * query.columns.length <= WHOLE_VALUES
+    for await (const chunk of (whole ? wholeChunks : chunks)(connection, selectSql(kind, query))) {
       query.signal?.throwIfAborted()
       const count = bindings.data_chunk_get_size(chunk)
       let taken = 0
@@ -227,6 +236,16 @@ async function* chunks(connection: DuckDBConnection, sql: string): AsyncGenerato
     const chunk = await result.fetchChunk()
     if (!chunk || chunk.rowCount === 0) return
     yield chunk.chunk
+  }
+}
+
+/** The same of an answer that DuckDB holds as a whole. */
+async function* wholeChunks(connection: DuckDBConnection, sql: string): AsyncGenerator<DataChunk, void, void> {
+  const result = await connection.run(sql)
+  const count = result.chunkCount
+  for (let index = 0; index < count; index++) {
+    if (index % CHUNKS_PER_TURN === CHUNKS_PER_TURN - 1) await nextTurn()
+    yield result.getChunk(index).chunk
   }
 }
 
