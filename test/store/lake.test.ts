@@ -121,6 +121,30 @@ describe('the lake', () => {
     expect((await lake.load(series('5m'))).length).toBe(0)
   })
 
+  it('reads the same whether DuckDB holds the whole answer or streams it, and leaves off when asked to', async () => {
+    await using folder = await tempFolder()
+    const lake = await Lake.open(folder.path)
+    const id = series('1m')
+    // With all 12 columns more values than an answer is held of, with one of them fewer, and more than two batches.
+    const rows = makeBatch('1m', T0, 300_000)
+    await store(lake, id, [rows])
+    expect((await lake.load(id, { columns: all })).columns).toEqual(rows.columns)
+    for (const name of ['open_time', 'close', 'trades', 'flags']) {
+      expect((await lake.load(id, { columns: [name] })).columns[name]).toEqual(rows.columns[name])
+    }
+    const lengths: number[] = []
+    for await (const batch of lake.read(id, { columns: ['close'] })) lengths.push(batch.length)
+    expect(lengths.length).toBeGreaterThan(2)
+    expect(lengths.reduce((sum, length) => sum + length)).toBe(300_000)
+    for (const columns of [['close'], all]) {
+      const abort = new AbortController()
+      const read = async () => {
+        for await (const _ of lake.read(id, { columns, signal: abort.signal })) abort.abort(new Error('enough'))
+      }
+      await expect(read()).rejects.toThrow('enough')
+    }
+  })
+
   it('splits a period into parts when it would pass maxFileSize, and joins them again when it fits', async () => {
     await using folder = await tempFolder()
     const small = await Lake.open(folder.path, { maxFileSize: 20_000 })

@@ -127,7 +127,7 @@ export function gapsOfHoles(kind: Kind, holes: readonly IdHole[], findings: read
     // Most holes are those of the coverage before: with thousands of them, looking through all would be slow.
     const known = whole.get(`${hole.first}-${hole.last}`)
     if (known && isFinding(known)) {
-      gaps.push(known)
+      gaps.push(gapOf(kind, hole, hole, known))
       continue
     }
     let left: IdSpan[] = [{ first: hole.first, last: hole.last }]
@@ -153,21 +153,23 @@ export function gapsOfHoles(kind: Kind, holes: readonly IdHole[], findings: read
     }
     for (const part of left) pieces.push({ ...part, finding: undefined })
     pieces.sort((a, b) => (a.first < b.first ? -1 : 1))
-    for (const { first, last, finding } of pieces) {
-      gaps.push({
-        from: hole.from,
-        to: Math.max(hole.to, hole.from),
-        cause: finding?.cause ?? 'unknown',
-        // Ids of book updates are not records: how many are missing can't be known.
-        ...(kind.continuity.rule === 'consecutive-id' ? { count: countIds(first, last) } : {}),
-        checked: finding?.checked ?? [],
-        ...(finding?.note === undefined ? {} : { note: finding.note }),
-        firstId: storeId(first),
-        lastId: storeId(last),
-      })
-    }
+    for (const piece of pieces) gaps.push(gapOf(kind, hole, piece, piece.finding))
   }
   return gaps
+}
+
+function gapOf(kind: Kind, hole: IdHole, { first, last }: IdSpan, finding: Gap | undefined): Gap {
+  return {
+    from: hole.from,
+    to: Math.max(hole.to, hole.from),
+    cause: finding?.cause ?? 'unknown',
+    // Ids of book updates are not records: how many are missing can't be known.
+    ...(kind.continuity.rule === 'consecutive-id' ? { count: countIds(first, last) } : {}),
+    checked: finding?.checked ?? [],
+    ...(finding?.note === undefined ? {} : { note: finding.note }),
+    firstId: storeId(first),
+    lastId: storeId(last),
+  }
 }
 
 /** Whether a gap says more than that something is missing. */

@@ -38,9 +38,22 @@ export interface LakeQuery extends Disposable {
 /** Opens a lake for SQL: the views show the data files that the coverage of each series names now. */
 export async function openQuery(dataDir: string): Promise<LakeQuery> {
   const connection = await connectDuck()
-  try {
+  const defineViews = async (): Promise<void> => {
     const series = await findSeries(dataDir)
     for (const kind of Object.keys(KINDS)) await connection.run(await viewSql(dataDir, kind, series))
+  }
+  const start = async (sql: string): Promise<StreamingResult> => {
+    try {
+      return await connection.stream(sql)
+    } catch (cause) {
+      // A collector merged files since the views were made: then they are made anew, once.
+      if (!(cause instanceof Error && VANISHED.test(cause.message))) throw cause
+      await defineViews()
+      return connection.stream(sql)
+    }
+  }
+  try {
+    await defineViews()
   } catch (error) {
     connection.closeSync()
     throw error
@@ -52,7 +65,7 @@ export async function openQuery(dataDir: string): Promise<LakeQuery> {
       const stop = (): void => connection.interrupt()
       signal?.addEventListener('abort', stop)
       try {
-        const result = await connection.stream(sql)
+        const result = await start(sql)
         const columns = result.columnNames().map((name, index) => ({ name, type: String(result.columnType(index)) }))
         return { columns, rows: readRows(result, signal, stop) }
       } catch (cause) {
@@ -64,6 +77,9 @@ export async function openQuery(dataDir: string): Promise<LakeQuery> {
     [Symbol.dispose]: () => connection.closeSync(),
   }
 }
+
+/** DuckDB's words for a file that is not there any more. */
+const VANISHED = /No files found|Cannot open file/
 
 type StreamingResult = Awaited<ReturnType<Awaited<ReturnType<typeof connectDuck>>['stream']>>
 
