@@ -1,5 +1,4 @@
 import { type Interval, isInterval } from '../../../model/interval.ts'
-import { RecordFlag } from '../../../model/live/index.ts'
 import { ByteTable } from './byte-table.ts'
 import { Events, eventOf } from './events.ts'
 import { isInstant, millis } from './numbers.ts'
@@ -23,6 +22,13 @@ import { Slot } from './slots.ts'
 import { liquidationOf, markPriceOf, miniTickerOf, tickerOf } from './statistics.ts'
 
 const COLON = 58
+
+// The slots of each kind whose decimals go into its record.
+const TRADE_SLOTS = [Slot.p, Slot.q]
+const QUOTE_SLOTS = [Slot.b, Slot.B, Slot.a, Slot.A]
+const BOOK_SLOTS = [Slot.b, Slot.a]
+const SNAPSHOT_SLOTS = [BIDS, ASKS]
+const CANDLE_SLOTS = [Slot.o, Slot.h, Slot.l, Slot.c, Slot.v, Slot.q, Slot.V, Slot.Q].map((slot) => INNER_K + slot)
 
 /** Makes the record of the object in the scanner, or leaves it alone: every doubt is the general parser's to settle. */
 export class EventReader extends SlotReader {
@@ -97,7 +103,7 @@ export class EventReader extends SlotReader {
       symbol.text,
       eventTime,
       receiveTime,
-      RecordFlag.stream,
+      this.flags(TRADE_SLOTS),
       id,
       time,
       values[Slot.p]!,
@@ -132,7 +138,7 @@ export class EventReader extends SlotReader {
       symbol.text,
       eventTime,
       receiveTime,
-      RecordFlag.stream,
+      this.flags(TRADE_SLOTS),
       id,
       time,
       values[Slot.p]!,
@@ -167,7 +173,7 @@ export class EventReader extends SlotReader {
       symbol.text,
       eventTime,
       receiveTime,
-      RecordFlag.stream,
+      this.flags(QUOTE_SLOTS),
       values[Slot.u]!,
       values[Slot.b]!,
       values[Slot.B]!,
@@ -201,7 +207,7 @@ export class EventReader extends SlotReader {
         symbol.text,
         eventTime,
         receiveTime,
-        RecordFlag.stream,
+        this.flags(BOOK_SLOTS),
         last,
         transactionTime,
         stream.depth!,
@@ -214,7 +220,7 @@ export class EventReader extends SlotReader {
       symbol.text,
       eventTime,
       receiveTime,
-      RecordFlag.stream,
+      this.flags(BOOK_SLOTS),
       values[Slot.U]!,
       last,
       this.isSpot ? -1 : values[PU]!,
@@ -235,7 +241,7 @@ export class EventReader extends SlotReader {
       stream.symbol,
       Number.NaN,
       receiveTime,
-      RecordFlag.stream,
+      this.flags(SNAPSHOT_SLOTS),
       values[LAST_UPDATE_ID]!,
       receiveTime,
       stream.depth,
@@ -271,7 +277,7 @@ export class EventReader extends SlotReader {
       symbol.text,
       eventTime,
       receiveTime,
-      RecordFlag.stream,
+      this.flags(CANDLE_SLOTS),
       interval,
       values[K + Slot.x] === 1,
       openTime,

@@ -58,15 +58,26 @@ export class FrameScanner {
   /** Price, quantity, price, quantity, …: the levels read last. Longer than they are. */
   readonly bids: number[] = [0.5]
   readonly asks: number[] = [0.5]
+  /** Whether a decimal of the present object has more digits than a float64 keeps; `isInexact` tells which. */
+  anyInexact = false
+  readonly #inexact = new Float64Array(SLOTS).fill(Number.NaN)
+  readonly #inexactIn = new Int32Array(SLOTS)
   #slot = 0
   #wide = 0
 
   /** Forgets the object before. */
   begin(): void {
     this.stamp += 1 << TYPE_BITS
+    this.anyInexact = false
     if (this.stamp < LAST_STAMP) return
     this.tags.fill(0)
+    this.#inexactIn.fill(0)
     this.stamp = 1 << TYPE_BITS
+  }
+
+  /** Whether what stands in a slot has more digits than a float64 keeps. */
+  isInexact(slot: number): boolean {
+    return this.#inexactIn[slot] === this.stamp && this.#inexact[slot] === this.values[slot]
   }
 
   /**
@@ -131,7 +142,7 @@ export class FrameScanner {
           tags[slot] = stamp | DECIMAL
           p = q + 1
         } else if (sound && (c === DOT || (c >= ZERO && c <= NINE) || c === QUOTE)) {
-          p = this.#longDecimal(b, start, end)
+          p = this.#longDecimal(b, start, end, slot)
           if (p < 0) return -1
           values[slot] = this.#wide
           tags[slot] = stamp | DECIMAL
@@ -173,10 +184,11 @@ export class FrameScanner {
         if (!isBids && slot !== 97 && slot !== ASKS) return -1
         // The two names of a side share their memory; no frame has both.
         const twin = slot === 98 ? BIDS : slot === BIDS ? 98 : slot === 97 ? ASKS : 97
-        if (tags[twin] === (stamp | LEVELS)) return -1
-        p = this.#levels(b, p, end, isBids ? this.bids : this.asks)
+        if (tags[twin] === (stamp | LEVELS) || tags[slot] === (stamp | LEVELS)) return -1
+        p = this.#levels(b, p, end, slot, isBids ? this.bids : this.asks)
         if (p < 0) return -1
         values[slot] = this.#wide
+        if (this.#inexactIn[slot] === stamp) this.#inexact[slot] = this.#wide
         tags[slot] = stamp | LEVELS
       } else if (c === OPEN) {
         const inner = slot === 107 ? INNER_K : slot === 111 ? INNER_O : 0
@@ -236,21 +248,28 @@ export class FrameScanner {
     return p + 1
   }
 
-  /** A decimal of more digits than the loop holds; -1 when a float64 does not give it back, or it is none. */
-  #longDecimal(b: Uint8Array, start: number, end: number): number {
+  /** A decimal of more digits than the loop holds; -1 when it is none. */
+  #longDecimal(b: Uint8Array, start: number, end: number, slot: number): number {
     let p = start
     for (let c = b[p]!; c !== QUOTE; c = b[++p]!) {
       if (p >= end || !((c >= ZERO && c <= NINE) || c === DOT || c === MINUS)) return -1
     }
     const text = Buffer.from(b.buffer, b.byteOffset + start, p - start).toString('latin1')
     const value = decimalOf(text)
-    if (Number.isNaN(value) || !isExact(text, value)) return -1
+    if (Number.isNaN(value)) return -1
+    if (!isExact(text, value)) {
+      // A member that stands there twice is for the general parser: only the last one counts.
+      if ((this.tags[slot]! | 7) === (this.stamp | 7)) return -1
+      this.anyInexact = true
+      this.#inexactIn[slot] = this.stamp
+      this.#inexact[slot] = value
+    }
     this.#wide = value
     return p + 1
   }
 
   /** `[["price","quantity"],…]` into `into`; how many numbers these are stands in `#wide`. */
-  #levels(b: Uint8Array, from: number, end: number, into: number[]): number {
+  #levels(b: Uint8Array, from: number, end: number, slot: number, into: number[]): number {
     let p = from + 1
     let length = 0
     let c = b[p]!
@@ -292,7 +311,7 @@ export class FrameScanner {
         let value = mantissa / POW10[decimals]!
         if (c === QUOTE && mantissa < SAFE_DIGITS) p++
         else {
-          p = this.#longDecimal(b, start, end)
+          p = this.#longDecimal(b, start, end, slot)
           if (p < 0) return -1
           value = this.#wide
         }

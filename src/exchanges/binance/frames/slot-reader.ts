@@ -1,4 +1,4 @@
-import type { LiveRecord } from '../../../model/live/index.ts'
+import { type LiveRecord, RecordFlag } from '../../../model/live/index.ts'
 import type { Market } from '../../../model/series.ts'
 import { ByteTable, hashOf } from './byte-table.ts'
 import { type StreamName, type SymbolName, streamName, symbolName } from './events.ts'
@@ -34,6 +34,13 @@ export class SlotReader {
   has(slot: number): boolean {
     const { tags, stamp } = this.scanner
     return (tags[slot]! | 7) === (stamp | 7)
+  }
+
+  /** The flags of a record made of these slots. */
+  flags(slots: readonly number[]): number {
+    const { scanner } = this
+    if (!scanner.anyInexact) return RecordFlag.stream
+    return slots.some((slot) => scanner.isInexact(slot)) ? RecordFlag.stream | RecordFlag.inexact : RecordFlag.stream
   }
 
   /** The symbol of the text in a slot; undefined where it is none. */

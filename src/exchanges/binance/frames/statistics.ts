@@ -1,4 +1,3 @@
-import { RecordFlag } from '../../../model/live/index.ts'
 import { isInstant, millis } from './numbers.ts'
 import * as make from './records.ts'
 import { AP, DECIMAL, INNER_O, INTEGER, isWord, OBJECT, TEXT } from './scanner.ts'
@@ -7,6 +6,8 @@ import { Slot } from './slots.ts'
 
 const CORE_SLOTS = [Slot.o, Slot.h, Slot.l, Slot.c, Slot.v, Slot.q]
 const CHANGE_SLOTS = [Slot.p, Slot.P, Slot.w, Slot.Q]
+const TICKER_SLOTS = [...CORE_SLOTS, ...CHANGE_SLOTS, Slot.b, Slot.B, Slot.a, Slot.A]
+const MARK_SLOTS = [Slot.p, Slot.i, Slot.P, Slot.r]
 const ORDER_SLOTS = [INNER_O + Slot.p, INNER_O + AP, INNER_O + Slot.q, INNER_O + Slot.l, INNER_O + Slot.z]
 
 function coreOf(reader: SlotReader): make.TickerCore {
@@ -29,7 +30,7 @@ export function miniTickerOf(reader: SlotReader, bytes: Uint8Array, receiveTime:
   if (!reader.isOurs(symbol)) return SKIPPED
   const eventTime = millis(values[Slot.E]!)
   if (!isInstant(eventTime)) return UNSURE
-  const flags = RecordFlag.stream
+  const flags = reader.flags(CORE_SLOTS)
   return make.tickerRecord(reader.market, symbol.text, eventTime, receiveTime, flags, coreOf(reader), make.MINI)
 }
 
@@ -53,21 +54,29 @@ export function tickerOf(reader: SlotReader, bytes: Uint8Array, receiveTime: num
   const askQuantity = reader.decimalOrNaN(Slot.A)
   if (bidPrice === undefined || bidQuantity === undefined) return UNSURE
   if (askPrice === undefined || askQuantity === undefined) return UNSURE
-  return make.tickerRecord(reader.market, symbol.text, eventTime, receiveTime, RecordFlag.stream, coreOf(reader), {
-    priceChange: values[Slot.p]!,
-    priceChangePercent: values[Slot.P]!,
-    weightedAverage: values[Slot.w]!,
-    lastQuantity: values[Slot.Q]!,
-    bidPrice,
-    bidQuantity,
-    askPrice,
-    askQuantity,
-    openTime,
-    closeTime,
-    firstTradeId: values[Slot.F]!,
-    lastTradeId: values[Slot.L]!,
-    trades: values[Slot.n]!,
-  })
+  return make.tickerRecord(
+    reader.market,
+    symbol.text,
+    eventTime,
+    receiveTime,
+    reader.flags(TICKER_SLOTS),
+    coreOf(reader),
+    {
+      priceChange: values[Slot.p]!,
+      priceChangePercent: values[Slot.P]!,
+      weightedAverage: values[Slot.w]!,
+      lastQuantity: values[Slot.Q]!,
+      bidPrice,
+      bidQuantity,
+      askPrice,
+      askQuantity,
+      openTime,
+      closeTime,
+      firstTradeId: values[Slot.F]!,
+      lastTradeId: values[Slot.L]!,
+      trades: values[Slot.n]!,
+    },
+  )
 }
 
 /** A mark price. */
@@ -93,7 +102,7 @@ export function markPriceOf(reader: SlotReader, bytes: Uint8Array, receiveTime: 
     symbol.text,
     eventTime,
     receiveTime,
-    RecordFlag.stream,
+    reader.flags(MARK_SLOTS),
     values[Slot.p]!,
     indexPrice,
     settlePrice,
@@ -124,7 +133,7 @@ export function liquidationOf(reader: SlotReader, bytes: Uint8Array, receiveTime
     symbol.text,
     eventTime,
     receiveTime,
-    RecordFlag.stream,
+    reader.flags(ORDER_SLOTS),
     time,
     isBuy ? 1 : 2,
     values[inner + Slot.p]!,
