@@ -151,8 +151,10 @@ export class BookSync {
       else this.#counters.snapshotsUnused++
       return
     }
-    if (this.#phase !== 'waiting') {
-      // Before a stream delivers, a snapshot is of no use: what came between would be missing.
+    // Unasked it is taken only where the stream is subscribed and there is nothing to lose: what it does not reach to,
+    // the first update shows.
+    const isWelcome = this.#phase === 'idle' && !this.#isResumable && !Number.isNaN(this.#heardAt)
+    if (this.#phase !== 'waiting' && !isWelcome) {
       this.#counters.snapshotsUnused++
       return
     }

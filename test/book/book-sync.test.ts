@@ -172,6 +172,14 @@ describe('a spot book', () => {
     expect(sync.state).toBe('synced')
   })
 
+  it('takes a snapshot that is there before the first event once the stream is subscribed', () => {
+    const { sync, log } = start('spot')
+    sync.connected(99)
+    sync.snapshot(snapshot('spot', 100))
+    sync.delta(delta('spot', [99, 102], [99, 1]))
+    expect(log).toEqual(['adopted 100', 'applied 102', 'syncing→synced bridged'])
+  })
+
   it('leaves a snapshot that nobody asked for', () => {
     const { sync } = start('spot')
     sync.snapshot(snapshot('spot', 100))
