@@ -329,4 +329,30 @@ describe.skipIf(folder === undefined)(realDataTitle('What Binance answered'), ()
     }
     expect(seen).toBeGreaterThanOrEqual(10)
   })
+
+  test('is read: the snapshots that belong to the recorded streams', async () => {
+    let answer = ''
+    const { repair } = await serving(() => answer)
+    for (const [file, market, count] of [
+      ['binance-spot/cf_20210417_BINANCE.http.0.0.gz', 'spot', 10],
+      ['binance-usdm/cf_20210417_BINANCE_FUTURES.http.4.0.gz', 'usdm', 4],
+    ] as const) {
+      // Each line: URL -> receive time: body
+      const lines = gunzipSync(readFileSync(join(folder!, 'ws', file)))
+        .toString()
+        .trim()
+        .split('\n')
+      expect(lines).toHaveLength(count)
+      for (const line of lines) {
+        answer = line.slice(line.indexOf(': {') + 2)
+        const body = JSON.parse(answer) as { lastUpdateId: number; T?: number; bids: string[][]; asks: string[][] }
+        const snapshot = await repair.bookSnapshot({ market, symbol: 'X', depth: 1000 })
+        expect(snapshot.lastUpdateId).toBe(body.lastUpdateId)
+        expect(snapshot.bids).toEqual(body.bids.flat().map(Number))
+        expect(snapshot.asks).toEqual(body.asks.flat().map(Number))
+        expect(snapshot.flags).toBe(RecordFlag.rest)
+        if (body.T !== undefined) expect(snapshot.time).toBe(body.T)
+      }
+    }
+  })
 })
