@@ -23,6 +23,15 @@ export type {
   Ticker,
   Trade,
 } from './market-data.ts'
+export {
+  BinanceStream,
+  type BinanceStreamOptions,
+  type ChannelOrName,
+  type RecordsOptions,
+  type StreamKind,
+  type SubscribeOptions,
+} from './stream/binance-stream.ts'
+export type { RecordOverflow, RecordReader } from './stream/record-reader.ts'
 
 /** Binance: spot and USD-M futures. */
 export const binance: Exchange = {

@@ -271,7 +271,7 @@ export class BinanceStream implements LiveStream {
   }
 
   #frame(frame: ArrivedFrame): void {
-    this.#listener.frame?.(frame)
+    if (this.#listener.frame) this.#call((arrived) => this.#listener.frame?.(arrived), frame)
     const isOverlapping = this.#pool.isOverlapping
     if (!isOverlapping) this.#twins.clear()
     for (const record of frame.records) {
@@ -286,7 +286,7 @@ export class BinanceStream implements LiveStream {
     for (const handler of this.#eventHandlers) this.#call(handler, event)
     const error = errorOf(event)
     if (error) this.#report(error)
-    this.#listener.event?.(event)
+    this.#call((happened) => this.#listener.event?.(happened), event)
   }
 
   #call<T>(handler: (value: T) => void, value: T): void {
