@@ -16,7 +16,8 @@ import { answerOf, garbled } from './faults/answers.ts'
 import { FaultEngine, type FaultState, type Request } from './faults/engine.ts'
 import { lowerId, raiseRestIds } from './faults/large-ids.ts'
 import { type FaultSpec, parseFaults } from './faults/spec.ts'
-import { CapturePlayer, type Recording, readCaptures, symbolsOf } from './live/capture.ts'
+import { CapturePlayer } from './live/capture.ts'
+import { type Recording, readCaptures, rulesOf, symbolsOf } from './live/recording.ts'
 import { LiveServer } from './live/server.ts'
 import type { SandboxLive } from './live/status.ts'
 import { WeightMeter } from './manners.ts'
@@ -101,6 +102,7 @@ class SandboxServer implements Sandbox {
       ...{ markets, seed, tradesPerSecond },
       ...(symbols === undefined ? {} : { symbols }),
       ...(listedAt === undefined ? {} : { listedAt }),
+      ...(recording === undefined ? {} : { recorded: rulesOf(recording) }),
     })
     const store = new SeededStore(market, seed)
     return new SandboxServer(settings, market, store, recording, () => store.reset())
@@ -298,7 +300,7 @@ class SandboxServer implements Sandbox {
     const late = isDepth ? this.#faults.take(facts, 'late-snapshot') : undefined
     const asOf = late === undefined ? undefined : this.now() - (late.ms ?? 0)
     if (late?.delayMs) await delay(this.#clock.realMs(late.delayMs))
-    const recorded = isDepth ? await this.#capture?.depth(market, facts.symbol ?? '') : undefined
+    const recorded = await this.#capture?.answer(market, path, query)
     if (recorded) return recorded
     const large = this.#faults.take(facts, 'large-ids')
     const offset = BigInt(large?.offset ?? 2 ** 53)

@@ -101,6 +101,12 @@ export function splitSymbol(symbol: string): { base: string; quote: string } {
   return quote ? { base: pair.slice(0, -quote.length), quote } : { base: pair, quote: 'USDT' }
 }
 
+/** What recorded data tell of the rules of symbols, by `market:symbol`: digits of prices and quantities, and a price. */
+export type RecordedRules = ReadonlyMap<
+  string,
+  { readonly price: number; readonly written: number; readonly quantity: number; readonly anchor: number }
+>
+
 /**
  * The symbols of the seeded market. Named symbols that are not built in get plausible rules of their own, so any name
  * can be asked for.
@@ -109,13 +115,14 @@ export function seededListings(
   markets: readonly SandboxMarket[],
   symbols: readonly string[] | undefined,
   listedAt: TimeInput | Readonly<Record<string, TimeInput>> | undefined,
+  recorded?: RecordedRules,
 ): Listing[] {
   const listings: Listing[] = []
   for (const market of markets) {
     const built = KNOWN.flatMap((seeded) => fromKnown(seeded, market) ?? [])
     const wanted =
       symbols?.map((symbol) => built.find((one) => one.symbol === symbol) ?? invented(market, symbol)) ?? built
-    for (const listing of wanted) listings.push(withListing(listing, listedAt))
+    for (const listing of wanted) listings.push(withListing(withRules(listing, recorded), listedAt))
   }
   return listings
 }
@@ -174,6 +181,21 @@ function invented(market: SandboxMarket, symbol: string): Listing {
     ...decimals,
     listedAt: day + 8 * 3_600_000,
     endsAt: Number.POSITIVE_INFINITY,
+  }
+}
+
+/** Increments fine enough for what was recorded of a symbol. */
+function withRules(listing: Listing, recorded: RecordedRules | undefined): Listing {
+  const rule = recorded?.get(`${listing.market}:${listing.symbol}`)
+  if (!rule || rule.anchor === 0) return listing
+  const { price, written, quantity, anchor } = rule
+  const spot = listing.market === 'spot'
+  const priceDecimals = spot ? 8 : Math.max(price, written)
+  return {
+    ...listing,
+    ...{ anchor, tickDecimals: price, stepDecimals: quantity, priceDecimals },
+    volumeDecimals: spot ? 8 : quantity,
+    quoteDecimals: spot ? 8 : priceDecimals + quantity,
   }
 }
 

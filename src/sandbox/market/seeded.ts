@@ -4,7 +4,7 @@ import { DAY, type TimeInput } from '../../model/time.ts'
 import { ByteWriter, SPLIT } from '../bytes.ts'
 import { quotient } from '../decimal-text.ts'
 import type { CandleColumns } from './columns.ts'
-import { type Listing, type SandboxMarket, seededListings } from './listing.ts'
+import { type Listing, type RecordedRules, type SandboxMarket, seededListings } from './listing.ts'
 import type { DayTicker, MarketData, Outage, Quote, ReadRange, SymbolInfo } from './market.ts'
 import { SeededRows } from './rows.ts'
 import { SeededLive } from './seeded-live.ts'
@@ -17,6 +17,8 @@ export interface SeededOptions {
   readonly tradesPerSecond: number
   readonly symbols?: readonly string[]
   readonly listedAt?: TimeInput | Readonly<Record<string, TimeInput>>
+  /** Rules that recorded data tell. */
+  readonly recorded?: RecordedRules
 }
 
 /** A market made of numbers drawn from a seed: the same at every look, for any time, in every process. */
@@ -27,7 +29,7 @@ export class SeededMarket implements MarketData {
   constructor(options: SeededOptions) {
     this.live = new SeededLive((info) => this.#of(info), options.seed)
     const cache: CandleCache = createCandleCache()
-    for (const listing of seededListings(options.markets, options.symbols, options.listedAt)) {
+    for (const listing of seededListings(options.markets, options.symbols, options.listedAt, options.recorded)) {
       const stream = new TradeStream(listing, options.seed, options.tradesPerSecond)
       this.#symbols.set(key(listing.market, listing.symbol), new SymbolMarket(listing, stream, cache))
     }

@@ -72,6 +72,45 @@ describe('a capture', () => {
     expect(await body()).toBe('{ "lastUpdateId": 2 }')
   })
 
+  it('makes REST agree: trades, candles and the rules of the symbol', async () => {
+    const trade = (t: number, p: string, q: string): Line => ({
+      t: T + t * 10_000,
+      frame: `{"stream":"tinyusdt@trade","data":{"e":"trade","E":${T / 1000 + t},"s":"TINYUSDT","t":${t},"p":"${p}","q":"${q}","T":${T / 1000 + t},"m":false,"M":true}}`,
+    })
+    const k = `"t":${T / 1000},"T":${T / 1000 + 59_999},"s":"TINYUSDT","i":"1m","f":1,"L":3,"o":"0.5","c":"0.6","h":"0.7","l":"0.4","v":"9","n":3,"x":true,"q":"5","V":"1","Q":"2","B":"0"`
+    const file = captureFile([
+      trade(1, '0.00012300', '10.00000000'),
+      trade(2, '0.00012310', '2.50000000'),
+      { t: T + 25_000, frame: `{"stream":"tinyusdt@kline_1m","data":{"e":"kline","E":1,"s":"TINYUSDT","k":{${k}}}}` },
+      trade(3, '0.00012300', '1.00000000'),
+      trade(9_000, '0.00012300', '1.00000000'),
+    ])
+    const sandbox = await liveSandbox({ capture: [file] })
+    const client = await connect(sandbox, '/ws/tinyusdt@trade')
+    await client.many(3, '"trade"')
+    const get = async (path: string): Promise<unknown> => (await fetch(sandbox.rest + path)).json()
+    const rows = await get('/api/v3/historicalTrades?symbol=TINYUSDT&fromId=2&limit=2')
+    expect(rows).toEqual([
+      {
+        ...{ id: 2, price: '0.00012310', qty: '2.50000000', quoteQty: '0.00030775', time: T / 1000 + 2 },
+        ...{ isBuyerMaker: false, isBestMatch: true },
+      },
+      expect.objectContaining({ id: 3 }),
+    ])
+    expect(((await get('/api/v3/trades?symbol=TINYUSDT&limit=10')) as unknown[]).length).toBe(3)
+    expect(await get('/api/v3/klines?symbol=TINYUSDT&interval=1m')).toEqual([
+      [T / 1000, '0.5', '0.7', '0.4', '0.6', '9', T / 1000 + 59_999, '5', 3, '1', '2', '0'],
+    ])
+    const info = (await get('/api/v3/exchangeInfo')) as { symbols: { symbol: string; filters: unknown[] }[] }
+    expect(info.symbols.map(({ symbol }) => symbol)).toEqual(['TINYUSDT'])
+    expect(info.symbols[0]!.filters).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({ tickSize: '0.00000010' }),
+        expect.objectContaining({ filterType: 'LOT_SIZE', stepSize: '0.10000000' }),
+      ]),
+    )
+  })
+
   it('of a market that only a prefix tells is played there', async () => {
     const file = captureFile([{ t: T, frame: FRAMES[0]! }], 'session.ndjson')
     const sandbox = await liveSandbox({ capture: [`usdm:${file}`] })
