@@ -1,5 +1,5 @@
 import { addOpens, ceilOpen, countOpens, floorOpen, type Interval, nextOpen } from '../../model/interval.ts'
-import { DAY, floorDay, HOUR, MINUTE, SECOND, type TimeRange } from '../../model/time.ts'
+import { DAY, HOUR, MINUTE, SECOND, type TimeRange } from '../../model/time.ts'
 import { Breath } from '../breath.ts'
 import { Lru } from '../lru.ts'
 import { CandleColumns } from './columns.ts'
@@ -18,12 +18,23 @@ export function createCandleCache(): CandleCache {
   return { minutes: new Lru(160), hours: new Lru(4096) }
 }
 
+/** Trades a day from which a symbol counts as busy. */
+const BUSY = 3_000_000
+
 /** The last trade at some instant. */
 export interface LastTrade {
   readonly price: number
   readonly lots: number
   readonly buy: boolean
   readonly time: number
+}
+
+/** The running minute as far as it has been added up. */
+interface Running {
+  readonly open: number
+  readonly version: number
+  until: number
+  readonly columns: CandleColumns
 }
 
 /** A stretch of rows of one block. */
@@ -50,12 +61,19 @@ export class SymbolMarket {
   readonly #endMinute: number
   #outages: readonly TimeRange[] = []
   #version = 0
+  /** Candles are made and kept in blocks of this length, ms; shorter where more is traded, so that none takes long. */
+  readonly #minuteBlock: number
+  readonly #hourBlock: number
+  #running: Running | undefined
 
   constructor(listing: Listing, stream: TradeStream, cache: CandleCache) {
     this.listing = listing
     this.stream = stream
     this.line = new TradeLine(listing, stream)
     this.#cache = cache
+    const busy = stream.countBetween(0, DAY / MINUTE) > BUSY
+    this.#minuteBlock = busy ? 5 * MINUTE : DAY
+    this.#hourBlock = busy ? HOUR : DAY
     this.#key = `${listing.market}:${listing.symbol}`
     this.#firstMinute = minuteOf(listing.listedAt)
     this.#endMinute = Number.isFinite(listing.endsAt) ? minuteOf(listing.endsAt) : Number.MAX_SAFE_INTEGER
@@ -130,13 +148,14 @@ export class SymbolMarket {
     const minuteNow = Math.floor(now / MINUTE) * MINUTE
     const hourNow = Math.floor(now / HOUR) * HOUR
     const closed = Math.min(to, minuteNow)
-    for (let day = floorDay(from); day < closed; day += DAY) {
-      const begin = Math.max(from, day)
-      const end = Math.min(closed, day + DAY)
-      const hourEnd = coarse ? Math.min(end, hourNow) : begin
-      if (hourEnd > begin) yield sliceOf(this.#hours(day), begin, hourEnd)
-      const rest = Math.max(begin, hourEnd)
-      if (end > rest) yield sliceOf(this.#minutes(day), rest, end)
+    const coarseEnd = coarse ? Math.min(closed, hourNow) : from
+    for (let start = floorTo(from, this.#hourBlock); coarse && start < coarseEnd; start += this.#hourBlock) {
+      yield sliceOf(await this.#hours(start, breath), Math.max(from, start), coarseEnd)
+      await breath.take()
+    }
+    const rest = Math.max(from, coarseEnd)
+    for (let start = floorTo(rest, this.#minuteBlock); start < closed; start += this.#minuteBlock) {
+      yield sliceOf(this.#minutes(start), Math.max(rest, start), closed)
       await breath.take()
     }
     if (to > minuteNow && minuteNow >= from) {
@@ -145,14 +164,16 @@ export class SymbolMarket {
     }
   }
 
-  #minutes(day: number): CandleColumns {
-    const key = `${this.#key}:${day}:${this.#version}`
+  /** The minutes of the block that starts at `start`. */
+  #minutes(start: number): CandleColumns {
+    const key = `${this.#key}:${start}:${this.#version}`
     const known = this.#cache.minutes.get(key)
     if (known) return known
-    const first = Math.max(minuteOf(day), this.#firstMinute)
-    const end = Math.min(minuteOf(day + DAY), this.#endMinute)
+    const stop = start + this.#minuteBlock
+    const first = Math.max(minuteOf(start), this.#firstMinute)
+    const end = Math.min(minuteOf(stop), this.#endMinute)
     const columns = new CandleColumns(Math.max(0, end - first))
-    const outages = this.#outages.filter((outage) => outage.from < day + DAY && outage.to > day)
+    const outages = this.#outages.filter((outage) => outage.from < stop && outage.to > start)
     const sum = emptySum()
     let previous = end > first ? this.#priceBefore(first) : 0
     let left = end > first ? this.stream.pathAt(first) : 0
@@ -169,7 +190,7 @@ export class SymbolMarket {
       if (columns.length > 0) previous = columns.close[columns.length - 1]!
       left = right
     }
-    this.#cache.minutes.set(key, columns)
+    this.#cache.minutes.set(key, columns, this.#minuteBlock / DAY)
     return columns
   }
 
@@ -177,26 +198,47 @@ export class SymbolMarket {
   #cutMinute(columns: CandleColumns, minute: number, previous: number): void {
     const open = minute * MINUTE
     const at = columns.flat(open, this.#closeTime(open, open + MINUTE), previous)
-    for (const { price, lots, buy } of this.#tradesOf(minute, open + MINUTE)) columns.addTrade(at, price, lots, buy)
+    for (const { price, lots, buy } of this.#tradesOf(minute, open, open + MINUTE))
+      columns.addTrade(at, price, lots, buy)
   }
 
+  /** The minute that runs at `now`. Asked again later in it, only what has happened since is added. */
   #runningMinute(open: number, now: number): CandleColumns {
-    const columns = new CandleColumns(1)
     const minute = minuteOf(open)
-    if (minute < this.#firstMinute || minute >= this.#endMinute || covers(this.#outages, open, now + 1)) return columns
-    const at = columns.flat(open, this.#closeTime(open, open + MINUTE), this.#priceBefore(minute))
-    for (const { price, lots, buy } of this.#tradesOf(minute, now + 1)) columns.addTrade(at, price, lots, buy)
-    return columns
+    if (minute < this.#firstMinute || minute >= this.#endMinute || covers(this.#outages, open, now + 1)) {
+      return new CandleColumns(0)
+    }
+    let running = this.#running
+    if (running?.open !== open || running.version !== this.#version || running.until > now + 1) {
+      const columns = new CandleColumns(1)
+      columns.flat(open, this.#closeTime(open, open + MINUTE), this.#priceBefore(minute))
+      running = { open, version: this.#version, until: open, columns }
+      this.#running = running
+    }
+    for (const { price, lots, buy } of this.#tradesOf(minute, running.until, now + 1)) {
+      running.columns.addTrade(0, price, lots, buy)
+    }
+    running.until = now + 1
+    return running.columns
   }
 
-  #hours(day: number): CandleColumns {
-    const key = `${this.#key}:${day}:${this.#version}`
+  /** The hours of the block that starts at `start`. */
+  async #hours(start: number, breath: Breath): Promise<CandleColumns> {
+    const key = `${this.#key}:${start}:${this.#version}`
     const known = this.#cache.hours.get(key)
     if (known) return known
-    const minutes = this.#minutes(day)
-    const hours = new CandleColumns(24)
-    let end = Number.NEGATIVE_INFINITY
-    let at = -1
+    const hours = new CandleColumns(this.#hourBlock / HOUR)
+    for (let block = start; block < start + this.#hourBlock; block += this.#minuteBlock) {
+      this.#addHours(hours, this.#minutes(block))
+      await breath.take()
+    }
+    this.#cache.hours.set(key, hours, this.#hourBlock / DAY)
+    return hours
+  }
+
+  #addHours(hours: CandleColumns, minutes: CandleColumns): void {
+    let at = hours.length - 1
+    let end = at < 0 ? Number.NEGATIVE_INFINITY : hours.openTime[at]! + HOUR
     for (let i = 0; i < minutes.length; i++) {
       const time = minutes.openTime[i]!
       if (time >= end) {
@@ -206,8 +248,6 @@ export class SymbolMarket {
       }
       hours.addRow(at, minutes, i)
     }
-    this.#cache.hours.set(key, hours)
-    return hours
   }
 
   async #seconds(out: CandleColumns, from: number, to: number, now: number, max: number): Promise<void> {
@@ -219,10 +259,11 @@ export class SymbolMarket {
       if (minute < this.#firstMinute || minute >= this.#endMinute) continue
       const start = minute * MINUTE
       if (covers(this.#outages, start, start + MINUTE)) continue
-      if (Number.isNaN(previous)) previous = this.#priceBefore(minute)
-      const trades = this.#tradesOf(minute, now + 1)
+      const begin = Math.max(start, floorTo(from, SECOND))
+      if (Number.isNaN(previous)) previous = this.lastTrade(begin - 1).price
+      const trades = this.#tradesOf(minute, begin, now + 1)
       let next = trades.next()
-      for (let open = start; open < start + MINUTE; open += SECOND) {
+      for (let open = begin; open < Math.min(end, start + MINUTE); open += SECOND) {
         const wanted = open >= from && open < end && !covers(this.#outages, open, open + SECOND)
         if (wanted && out.length >= max) return
         const at = wanted ? out.flat(open, this.#closeTime(open, open + SECOND), previous) : -1
@@ -234,13 +275,14 @@ export class SymbolMarket {
     }
   }
 
-  /** Trades of a minute that took place, up to `end` (exclusive, ms). */
-  *#tradesOf(minute: number, end: number): Generator<LastTrade> {
+  /** Trades of a minute that took place in [from, to), ms. */
+  *#tradesOf(minute: number, from: number, to: number): Generator<LastTrade> {
     if (minute < this.#firstMinute || minute >= this.#endMinute) return
     const start = minute * MINUTE
     const outages = this.#outages.filter((outage) => outage.from < start + MINUTE && outage.to > start)
-    const count = end >= start + MINUTE ? undefined : this.stream.indexAt(minute, Math.ceil((end - start) * 1000))
-    const trades = this.stream.minute(minute, 0, count)
+    const index = (time: number): number =>
+      time >= start + MINUTE ? this.stream.count(minute) : this.stream.indexAt(minute, Math.ceil((time - start) * 1000))
+    const trades = this.stream.minute(minute, index(from), index(to))
     for (let i = 0; i < trades.count; i++) {
       const time = start + trades.offset[i]! / 1000
       if (outages.length > 0 && outages.some((outage) => outage.from <= time && time < outage.to)) continue
@@ -291,14 +333,16 @@ export class SymbolMarket {
     const total = new CandleColumns(1)
     total.flat(from, to, this.lastTrade(to).price)
     const firstWhole = Math.ceil(from / MINUTE)
-    for (const trade of this.#tradesOf(firstWhole - 1, to + 1)) {
-      if (trade.time >= from) total.addTrade(0, trade.price, trade.lots, trade.buy)
-    }
+    for (const { price, lots, buy } of this.#tradesOf(firstWhole - 1, from, to + 1)) total.addTrade(0, price, lots, buy)
     for await (const { columns, begin, end } of this.#slices(firstWhole * MINUTE, to + 1, to, false)) {
       for (let i = begin; i < end; i++) total.addRow(0, columns, i)
     }
     return total
   }
+}
+
+function floorTo(time: number, length: number): number {
+  return Math.floor(time / length) * length
 }
 
 function lengthOf(interval: Interval): number {
