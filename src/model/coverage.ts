@@ -71,5 +71,5 @@ export interface Defect {
   /** What was seen, e.g. the raw row, or `archive volume 12.5, rest 12.6`. */
   readonly detail: string
   /** What was done. */
-  readonly kept: 'archive' | 'rest' | 'none' | 'first'
+  readonly kept: 'archive' | 'rest' | 'stream' | 'none' | 'first'
 }

@@ -19,6 +19,11 @@ export interface StagedRows {
 export interface SeriesChange {
   /** New rows; each batch rising. They take the place of stored rows with the same key. */
   readonly batches?: readonly Batch[]
+  /**
+   * Rows that follow the stored ones of their period go to a file of their own until there are `MAX_APPENDED` of them:
+   * for a collector, whose few rows must not cost the writing of a whole period each time.
+   */
+  readonly append?: boolean
   /** Rows staged before, each in a period of its own. */
   readonly staged?: readonly StagedRows[]
   /** Ranges that are dealt with now: what is missing in them is a gap. */

@@ -41,7 +41,7 @@ export function markRevised(
               const changes = pairs
                 .filter(([, left, right]) => left[i] !== right[j])
                 .map(([name, left, right]) => `${name}: stored ${left[i]}, now ${right[j]}`)
-              const kept = flag & CandleFlag.rest ? 'rest' : 'archive'
+              const kept = flag & CandleFlag.rest ? 'rest' : flag & CandleFlag.stream ? 'stream' : 'archive'
               defects.push({ time: keys[j]!, type: 'difference', where, detail: changes.join('; '), kept })
             }
           }

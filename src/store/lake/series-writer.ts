@@ -24,6 +24,9 @@ const PARTS_FOLDER = '.parts'
 /** Replaced values put on record per change; more are only counted. */
 const MAX_REVISIONS = 200
 
+/** Files of a period besides its first, before an append writes it whole again. */
+export const MAX_APPENDED = 16
+
 /** What a change does to one period. */
 interface PeriodChange {
   readonly period: Period
@@ -36,6 +39,8 @@ interface PeriodRewrite {
   readonly period: Period
   /** Names of the files that the new ones take the place of. */
   readonly old: readonly string[]
+  /** Files of the period that stay beside the new ones. */
+  readonly kept?: readonly LakeFile[]
   readonly made: readonly { readonly file: LakeFile; readonly temp: string }[]
   readonly openTimes?: Float64Array
   readonly changes: { readonly count: number; readonly defects: readonly Defect[] }
@@ -219,16 +224,18 @@ export class SeriesWriter implements AsyncDisposable {
       // Two periods at a time: while DuckDB packs one, the next is handed to it.
       const work = async (): Promise<void> => {
         for (let index = next++; index < ordered.length; index = next++) {
-          rewrites[index] = await this.#rewritePeriod(ordered[index]!, files, clear, temps)
+          const one = ordered[index]!
+          const appended = change.append ? await this.#appendToPeriod(one, files, clear, temps) : undefined
+          rewrites[index] = appended ?? (await this.#rewritePeriod(one, files, clear, temps))
         }
       }
       const settled = await Promise.allSettled([work(), work()])
       for (const outcome of settled) if (outcome.status === 'rejected') throw outcome.reason
       const rewritten = new Set(rewrites.map(({ period }) => period.name))
       files = files.filter((file) => !rewritten.has(file.period))
-      for (const { period, made, old, openTimes, changes } of rewrites) {
+      for (const { period, made, old, kept = [], openTimes, changes } of rewrites) {
         for (const { file, temp } of made) renames.push([temp, file.name])
-        files.push(...made.map(({ file }) => file))
+        files.push(...kept, ...made.map(({ file }) => file))
         removes.push(...old)
         if (openTimes) times.set(period.name, openTimes)
         revised += changes.count
@@ -259,6 +266,34 @@ export class SeriesWriter implements AsyncDisposable {
         await this.discard(change.staged ?? []).catch(() => {})
       }
     }
+  }
+
+  /** Puts rows that follow the stored ones into a file of their own. Undefined where the period has to be written anew. */
+  async #appendToPeriod(
+    { period, batches, staged }: PeriodChange,
+    files: readonly LakeFile[],
+    clear: readonly TimeRange[],
+    temps: string[],
+  ): Promise<PeriodRewrite | undefined> {
+    const kept = files.filter((file) => file.period === period.name)
+    const merged = mergeAll(this.kind, batches)
+    const keys = columnOf(merged, this.kind.sortKey)
+    const last = kept.reduce((latest, file) => Math.max(latest, file.last), Number.NEGATIVE_INFINITY)
+    if (kept.length === 0 || kept.length > MAX_APPENDED || staged.length > 0 || merged.length === 0) return undefined
+    if (keys[0]! <= last || intersectRanges(clear, [period]).length > 0) return undefined
+    const numbers = kept.map(({ name }) => Number(/\.(\d+)\.parquet$/.exec(name)?.[1] ?? 0))
+    const temp = this.#tempName(period)
+    temps.push(temp)
+    const name = `${period.name}.${String(Math.max(...numbers) + 1).padStart(3, '0')}.parquet`
+    const file = await this.#write(period, name, temp, merged)
+    const stored = await this.#readAll(
+      kept.map((one) => one.name),
+      [this.kind.sortKey],
+    )
+    const openTimes = new Float64Array(stored.length + merged.length)
+    openTimes.set(columnOf(stored, this.kind.sortKey))
+    openTimes.set(keys.subarray(0, merged.length), stored.length)
+    return { period, old: [], kept, made: [{ file, temp }], openTimes, changes: { count: 0, defects: [] } }
   }
 
   /** Writes one period anew: what is stored of it, less what is cleared, with what was staged and given. */
