@@ -147,8 +147,7 @@ async function checkMerged(path: string, kind: Kind, rows: number, signal: Abort
     signal,
   )) {
     const broken = check.add(batch.columns[key.name]!)
-    if (broken !== undefined)
-      throw new StorageError(path, `a merge put ${broken} out of order. Nothing was changed.`, { code: 'BAD_MERGE' })
+    if (broken !== undefined) throw new StorageError(path, `a merge put ${broken} out of order. Nothing was changed.`)
   }
   if (check.rows !== rows)
     throw new StorageError(path, `a merge of ${rows} rows gave ${check.rows}. Nothing was changed.`, {

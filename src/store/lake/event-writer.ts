@@ -167,7 +167,7 @@ export class EventWriter implements AsyncDisposable {
       throw new StorageError(
         this.folder,
         `more than ${this.#maxBytes} bytes wait to be stored. Flush more often; if flushes fail, see why.`,
-        { code: 'EVENTS_FULL', retryable: true },
+        { retryable: true },
       )
     }
     pending.columns.append(record)
