@@ -1,5 +1,5 @@
 import { createHash, type Hash } from 'node:crypto'
-import { crc32, createInflateRaw, type InflateRaw, type ZlibOptions } from 'node:zlib'
+import { crc32 } from 'node:zlib'
 import type { Batch } from '../model/batch.ts'
 import { CandleFlag, candle } from '../model/candle.ts'
 import type { Defect } from '../model/coverage.ts'
@@ -7,6 +7,7 @@ import { ParseError } from '../model/errors.ts'
 import { countOpens, floorOpen, type Interval, intervalLength, isOpenTime, nextOpen } from '../model/interval.ts'
 import type { TimeRange } from '../model/time.ts'
 import { type BadRow, CandleCsvParser, type CandleRows } from './candle-csv.ts'
+import { makeUnpacker, type Unpacker } from './unpack.ts'
 import { readCentralDirectory, readLocalHeader, ZIP_TAIL, type ZipEntry } from './zip.ts'
 
 /** What one archive file is expected to hold. */
@@ -38,14 +39,6 @@ export const ABSURD_RATIO = 1e6
 export const MAX_DEFECTS = 200
 /** Deflate can't pack digits better than this; a zip that claims so is a bomb. */
 const MAX_RATIO = 250
-/** Unpacked bytes per piece, at most. Each costs two wake-ups of threads, some 0.1 ms. */
-const INFLATE_CHUNK = 512 * 1024
-/** Unpacked bytes that may wait for the parser: more than one piece, so that both work at the same time. */
-const UNPACKED_AHEAD = 2 * INFLATE_CHUNK
-/** Node takes no smaller pieces. */
-const MIN_CHUNK = 64
-/** Packed bytes that may wait for the inflater, so that it never waits for us. */
-const PACKED_AHEAD = 256 * 1024
 
 /**
  * Reads one zipped candle CSV from its bytes as they arrive: hash, inflate, parse and check in one pass, with memory
@@ -65,9 +58,7 @@ export class CandleZipReader {
   #tail: Uint8Array[] = []
   #tailLength = 0
   #bytes = 0
-  #inflate: InflateRaw | undefined
-  #reading: Promise<void> | undefined
-  #readError: unknown
+  #unpacker: Unpacker | undefined
   #left = Number.POSITIVE_INFINITY
   #crc = 0
   #size = 0
@@ -109,13 +100,7 @@ export class CandleZipReader {
     }
     if (this.#left < data.length) data = data.subarray(0, this.#left)
     this.#left -= data.length
-    if (data.length === 0) return
-    if (this.#inflate === undefined) {
-      this.#consume(data)
-      await this.#flush()
-      return
-    }
-    await this.#feed(this.#inflate, data)
+    if (data.length > 0) await this.#unpacker?.write(data)
   }
 
   /**
@@ -125,11 +110,7 @@ export class CandleZipReader {
   async end(): Promise<CandleFileResult> {
     const { path } = this.#spec
     if (this.#head !== undefined) throw new ParseError(path, `not a zip: it has only ${this.#bytes} bytes`)
-    if (this.#inflate) {
-      this.#inflate.end()
-      await this.#reading
-      if (this.#readError !== undefined) throw this.#readError
-    }
+    await this.#unpacker?.end()
     this.#csv.finish()
     await this.#flush()
     const tail = Buffer.concat(this.#tail)
@@ -155,9 +136,9 @@ export class CandleZipReader {
     }
   }
 
-  /** Frees the inflater. Safe at any time, also twice. */
+  /** Frees the unpacker. Safe at any time, also twice. */
   destroy(): void {
-    this.#inflate?.destroy()
+    this.#unpacker?.destroy()
   }
 
   #begin(entry: ZipEntry): void {
@@ -166,39 +147,10 @@ export class CandleZipReader {
     if (entry.name !== `${stem}.csv`)
       this.#notes.push(`the zip's entry is named ${JSON.stringify(entry.name.slice(0, 200))}`)
     if (entry.compressedSize !== undefined) this.#left = entry.compressedSize
-    if (entry.method === 'stored') return
-    const inflate = createInflateRaw({
-      // What the zip says of itself only saves memory here: whatever comes out is counted.
-      chunkSize: Math.min(INFLATE_CHUNK, (entry.size ?? INFLATE_CHUNK) + MIN_CHUNK),
-      readableHighWaterMark: UNPACKED_AHEAD,
-      writableHighWaterMark: PACKED_AHEAD,
-    } as ZlibOptions)
-    this.#inflate = inflate
-    this.#reading = this.#drain(inflate)
-  }
-
-  async #drain(inflate: InflateRaw): Promise<void> {
-    try {
-      for await (const chunk of inflate) {
-        this.#consume(chunk as Uint8Array)
-        await this.#flush()
-      }
-    } catch (cause) {
-      this.#readError ??=
-        cause instanceof ParseError
-          ? cause
-          : new ParseError(this.#spec.path, 'the zip can not be unpacked: it is cut or damaged', { cause })
-      inflate.destroy()
-    }
-  }
-
-  async #feed(inflate: InflateRaw, data: Uint8Array): Promise<void> {
-    if (this.#readError !== undefined) throw this.#readError
-    if (inflate.destroyed || inflate.readableEnded || inflate.write(data)) return
-    // Data behind the end of the deflate stream never drain: the stream's end counts as well.
-    const drained = new Promise<void>((resolve) => inflate.once('drain', () => resolve()))
-    await Promise.race([drained, this.#reading])
-    if (this.#readError !== undefined) throw this.#readError
+    this.#unpacker = makeUnpacker(entry, this.#spec.path, (bytes) => {
+      this.#consume(bytes)
+      return this.#flush()
+    })
   }
 
   #consume(chunk: Uint8Array): void {
