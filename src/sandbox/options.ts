@@ -75,7 +75,12 @@ export function settingsOf(options: SandboxOptions): Settings {
     faults: parseFaults(options.faults ?? []),
     capture: options.capture ?? [],
     liveTimes: numbersOf('liveTimes', options.liveTimes, ['pingMs', 'pongMs', 'lifeMs']),
-    liveLimits: numbersOf('liveLimits', options.liveLimits, ['streams', 'messagesPerSecond', 'attempts']),
+    liveLimits: numbersOf('liveLimits', options.liveLimits, [
+      'streams',
+      'messagesPerSecond',
+      'attempts',
+      'unreadBytes',
+    ]),
     weightLimits: {
       spot: within('weightLimits.spot', options.weightLimits?.spot ?? 6000, 1, 1e9, true),
       usdm: within('weightLimits.usdm', options.weightLimits?.usdm ?? 2400, 1, 1e9, true),

@@ -3,12 +3,19 @@ import type { WebSocket } from 'ws'
 import type { SandboxMarket } from '../market/listing.ts'
 import type { TimeUnit } from '../market/market.ts'
 import { frameOf } from './frames.ts'
+import type { ConnectionRules } from './manners.ts'
 import type { Route } from './names.ts'
 import type { LivePath } from './paths.ts'
 import type { Subscription } from './subscription.ts'
 
-/** Bytes that a reader may leave unread before it is cut off. */
-const MOST_UNREAD = 64 * 1024 * 1024
+/** What a connection is made of. */
+export interface ConnectionLink {
+  readonly ws: WebSocket
+  readonly socket: Socket
+  readonly rules: ConnectionRules
+  /** Called when the exchange ends it without a word. */
+  readonly ended: (connection: Connection) => void
+}
 
 /** A second, less what the network may press together. */
 const RATE_WINDOW = 950
@@ -23,6 +30,7 @@ export class Connection {
   readonly path: string
   readonly address: string
   readonly ws: WebSocket
+  readonly rules: ConnectionRules
   readonly subscriptions = new Map<string, Subscription>()
   /** Instants on the exchange's clock, epoch ms. */
   readonly openedAt: number
@@ -45,14 +53,9 @@ export class Connection {
   readonly #arrivals: number[] = []
   #chunks: Buffer[] = []
 
-  constructor(
-    id: number,
-    path: string,
-    parsed: LivePath,
-    link: { readonly ws: WebSocket; readonly socket: Socket; readonly ended: (connection: Connection) => void },
-    now: number,
-  ) {
-    const { ws, socket, ended } = link
+  constructor(id: number, path: string, parsed: LivePath, link: ConnectionLink, now: number) {
+    const { ws, socket, rules, ended } = link
+    this.rules = rules
     this.#ended = ended
     this.id = id
     this.path = path
@@ -98,11 +101,13 @@ export class Connection {
       for (const chunk of chunks) this.#socket.write(chunk)
       this.#socket.uncork()
     }
-    if (this.#socket.writableLength > MOST_UNREAD) this.destroy(`left ${MOST_UNREAD} bytes unread`)
+    const { unreadBytes } = this.rules
+    if (this.#socket.writableLength > unreadBytes) this.destroy(`left more than ${unreadBytes} bytes unread`)
   }
 
-  /** Counts an incoming frame; false when there were more than `limit` within a second. */
-  arrive(limit: number): boolean {
+  /** Counts an incoming frame; false when there are too many within a second. */
+  arrive(): boolean {
+    const limit = this.rules.messagesPerSecond
     const now = performance.now()
     this.received++
     this.#arrivals.push(now)

@@ -17,6 +17,8 @@ export interface LiveLimits {
   readonly messagesPerSecond?: number
   /** Upgrades in five minutes and per address (300). */
   readonly attempts?: number
+  /** Bytes that a client may leave unread before it is cut off (64 MiB). */
+  readonly unreadBytes?: number
 }
 
 export type ConnectionRules = Required<LiveTimes> & Required<LiveLimits>
@@ -24,11 +26,11 @@ export type ConnectionRules = Required<LiveTimes> & Required<LiveLimits>
 const RULES: Readonly<Record<SandboxMarket, ConnectionRules>> = {
   spot: {
     ...{ pingMs: 20_000, pongMs: 60_000, lifeMs: 86_400_000 },
-    ...{ streams: 1024, messagesPerSecond: 5, attempts: 300 },
+    ...{ streams: 1024, messagesPerSecond: 5, attempts: 300, unreadBytes: 64 * 1024 * 1024 },
   },
   usdm: {
     ...{ pingMs: 180_000, pongMs: 600_000, lifeMs: 86_400_000 },
-    ...{ streams: 1024, messagesPerSecond: 10, attempts: 300 },
+    ...{ streams: 1024, messagesPerSecond: 10, attempts: 300, unreadBytes: 64 * 1024 * 1024 },
   },
 }
 

@@ -2,8 +2,7 @@ import { createReadStream } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { createGunzip } from 'node:zlib'
 import { ConfigError } from '../../model/errors.ts'
-import type { RecordedRules } from '../market/listing.ts'
-import { SANDBOX_MARKETS, type SandboxMarket } from '../market/listing.ts'
+import { isSymbolName, type RecordedRules, SANDBOX_MARKETS, type SandboxMarket } from '../market/listing.ts'
 import { parseStream } from './names.ts'
 
 /** Frames of one stream, in the order of the recording. */
@@ -139,14 +138,14 @@ function checkedLine(line: unknown, path: string, number: number): CaptureLine {
   return typeof frame === 'string' ? { t, frame } : (line as CaptureLine)
 }
 
-/** Symbols that a recording has streams of. */
-export function symbolsOf(recording: Recording): string[] {
+/** Symbols that a recording has streams of; undefined where it names none. */
+export function symbolsOf(recording: Recording): string[] | undefined {
   const found = new Set<string>()
   for (const { market, name } of recording.streams.values()) {
     const symbol = symbolOf(market, name)
-    if (symbol !== undefined) found.add(symbol)
+    if (symbol !== undefined && isSymbolName(symbol)) found.add(symbol)
   }
-  return [...found]
+  return found.size === 0 ? undefined : [...found]
 }
 
 /** The symbol of a recorded stream, as the exchange writes it. */

@@ -143,7 +143,13 @@ export class LiveServer {
     }
     acceptor.handleUpgrade(request, socket, head, (ws) => {
       const ended = (one: Connection): void => this.#gone(one, '')
-      const connection = new Connection(++this.#lastId, url, parsed, { ws, socket, ended }, this.#options.clock.now())
+      const connection = new Connection(
+        ++this.#lastId,
+        url,
+        parsed,
+        { ws, socket, rules, ended },
+        this.#options.clock.now(),
+      )
       this.#admit(connection, parsed)
     })
   }
@@ -168,14 +174,13 @@ export class LiveServer {
 
   #admit(connection: Connection, parsed: LivePath): void {
     const { ws } = connection
-    const rules = this.#rules[connection.market]
     this.#connections.set(connection.id, connection)
     const arrived = (): boolean => {
-      if (connection.arrive(rules.messagesPerSecond)) return true
+      if (connection.arrive()) return true
       connection.close(1008, 'Too many requests')
       return false
     }
-    const target = this.#target(connection, rules)
+    const target = this.#target(connection)
     ws.on('message', (data, isBinary) => {
       if (!arrived() || connection.isMute) return
       const text = Array.isArray(data) ? Buffer.concat(data) : Buffer.from(data as Buffer)
@@ -217,8 +222,8 @@ export class LiveServer {
     if (channel && channel.subscriptions.size === 0) this.#channels.delete(keyOf(channel))
   }
 
-  #target(connection: Connection, rules: ConnectionRules): RequestTarget {
-    const { subscriptions } = connection
+  #target(connection: Connection): RequestTarget {
+    const { subscriptions, rules } = connection
     return {
       market: connection.market,
       get combined() {
@@ -355,7 +360,7 @@ export class LiveServer {
     const real = performance.now()
     for (const connection of this.#connections.values()) {
       if (connection.isClosed || connection.isMute) continue
-      const rules = this.#rules[connection.market]
+      const { rules } = connection
       if (real - connection.startedAt >= rules.lifeMs) {
         connection.close(1001, 'end of life')
         continue

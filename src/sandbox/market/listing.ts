@@ -159,8 +159,13 @@ function life(from: string, to: string | undefined): { listedAt: number; endsAt:
   return { listedAt: Date.parse(from), endsAt: to === undefined ? Number.POSITIVE_INFINITY : Date.parse(to) }
 }
 
+/** Whether a text can be a symbol. */
+export function isSymbolName(text: string): boolean {
+  return /^[\p{Lu}\p{Lo}\p{N}_\-.]{2,50}$/u.test(text)
+}
+
 function invented(market: SandboxMarket, symbol: string): Listing {
-  if (!/^[\p{Lu}\p{Lo}\p{N}_\-.]{2,50}$/u.test(symbol)) {
+  if (!isSymbolName(symbol)) {
     throw new ConfigError(
       `symbols: "${symbol}" is not a symbol. Use the exchange's spelling in capitals, e.g. BTCUSDT.`,
     )

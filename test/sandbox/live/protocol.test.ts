@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import WebSocket from 'ws'
 import { connect, liveSandbox } from './client.ts'
+import { captureFile, T } from './recorded.ts'
 
 const calm = { tradesPerSecond: 0.001, liveLimits: { messagesPerSecond: 100 } }
 
@@ -179,6 +180,31 @@ describe('limits', () => {
     await connect(sandbox, '/ws')
     expect(await statusOf(`${sandbox.ws}/ws`)).toBe(429)
     expect(sandbox.live()).toMatchObject({ attempts: 3, refused: 1 })
+  })
+})
+
+describe('a frame', () => {
+  it('of any length arrives whole', async () => {
+    const lengths = [0, 90, 91, 92, 93, 94, 95, 120, 121, 65_490, 65_505, 65_506, 65_507, 70_000, 200_000]
+    const frames = lengths.map((length) => `{"stream":"a@trade","data":{"e":"${'x'.repeat(length)}"}}`)
+    const file = captureFile(frames.map((frame, i) => ({ t: T + i * 1000, frame })))
+    const sandbox = await liveSandbox({ capture: [file] })
+    const combined = await connect(sandbox, '/stream?streams=a@trade')
+    const raw = await connect(sandbox, '/ws/a@trade')
+    await combined.many(frames.length, '"e"')
+    await raw.many(frames.length, '"e"')
+    expect(combined.texts).toEqual(frames)
+    expect(raw.texts).toEqual(lengths.map((length) => `{"e":"${'x'.repeat(length)}"}`))
+  })
+
+  it('that is never read costs the connection, and no memory without bound', async () => {
+    const frame = `{"stream":"a@trade","data":{"e":"${'x'.repeat(400_000)}"}}`
+    const file = captureFile(Array.from({ length: 40 }, (_, i) => ({ t: T + i * 1000, frame })))
+    const sandbox = await liveSandbox({ capture: [file], liveLimits: { unreadBytes: 1e6 } })
+    const client = await connect(sandbox, '/ws/a@trade')
+    client.ws.pause()
+    while (sandbox.live().connections[0]?.state !== 'closed') await new Promise((done) => setTimeout(done, 20))
+    expect(sandbox.live().connections[0]?.ending).toBe('left more than 1000000 bytes unread')
   })
 })
 
