@@ -329,6 +329,25 @@ describe('a series of events', () => {
     expect((await readIds(lake, trades, 'id')).length).toBe(210_000)
   })
 
+  it('lets a question in SQL end before a merge takes its files', async () => {
+    await using folder = await tempFolder('events')
+    const lake = await Lake.open(folder.path)
+    await using writer = await lake.eventWriter(trades)
+    for (let part = 0; part < 3; part++) {
+      for (const record of tradesFrom(part * 20_000 + 1, part * 20_000 + 20_000)) writer.append(record)
+      await writer.flush()
+    }
+    using query = await openQuery(folder.path)
+    const { rows } = await query.run('SELECT id FROM trade')
+    const merging = writer.compact('2024-01-01')
+    let count = 0
+    for await (const _ of rows) count++
+    expect(count).toBe(60_000)
+    expect(await merging).toBe(true)
+    const again = await query.run('SELECT count(*) FROM trade')
+    for await (const row of again.rows) expect(row).toEqual([60_000])
+  })
+
   it('has one writer at a time', async () => {
     await using folder = await tempFolder('events')
     const lake = await Lake.open(folder.path, { lockWaitMs: 0 })

@@ -150,7 +150,5 @@ async function checkMerged(path: string, kind: Kind, rows: number, signal: Abort
     if (broken !== undefined) throw new StorageError(path, `a merge put ${broken} out of order. Nothing was changed.`)
   }
   if (check.rows !== rows)
-    throw new StorageError(path, `a merge of ${rows} rows gave ${check.rows}. Nothing was changed.`, {
-      code: 'BAD_MERGE',
-    })
+    throw new StorageError(path, `a merge of ${rows} rows gave ${check.rows}. Nothing was changed.`)
 }

@@ -185,7 +185,7 @@ export class EventWriter implements AsyncDisposable {
 
   /**
    * Stores all pending records and what is known besides them, in one change. When it fails, the records stay pending
-   * and the next flush tries again.
+   * and the next flush tries again; facts must be handed to it again.
    */
   flush(facts: EventFacts = {}): Promise<FlushSummary> {
     return this.#enqueue(() => this.#flush(facts), 'the records could not be stored')
@@ -363,8 +363,10 @@ export class EventWriter implements AsyncDisposable {
       }
       return await this.#enqueue(async () => {
         await this.#finishEarlier()
+        // Who reads one series holds its folder, who asks in SQL holds the lake: <lake>/<market>/<kind>/<symbol>.
         await using readers = await lockReadersOut(this.folder)
-        if (!readers) return false
+        await using questions = readers && (await lockReadersOut(dirname(dirname(dirname(this.folder)))))
+        if (!readers || !questions) return false
         const gone = new Set(plan.merges.flatMap(({ sources }) => sources.map((file) => file.name)))
         const files = [...this.#coverage.files.filter((file) => !gone.has(file.name)), ...made.map(({ file }) => file)]
         const stays = new Set(files.map((file) => file.name))

@@ -1,3 +1,4 @@
+import { access } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { DuckDBValueConverter, JS } from '@duckdb/node-api'
 import { isAbortError, TicklakeError } from '../../model/errors.ts'
@@ -5,6 +6,7 @@ import { KINDS } from '../../model/kinds.ts'
 import { type SeriesId, seriesKey } from '../../model/series.ts'
 import { readCoverage } from './coverage-file.ts'
 import { connectDuck, quote, quoteName } from './duckdb.ts'
+import { lockForReading } from './reader-lock.ts'
 import { findSeries } from './scan.ts'
 
 export interface QueryColumn {
@@ -38,18 +40,30 @@ export interface LakeQuery extends Disposable {
 /** Opens a lake for SQL: the views show the data files that the coverage of each series names now. */
 export async function openQuery(dataDir: string): Promise<LakeQuery> {
   const connection = await connectDuck()
+  let eventFiles: readonly string[] = []
   const defineViews = async (): Promise<void> => {
     const series = await findSeries(dataDir)
-    for (const kind of Object.keys(KINDS)) await connection.run(await viewSql(dataDir, kind, series))
+    const files: string[] = []
+    for (const kind of Object.keys(KINDS)) await connection.run(await viewSql(dataDir, kind, series, files))
+    eventFiles = files
   }
-  const start = async (sql: string): Promise<StreamingResult> => {
-    try {
-      return await connection.stream(sql)
-    } catch (cause) {
-      // A collector merged files since the views were made: then they are made anew, once.
-      if (!(cause instanceof Error && VANISHED.test(cause.message))) throw cause
-      await defineViews()
-      return connection.stream(sql)
+  const open = new Set<AsyncDisposable>()
+  /** Keeps merges of a collector away while a question is answered, and makes the views anew where one came before. */
+  const hold = async (): Promise<() => void> => {
+    if (eventFiles.length === 0) return () => {}
+    const lock = await lockForReading(dataDir)
+    if (lock) open.add(lock)
+    const there = await Promise.all(
+      eventFiles.map((path) =>
+        access(path).then(
+          () => true,
+          () => false,
+        ),
+      ),
+    )
+    if (there.includes(false)) await defineViews()
+    return () => {
+      if (lock && open.delete(lock)) void lock[Symbol.asyncDispose]()
     }
   }
   try {
@@ -64,22 +78,24 @@ export async function openQuery(dataDir: string): Promise<LakeQuery> {
       signal?.throwIfAborted()
       const stop = (): void => connection.interrupt()
       signal?.addEventListener('abort', stop)
+      const free = await hold()
       try {
-        const result = await start(sql)
+        const result = await connection.stream(sql)
         const columns = result.columnNames().map((name, index) => ({ name, type: String(result.columnType(index)) }))
-        return { columns, rows: readRows(result, signal, stop) }
+        return { columns, rows: readRows(result, signal, stop, free) }
       } catch (cause) {
+        free()
         signal?.removeEventListener('abort', stop)
         signal?.throwIfAborted()
         throw new QueryError(cause instanceof Error ? cause.message : String(cause), cause)
       }
     },
-    [Symbol.dispose]: () => connection.closeSync(),
+    [Symbol.dispose]: () => {
+      connection.closeSync()
+      for (const lock of open) void lock[Symbol.asyncDispose]()
+    },
   }
 }
-
-/** DuckDB's words for a file that is not there any more. */
-const VANISHED = /No files found|Cannot open file/
 
 type StreamingResult = Awaited<ReturnType<Awaited<ReturnType<typeof connectDuck>>['stream']>>
 
@@ -87,6 +103,7 @@ async function* readRows(
   result: StreamingResult,
   signal: AbortSignal | undefined,
   stop: () => void,
+  free: () => void,
 ): AsyncGenerator<readonly unknown[], void, void> {
   const toJs = await jsConverter()
   try {
@@ -101,6 +118,7 @@ async function* readRows(
     if (isAbortError(cause)) throw cause
     throw new QueryError(cause instanceof Error ? cause.message : String(cause), cause)
   } finally {
+    free()
     signal?.removeEventListener('abort', stop)
   }
 }
@@ -122,7 +140,12 @@ async function jsConverter(): Promise<DuckDBValueConverter<JS>> {
  * One branch per series, with its names as constants: a filter on symbol or interval then opens that series' files and
  * no others.
  */
-async function viewSql(dataDir: string, kindId: string, all: readonly SeriesId[]): Promise<string> {
+async function viewSql(
+  dataDir: string,
+  kindId: string,
+  all: readonly SeriesId[],
+  eventFiles: string[],
+): Promise<string> {
   const kind = KINDS[kindId]!
   const names = kind.columns.map((spec) => quoteName(spec.name)).join(', ')
   const branches: string[] = []
@@ -130,7 +153,9 @@ async function viewSql(dataDir: string, kindId: string, all: readonly SeriesId[]
     const folder = join(dataDir, seriesKey(series))
     const coverage = await readCoverage(folder)
     if (!coverage || coverage.files.length === 0) continue
-    const files = coverage.files.map((file) => quote(join(folder, file.name))).join(', ')
+    const paths = coverage.files.map((file) => join(folder, file.name))
+    if (!kind.hasInterval) eventFiles.push(...paths)
+    const files = paths.map(quote).join(', ')
     const constants = `${quote(series.exchange)} AS exchange, ${quote(series.market)} AS market, ${quote(series.symbol)} AS symbol`
     const interval = kind.hasInterval ? `, ${quote(series.interval ?? '')} AS "interval"` : ''
     branches.push(`SELECT ${constants}${interval}, ${names} FROM read_parquet([${files}])`)
