@@ -231,6 +231,13 @@ export interface LiveExchange {
   checkChannel(channel: Channel): void
   /** The longest time between two frames of a busy symbol's channel, ms; undefined where silence means nothing. */
   pace(channel: Channel): number | undefined
+  /** What book snapshots of a market cost, and how much weight they may use in a minute. */
+  snapshots(market: Market): {
+    readonly costs: readonly { readonly depth: number; readonly weight: number }[]
+    readonly weightPerMinute: number
+    /** Markets of one pool share what is used. */
+    readonly pool: string
+  }
   createParser(market: Market): FrameParser
   createStream(options: StreamOptions, listener: StreamListener): LiveStream
 }

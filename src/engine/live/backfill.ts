@@ -1,7 +1,7 @@
 import type { BaseDataClient } from '../../exchanges/exchange.ts'
 import { columnOf } from '../../model/batch.ts'
 import type { GapCause } from '../../model/coverage.ts'
-import { isAbortError } from '../../model/errors.ts'
+import { ConfigError, InvalidRangeError, isAbortError } from '../../model/errors.ts'
 import type { Interval } from '../../model/interval.ts'
 import { type LiveRecord, RecordFlag, type RecordId } from '../../model/live/index.ts'
 import type { Log } from '../../model/log.ts'
@@ -116,6 +116,12 @@ export class Backfill implements AsyncDisposable {
         failures = 0
       } catch (error) {
         if (signal.aborted) throw error
+        if (error instanceof ConfigError || error instanceof InvalidRangeError) {
+          // Asking again changes nothing: what the exchange gave before it said so is in.
+          for (const { first, last } of series.ledger?.missingIn(hole.first, hole.last) ?? [])
+            series.giveUp(first, last, 'own-outage', error.message, rangeOf(series, first, last))
+          return
+        }
         this.#failures++
         failures++
         this.#lastError = error instanceof Error ? error.message : String(error)

@@ -1,0 +1,48 @@
+import type { ChannelStatus, ConnectionStatus } from '../../exchanges/stream.ts'
+import type { SpoolStatus } from '../../store/spool/index.ts'
+import type { BackfillStatus } from './backfill.ts'
+import type { BookStateChange, BookStatus } from './book-keeper.ts'
+import type { ConnectionCounters, LoggedEvent } from './connection-log.ts'
+import type { FlusherStatus } from './flusher.ts'
+import type { SeriesStatus } from './live-series.ts'
+
+export interface CollectorStatus {
+  /** Local clock, epoch ms. */
+  readonly at: number
+  readonly startedAt: number
+  readonly exchange: string
+  /** Undefined when nothing is stored. */
+  readonly dataDir: string | undefined
+  readonly channels: readonly (Omit<ChannelStatus, 'channel'> & { readonly key: string })[]
+  readonly connections: readonly ConnectionStatus[]
+  readonly counters: ConnectionCounters & { readonly refusedFrames: number; readonly unrouted: number }
+  readonly series: readonly SeriesStatus[]
+  readonly books: readonly BookStatus[]
+  readonly backfill: BackfillStatus
+  readonly flusher: FlusherStatus
+  readonly spool: SpoolStatus | undefined
+  /** Records told on the bus. */
+  readonly published: number
+}
+
+/** The proof of a run. */
+export interface CollectorReport extends CollectorStatus {
+  readonly format: 1
+  /** What happened on the connections, oldest first; the last 1000. */
+  readonly events: readonly LoggedEvent[]
+  /** Changes of the books' states, oldest first; the last 1000. */
+  readonly bookChanges: readonly BookStateChange[]
+  /** Nothing is missing that can be counted, and nothing is on record as lost. */
+  readonly complete: boolean
+}
+
+export function reportOf(
+  status: CollectorStatus,
+  events: readonly LoggedEvent[],
+  bookChanges: readonly BookStateChange[],
+): CollectorReport {
+  const complete = status.series.every(
+    (series) => series.missing === 0 && series.gaps.every((gap) => gap.cause === 'no-trades'),
+  )
+  return { format: 1, ...status, events: [...events], bookChanges: [...bookChanges], complete }
+}

@@ -1,0 +1,470 @@
+import { join } from 'node:path'
+import type { BookSync } from '../../book/index.ts'
+import { EventBus } from '../../bus/event-bus.ts'
+import type { BaseDataClient, Exchange } from '../../exchanges/exchange.ts'
+import { exchangeOf } from '../../exchanges/index.ts'
+import {
+  type ArrivedFrame,
+  type Channel,
+  channelKey,
+  EVERY_SYMBOL,
+  type LiveExchange,
+  type LiveStream,
+  type RepairClient,
+  type StreamEvent,
+} from '../../exchanges/stream.ts'
+import { ConfigError } from '../../model/errors.ts'
+import type { LiveRecord } from '../../model/live/index.ts'
+import { type Log, silentLog } from '../../model/log.ts'
+import type { Market, SeriesId } from '../../model/series.ts'
+import { Lake } from '../../store/lake/lake.ts'
+import { encodeRecords, Spool } from '../../store/spool/index.ts'
+import { Backfill } from './backfill.ts'
+import { BookKeeper } from './book-keeper.ts'
+import { type CollectorReport, type CollectorStatus, reportOf } from './collector-report.ts'
+import { ConnectionLog } from './connection-log.ts'
+import { Flusher } from './flusher.ts'
+import { FundingPoll } from './funding-poll.ts'
+import { Intake, type IntakeSeries, seriesOf } from './intake.ts'
+import { LiveSeries } from './live-series.ts'
+import type { CollectorOptions } from './options.ts'
+import { type FrameRecorder, openRecorder } from './recorder.ts'
+import { recoverSpool } from './recovery.ts'
+import { openSink, plainGrid } from './sinks.ts'
+
+export const SPOOL_FOLDER = '.spool'
+const COMPACT_MS = 600_000
+
+/**
+ * Collects live data: from the streams through the ledgers to the spool, the lake and the bus; fills what is missed from
+ * REST, keeps books right, and can prove at any time what it has. One collector per lake.
+ */
+export class Collector implements AsyncDisposable {
+  /** Every new record, in the order of arrival. */
+  readonly bus: EventBus
+  readonly startedAt = Date.now()
+  readonly #options: CollectorOptions
+  readonly #log: Log
+  readonly #exchange: Exchange
+  readonly #live: LiveExchange
+  readonly #client: BaseDataClient
+  readonly #intake: Intake
+  readonly #lake: Lake | undefined
+  readonly #spool: Spool | undefined
+  readonly #backfill: Backfill
+  readonly #flusher: Flusher
+  readonly #books: BookKeeper
+  readonly #fundings: FundingPoll
+  readonly #connections = new ConnectionLog()
+  readonly #stream: LiveStream
+  readonly #recorder: FrameRecorder | undefined
+  readonly #channels = new Map<string, Channel>()
+  readonly #stop = new AbortController()
+  #compaction: NodeJS.Timeout | undefined
+  #closed: Promise<CollectorReport> | undefined
+  #recovering = false
+  /** Frames for which the spool had no memory: they count as never received. */
+  #refused = 0
+  /** Series of channels of every symbol that are being opened, and records that wait for them. */
+  readonly #opening = new Map<string, LiveRecord[]>()
+
+  private constructor(parts: {
+    options: CollectorOptions
+    exchange: Exchange
+    live: LiveExchange
+    client: BaseDataClient
+    repair: RepairClient
+    lake: Lake | undefined
+    spool: Spool | undefined
+    recorder: FrameRecorder | undefined
+  }) {
+    const { options, exchange, live, client, repair, lake, spool, recorder } = parts
+    this.#options = options
+    this.#log = options.log ?? silentLog
+    this.#exchange = exchange
+    this.#live = live
+    this.#client = client
+    this.#lake = lake
+    this.#spool = spool
+    this.#recorder = recorder
+    this.bus = new EventBus({ log: this.#log })
+    this.#intake = new Intake(exchange.id, this.bus)
+    this.#backfill = new Backfill({
+      client,
+      deliver: (series, records) => this.#deliver(series.id.market, records),
+      log: this.#log,
+      ...(options.maxBackfill === undefined ? {} : { maxPositions: options.maxBackfill }),
+    })
+    this.#flusher = new Flusher({
+      series: () => this.#intake.all,
+      spool,
+      flushMs: options.flushMs ?? 30_000,
+      flushRecords: options.flushRecords ?? 200_000,
+      log: this.#log,
+    })
+    this.#books = new BookKeeper({
+      live,
+      repair,
+      markets: exchange.markets,
+      depth: options.bookDepth ?? 1000,
+      snapshotMs: options.snapshotMs ?? 600_000,
+      onSnapshot: (snapshot) => this.#deliver(snapshot.market, [snapshot]),
+      log: this.#log,
+    })
+    this.#fundings = new FundingPoll({
+      repair,
+      now: (market, signal) => client.now(market, signal),
+      deliver: (market, records) => this.#deliver(market, records),
+      log: this.#log,
+    })
+    const endpoint = options.client?.endpoint
+    this.#stream = live.createStream(
+      {
+        ...(endpoint === undefined ? {} : { endpoint }),
+        ...(options.client?.testnet === undefined ? {} : { testnet: options.client.testnet }),
+        log: this.#log,
+        ...options.stream,
+      },
+      { frame: (frame) => this.#frame(frame), event: (event) => this.#event(event) },
+    )
+  }
+
+  /**
+   * Opens the lake and the spool, and brings home what an earlier run left. Subscribes to nothing yet: `start` does.
+   * @throws LakeLockedError when another collector has the lake, ConfigError for an exchange without streams.
+   */
+  static async open(options: CollectorOptions, signal?: AbortSignal): Promise<Collector> {
+    const exchange = exchangeOf(options.exchange ?? 'binance')
+    const { live } = exchange
+    if (!live) throw new ConfigError(`${exchange.id} has no live side in ticklake.`)
+    for (const channel of options.channels ?? []) live.checkChannel(channel)
+    const log = options.log ? { log: options.log } : {}
+    const opened: AsyncDisposable[] = []
+    const keep = <T extends AsyncDisposable>(part: T): T => {
+      opened.push(part)
+      return part
+    }
+    try {
+      const client = keep(exchange.createClient({ ...options.client, ...log }))
+      const { repair } = client
+      if (!repair) throw new ConfigError(`${exchange.id} has no REST calls to repair streams with.`)
+      const lake = options.dataDir === undefined ? undefined : await Lake.open(options.dataDir, log)
+      const spool = lake
+        ? keep(
+            await Spool.open(join(lake.dataDir, SPOOL_FOLDER), {
+              ...options.spool,
+              ...log,
+              ...(signal ? { signal } : {}),
+            }),
+          )
+        : undefined
+      const recorder = options.record === undefined ? undefined : keep(await openRecorder(options.record))
+      const collector = new Collector({ options, exchange, live, client, repair, lake, spool, recorder })
+      // From here on it closes what it was given.
+      opened.splice(0, opened.length, collector)
+      await collector.#recover(signal)
+      return collector
+    } catch (error) {
+      await Promise.allSettled(opened.reverse().map((part) => part[Symbol.asyncDispose]()))
+      throw error
+    }
+  }
+
+  get options(): CollectorOptions {
+    return this.#options
+  }
+
+  /** Subscribes to the channels of the options. */
+  async start(signal?: AbortSignal): Promise<void> {
+    await this.subscribe(this.#options.channels ?? [], signal)
+    this.#compaction ??= setInterval(() => void this.#compact(), COMPACT_MS)
+  }
+
+  /** Adds channels; records flow as soon as the exchange sends them. */
+  async subscribe(channels: readonly Channel[], signal?: AbortSignal): Promise<void> {
+    for (const channel of channels) this.#live.checkChannel(channel)
+    const fresh = channels.filter((channel) => !this.#channels.has(channelKey(channel)))
+    for (const channel of fresh) {
+      this.#channels.set(channelKey(channel), channel)
+      if (channel.symbol !== EVERY_SYMBOL) await this.#open(seriesOf(this.#exchange.id, channel), true)
+      if (channel.kind === 'bookDelta') {
+        const { market, symbol } = channel
+        // Its snapshots are kept beside it: together they rebuild any past book.
+        await this.#open({ exchange: this.#exchange.id, market, kind: 'bookSnapshot', symbol }, false)
+        this.#books.add(market, symbol)
+      }
+      if (channel.kind === 'markPrice' && channel.symbol !== EVERY_SYMBOL) {
+        const { market, symbol } = channel
+        await this.#open({ exchange: this.#exchange.id, market, kind: 'fundingRate', symbol }, false)
+        this.#fundings.add(market, symbol)
+      }
+    }
+    if (fresh.length > 0) await this.#stream.subscribe(fresh, signal ? { signal } : {})
+  }
+
+  /** Ends channels. What was collected is flushed; a book that nobody feeds any more is forgotten. */
+  async unsubscribe(channels: readonly Channel[], signal?: AbortSignal): Promise<void> {
+    const known = channels.filter((channel) => this.#channels.delete(channelKey(channel)))
+    await this.#stream.unsubscribe(known, signal ? { signal } : {})
+    for (const channel of known) {
+      if (channel.kind === 'bookDelta') this.#books.remove(channel.market, channel.symbol)
+      if (channel.kind === 'markPrice') this.#fundings.remove(channel.market, channel.symbol)
+    }
+    await this.#flusher.flush()
+  }
+
+  /** Replaces every connection, new ones first. */
+  async reconnect(): Promise<void> {
+    await this.#stream.reconnect()
+  }
+
+  /** The book of a symbol whose deltas are collected. */
+  book(market: Market, symbol: string): BookSync | undefined {
+    return this.#books.book(market, symbol)
+  }
+
+  channels(): readonly Channel[] {
+    return [...this.#channels.values()]
+  }
+
+  /** Makes everything received until now durable and moves it to the lake. */
+  async flush(): Promise<void> {
+    await this.#spool?.flush()
+    await this.#flusher.flush()
+  }
+
+  /** Resolves when no hole is open. */
+  async repaired(signal?: AbortSignal): Promise<void> {
+    await this.#backfill.settled(signal)
+  }
+
+  status(): CollectorStatus {
+    const streams = this.#stream.channels()
+    return {
+      at: Date.now(),
+      startedAt: this.startedAt,
+      exchange: this.#exchange.id,
+      dataDir: this.#lake?.dataDir,
+      channels: streams.map(({ channel, ...status }) => ({ key: channelKey(channel), ...status })),
+      connections: this.#stream.connections(),
+      counters: { ...this.#connections.counters, refusedFrames: this.#refused, unrouted: this.#intake.unrouted },
+      series: [...this.#intake.all].map(({ series }) => series.status()),
+      books: this.#books.status(),
+      backfill: this.#backfill.status,
+      flusher: this.#flusher.status,
+      spool: this.#spool?.status,
+      published: this.bus.published,
+    }
+  }
+
+  /** The proof: what there is of each series, what was missed, and how it was made good. */
+  report(): CollectorReport {
+    return reportOf(this.status(), this.#connections.events, this.#books.changes)
+  }
+
+  /** Ends the streams, gives holes a last chance, moves everything to the lake and closes. Gives the last report. */
+  stop(options: { repairMs?: number } = {}): Promise<CollectorReport> {
+    this.#closed ??= this.#close(options.repairMs ?? 5000)
+    return this.#closed
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop()
+  }
+
+  async #close(repairMs: number): Promise<CollectorReport> {
+    clearInterval(this.#compaction)
+    await this.#stream.close()
+    if (repairMs > 0) await this.#backfill.settled(AbortSignal.timeout(repairMs))
+    this.#stop.abort()
+    await this.#fundings[Symbol.asyncDispose]()
+    await this.#backfill[Symbol.asyncDispose]()
+    await this.#books[Symbol.asyncDispose]()
+    await this.#flusher[Symbol.asyncDispose]()
+    const report = this.report()
+    const errors: unknown[] = []
+    const close = async (what: AsyncDisposable | undefined): Promise<void> => {
+      try {
+        await what?.[Symbol.asyncDispose]()
+      } catch (error) {
+        errors.push(error)
+        this.#log.error({ err: error }, 'a part of the collector could not be closed')
+      }
+    }
+    for (const { sink } of this.#intake.all) await close(sink)
+    if (errors.length === 0) await this.#spool?.release(this.#spool.last).catch((error: unknown) => errors.push(error))
+    await close(this.#spool)
+    await close(this.#recorder)
+    await close(this.#client)
+    this.bus.close()
+    if (errors.length > 0) throw errors[0]
+    return report
+  }
+
+  async #open(id: SeriesId, resume: boolean): Promise<IntakeSeries> {
+    const there = this.#intake.find(id)
+    if (there) return there
+    const opened = this.#lake ? await openSink(this.#lake, id, this.#spool?.id) : undefined
+    const series = new LiveSeries(id, opened?.grid ?? plainGrid(id))
+    const sink = opened?.sink
+    const entry: IntakeSeries = { series, sink }
+    series.onGap = (gap) => sink?.gap(gap)
+    series.onHole = (hole) => {
+      if (!this.#recovering) this.#backfill.add(series, hole)
+    }
+    if (sink && resume && (this.#options.resume ?? true)) {
+      const { last, lastTime, holes } = sink.resume
+      series.lastTime = lastTime
+      if (last !== undefined) series.ledger?.resume(last, holes)
+      for (const { first, last: end, from, to } of holes) {
+        series.reopen({ first, last: end }, { from, to }, Date.now())
+        if (!this.#recovering) this.#backfill.add(series, { first, last: end })
+      }
+    }
+    this.#intake.add(entry)
+    return entry
+  }
+
+  /** Brings what an earlier run left in the spool to the lake, before anything new arrives. */
+  async #recover(signal: AbortSignal | undefined): Promise<void> {
+    const spool = this.#spool
+    if (!spool) return
+    this.#recovering = true
+    let waiting = 0
+    const report = await recoverSpool(spool, (market) => this.#live.createParser(market), {
+      take: async (record, sequence) => {
+        if (record.kind === 'candle' && !record.closed) return
+        const id = this.#intake.idOf(record)
+        const { series, sink } = this.#intake.find(id) ?? (await this.#open(id, true))
+        if (series.take(record, Date.now()) && sink?.append(record, sequence)) waiting++
+      },
+      pause: async () => {
+        if (waiting < (this.#options.flushRecords ?? 200_000)) return
+        waiting = 0
+        await this.#flusher.flush()
+      },
+      log: this.#log,
+      ...(signal ? { signal } : {}),
+    })
+    this.#recovering = false
+    if (report.entries === 0) return
+    await this.#flusher.flush()
+    this.#log.info({ ...report }, 'what an earlier run left in the spool is in the lake')
+    for (const { series } of this.#intake.all)
+      for (const hole of series.ledger?.holes ?? []) this.#backfill.add(series, hole)
+  }
+
+  /** The hot path: one call per frame, whatever it holds. */
+  #frame(frame: ArrivedFrame): void {
+    const { records } = frame
+    this.#recorder?.frame(frame)
+    if (records.length === 0) return
+    let sequence = 0
+    const spool = this.#spool
+    if (spool !== undefined && isStorable(records)) {
+      sequence = spool.append('frame', frame.market, frame.receiveTime, frame.bytes, frame.start, frame.end)
+      if (sequence < 0) {
+        // Not in the spool, so not received: ledgers will see the hole, books the break.
+        this.#refused++
+        return
+      }
+    }
+    const now = Date.now()
+    for (let index = 0; index < records.length; index++) this.#take(records[index] as LiveRecord, sequence, now)
+  }
+
+  #take(record: LiveRecord, sequence: number, now: number): void {
+    if (!this.#intake.take(record, sequence, now)) {
+      if (record.kind === 'candle' || this.#intake.route(record) !== undefined) return
+      if (this.#channels.has(channelKey({ market: record.market, kind: record.kind, symbol: EVERY_SYMBOL } as Channel)))
+        this.#openLater(record, sequence)
+      return
+    }
+    if (this.#spool !== undefined) this.#flusher.added()
+    if (record.kind === 'bookDelta') this.#books.delta(record, now)
+    else if (record.kind === 'quote') this.#books.quote(record, now)
+  }
+
+  /** A symbol that a channel of every symbol names for the first time. */
+  #openLater(record: LiveRecord, sequence: number): void {
+    const id = this.#intake.idOf(record)
+    const key = `${id.market}/${id.kind}/${id.symbol}`
+    const waiting = this.#opening.get(key)
+    if (waiting) {
+      waiting.push(record)
+      return
+    }
+    const records = [record]
+    this.#opening.set(key, records)
+    this.#open(id, true)
+      .then(() => {
+        this.#opening.delete(key)
+        for (const one of records) this.#take(one, sequence, Date.now())
+      })
+      .catch((error: unknown) => {
+        this.#opening.delete(key)
+        this.#log.error({ err: error, series: key }, 'a series could not be opened')
+      })
+  }
+
+  /** Takes in records that did not come over a stream. False when they could not be kept. */
+  #deliver(market: Market, records: readonly LiveRecord[]): boolean {
+    if (records.length === 0) return true
+    let sequence = 0
+    if (this.#spool !== undefined) {
+      sequence = this.#spool.append('records', market, Date.now(), encodeRecords(records))
+      if (sequence < 0) {
+        this.#refused++
+        return false
+      }
+    }
+    const now = Date.now()
+    for (const record of records) this.#take(record, sequence, now)
+    return true
+  }
+
+  #event(event: StreamEvent): void {
+    this.#connections.note(event)
+    if (event.type === 'closed' && event.channels.length > 0) {
+      for (const channel of event.channels) this.#down(channel, event.reason || `code ${event.code}`, event.at)
+    } else if (event.type === 'silent') {
+      this.#down(event.channel, `silent for ${Math.round(event.silentMs)} ms`, event.at)
+    } else if (event.type === 'live' && event.channel.kind === 'bookDelta') {
+      this.#books.connected(event.channel.market, event.channel.symbol, event.at)
+    }
+    try {
+      this.#options.onEvent?.(event)
+    } catch (error) {
+      this.#log.error({ err: error }, 'onEvent threw')
+    }
+  }
+
+  /** Nothing carries a channel now. What can be counted will show its hole; the rest is noted down. */
+  #down(channel: Channel, reason: string, at: number): void {
+    const { market, symbol, kind } = channel
+    for (const { series } of this.#intake.all) {
+      const { id } = series
+      if (id.market !== market || id.kind !== kind || (symbol !== EVERY_SYMBOL && id.symbol !== symbol)) continue
+      if (channel.interval === undefined || id.interval === channel.interval) series.down(at)
+    }
+    if (kind === 'bookDelta') this.#books.disconnected(market, symbol, reason, at)
+  }
+
+  async #compact(): Promise<void> {
+    for (const { series, sink } of this.#intake.all) {
+      if (this.#stop.signal.aborted) return
+      await sink?.compact?.().catch((error: unknown) => {
+        this.#log.warn({ err: error, series: series.key }, 'small files could not be merged')
+      })
+    }
+  }
+}
+
+/** Whether a frame holds anything that is stored: candles in progress are not. */
+function isStorable(records: readonly LiveRecord[]): boolean {
+  for (let index = 0; index < records.length; index++) {
+    const record = records[index] as LiveRecord
+    if (record.kind !== 'candle' || record.closed) return true
+  }
+  return false
+}

@@ -1,0 +1,102 @@
+import type { CoveredRange, Gap } from '../../model/coverage.ts'
+import type { LiveRecord } from '../../model/live/index.ts'
+import type { SeriesId } from '../../model/series.ts'
+import { readHeld, unrecordedHoles } from '../../store/lake/event-coverage.ts'
+import type { EventWriter } from '../../store/lake/event-writer.ts'
+import type { Lake } from '../../store/lake/lake.ts'
+import { timeOf } from './live-series.ts'
+import type { Resume, SeriesSink } from './series-sink.ts'
+
+/** Records of events on their way to the lake. Holds the lock of its series while it is open. */
+export class EventSink implements SeriesSink {
+  readonly resume: Resume
+  readonly #writer: EventWriter
+  #gaps: Gap[] = []
+  /** Up to here the coverage is on disk, epoch ms; NaN before the first record. */
+  #coveredTo: number
+  #lastTime = Number.NaN
+
+  private constructor(writer: EventWriter, resume: Resume) {
+    this.#writer = writer
+    this.resume = resume
+    // Where ids are counted, they say what was missed while nobody collected; elsewhere nobody can know.
+    this.#coveredTo = writer.held === undefined ? Number.NaN : resume.lastTime
+  }
+
+  static async open(lake: Lake, series: SeriesId, spoolId: string | undefined): Promise<EventSink> {
+    const writer = await lake.eventWriter(series, spoolId === undefined ? {} : { spoolId })
+    const { coverage, held } = writer
+    const last = held?.at(-1)
+    const lastTime = Math.max(Number.NEGATIVE_INFINITY, ...coverage.files.map((file) => file.last))
+    const open = coverage.gaps.filter((gap) => gap.cause === 'unknown' && gap.checked.length === 0)
+    // Update ids of books can not be asked for again, whatever is missing.
+    const isCounted = writer.kind.continuity.rule === 'consecutive-id'
+    const holes = isCounted
+      ? [
+          ...readHeld(
+            open.flatMap(({ firstId, lastId, from, to }) =>
+              firstId === undefined || lastId === undefined ? [] : [{ first: firstId, last: lastId, from, to }],
+            ),
+          ),
+          ...unrecordedHoles(coverage).map((hole) => ({ ...hole, from: Number.NaN, to: lastTime })),
+        ].sort((a, b) => (a.first < b.first ? -1 : 1))
+      : []
+    return new EventSink(writer, {
+      ...(last === undefined ? {} : { last: last.last }),
+      lastTime: Number.isFinite(lastTime) ? lastTime : Number.NaN,
+      holes,
+    })
+  }
+
+  get pending(): number {
+    return this.#writer.pendingRecords
+  }
+
+  get firstPending(): number {
+    return this.#writer.pendingFrom ?? Number.POSITIVE_INFINITY
+  }
+
+  get isFull(): boolean {
+    return this.#writer.isFull
+  }
+
+  append(record: LiveRecord, sequence: number): boolean {
+    const time = timeOf(record)
+    if (Number.isNaN(this.#coveredTo)) this.#coveredTo = time
+    if (!(time < this.#lastTime)) this.#lastTime = time
+    return this.#writer.append(record, sequence)
+  }
+
+  gap(gap: Gap): void {
+    this.#gaps.push(gap)
+  }
+
+  async flush(): Promise<number> {
+    const gaps = this.#gaps
+    const to = this.#lastTime
+    if (this.#writer.pendingRecords === 0 && gaps.length === 0) return 0
+    this.#gaps = []
+    const covered: CoveredRange[] =
+      to > this.#coveredTo ? [{ from: this.#coveredTo, to: to + 0.001, source: 'stream' }] : []
+    try {
+      const { records } = await this.#writer.flush({ gaps, covered })
+      if (to > this.#coveredTo) this.#coveredTo = to
+      return records
+    } catch (error) {
+      this.#gaps.unshift(...gaps)
+      throw error
+    }
+  }
+
+  async compact(): Promise<void> {
+    await this.#writer.tidy(Date.now())
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      await this.flush()
+    } finally {
+      await this.#writer[Symbol.asyncDispose]()
+    }
+  }
+}

@@ -1,0 +1,129 @@
+import { type Log, silentLog } from '../../model/log.ts'
+import type { Spool } from '../../store/spool/index.ts'
+import { Permits } from '../limiter.ts'
+import type { IntakeSeries } from './intake.ts'
+
+export interface FlusherOptions {
+  readonly series: () => Iterable<IntakeSeries>
+  readonly spool: Spool | undefined
+  /** Longest time that a record waits for the lake, ms. */
+  readonly flushMs: number
+  /** Records that wait at most before all are moved. */
+  readonly flushRecords: number
+  readonly log?: Log
+}
+
+export interface FlusherStatus {
+  readonly flushes: number
+  /** Records moved to the lake. */
+  readonly stored: number
+  readonly pending: number
+  readonly failures: number
+  readonly lastError: string | undefined
+  /** Local clock, epoch ms; NaN before the first. */
+  readonly lastFlushAt: number
+}
+
+/** Series written at the same time. */
+const PARALLEL = 3
+
+/** Moves records from memory to the lake, in batches bounded by time and number, and shortens the spool behind them. */
+export class Flusher implements AsyncDisposable {
+  readonly #options: FlusherOptions
+  readonly #log: Log
+  #timer: NodeJS.Timeout | undefined
+  #running: Promise<void> | undefined
+  #pending = 0
+  #flushes = 0
+  #stored = 0
+  #failures = 0
+  #lastError: string | undefined
+  #lastFlushAt = Number.NaN
+  #closed = false
+
+  constructor(options: FlusherOptions) {
+    this.#options = options
+    this.#log = options.log ?? silentLog
+  }
+
+  get status(): FlusherStatus {
+    return {
+      flushes: this.#flushes,
+      stored: this.#stored,
+      pending: this.#pending,
+      failures: this.#failures,
+      lastError: this.#lastError,
+      lastFlushAt: this.#lastFlushAt,
+    }
+  }
+
+  /** Counts a record that waits now. */
+  added(): void {
+    this.#pending++
+    if (this.#closed) return
+    if (this.#pending >= this.#options.flushRecords && !this.#running) void this.flush()
+    else this.#timer ??= setTimeout(() => void this.flush(), this.#options.flushMs)
+  }
+
+  /** Moves all that waits now. Never throws: what could not be moved waits on, in memory and in the spool. */
+  async flush(): Promise<void> {
+    // A run that is under way may have passed a series already: the wish is for all that waits now.
+    while (this.#running) await this.#running
+    this.#running = this.#run().finally(() => {
+      this.#running = undefined
+    })
+    await this.#running
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true
+    clearTimeout(this.#timer)
+    await this.flush()
+    clearTimeout(this.#timer)
+  }
+
+  async #run(): Promise<void> {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    const { spool } = this.#options
+    const mark = spool?.last ?? 0
+    const permits = new Permits(PARALLEL)
+    let failed = false
+    const flushOne = async ({ series, sink }: IntakeSeries): Promise<void> => {
+      if (!sink) return
+      const release = await permits.take()
+      try {
+        this.#stored += await sink.flush()
+      } catch (error) {
+        failed = true
+        this.#failures++
+        this.#lastError = error instanceof Error ? error.message : String(error)
+        this.#log.error(
+          { series: series.key, error: this.#lastError },
+          'records could not be moved to the lake; they wait',
+        )
+      } finally {
+        release()
+      }
+    }
+    await Promise.all([...this.#options.series()].map(flushOne))
+    this.#flushes++
+    this.#lastFlushAt = Date.now()
+    let pending = 0
+    let oldest = mark
+    for (const { sink } of this.#options.series()) {
+      if (!sink) continue
+      pending += sink.pending
+      oldest = Math.min(oldest, sink.firstPending - 1)
+    }
+    this.#pending = pending
+    await spool?.release(oldest).catch((error: unknown) => {
+      this.#log.warn({ err: error }, 'the spool could not be shortened')
+    })
+    if ((pending > 0 || failed) && !this.#closed)
+      this.#timer ??= setTimeout(
+        () => void this.flush(),
+        failed ? Math.min(5000, this.#options.flushMs) : this.#options.flushMs,
+      )
+  }
+}

@@ -1,0 +1,71 @@
+import type { FrameParser, FrameSink } from '../../exchanges/stream.ts'
+import type { LiveRecord } from '../../model/live/index.ts'
+import { type Log, silentLog } from '../../model/log.ts'
+import type { Market } from '../../model/series.ts'
+import { decodeRecords, type Spool } from '../../store/spool/index.ts'
+
+export interface RecoveryReport {
+  readonly entries: number
+  readonly records: number
+  readonly badEntries: number
+}
+
+/** Records taken in between two looks at how much memory they use. */
+const STEP = 10_000
+
+/**
+ * Reads what an earlier run left in the spool, record by record and in order. `take` says where they go; `pause` is
+ * awaited now and then, so that they can be moved to the lake while more are read.
+ */
+export async function recoverSpool(
+  spool: Spool,
+  createParser: (market: Market) => FrameParser,
+  options: {
+    readonly take: (record: LiveRecord, sequence: number) => void | Promise<void>
+    readonly pause: () => Promise<void>
+    readonly log?: Log
+    readonly signal?: AbortSignal
+  },
+): Promise<RecoveryReport> {
+  const log = options.log ?? silentLog
+  const parsers = new Map<Market, FrameParser>()
+  const found: LiveRecord[] = []
+  let entries = 0
+  let records = 0
+  let badEntries = 0
+  const sink: FrameSink = {
+    record: (record) => void found.push(record),
+    reply: () => {},
+    shutdown: () => {},
+    unknown: () => {},
+    bad: (problem) => {
+      badEntries++
+      log.warn({ problem }, 'a frame of the spool could not be read')
+    },
+  }
+  for await (const entry of spool.replay(options.signal)) {
+    entries++
+    if (entry.type === 'note') continue
+    found.length = 0
+    if (entry.type === 'frame') {
+      let parser = parsers.get(entry.market)
+      if (!parser) {
+        parser = createParser(entry.market)
+        parsers.set(entry.market, parser)
+      }
+      parser.parse(entry.bytes, entry.start, entry.end, entry.receiveTime, sink)
+    } else {
+      try {
+        found.push(...decodeRecords(entry.bytes, entry.start, entry.end))
+      } catch (error) {
+        badEntries++
+        log.warn({ err: error }, 'an entry of the spool could not be read')
+      }
+    }
+    for (const record of found) await options.take(record, entry.sequence)
+    const before = records
+    records += found.length
+    if (Math.floor(before / STEP) !== Math.floor(records / STEP)) await options.pause()
+  }
+  return { entries, records, badEntries }
+}
