@@ -77,6 +77,9 @@ export interface Quote {
   readonly time: number
   /** Price of the last trade. */
   readonly last: string
+  /** The book's update that made these prices, and when; where there is a book. */
+  readonly updateId?: number
+  readonly updateTime?: number
 }
 
 /** What the sandbox trades: a seeded market, or what a tree of archive files holds. Every time is the exchange's own. */

@@ -39,11 +39,11 @@ export class SeededLive implements LiveMarket {
 
   tradesFrom(info: SymbolInfo, id: number, count: number, now: number): LiveTrade[] {
     const { line } = this.#find(info)
-    return line.between(line.placeOf(Math.max(1, id)), line.place(now * 1000), count)
+    return line.between(line.placeOf(Math.max(1, id)), line.place(Math.round(now * 1000)), count)
   }
 
   nextTradeId(info: SymbolInfo, now: number): number {
-    return this.#find(info).line.countBefore(now * 1000) + 1
+    return this.#find(info).line.countBefore(Math.round(now * 1000)) + 1
   }
 
   aggTrades(info: SymbolInfo, from: number, to: number): LiveAggTrade[] {
@@ -53,14 +53,14 @@ export class SeededLive implements LiveMarket {
 
   aggTradesFrom(info: SymbolInfo, id: number, count: number, now: number): LiveAggTrade[] {
     const { line } = this.#find(info)
-    const end = line.finishedAt(line.place(now * 1000))
+    const end = line.finishedAt(line.place(Math.round(now * 1000)))
     const first = Math.max(1, id)
     return first > line.aggsBefore(end) ? [] : line.aggsBetween(line.aggPlaceOf(first), end, count)
   }
 
   nextAggTradeId(info: SymbolInfo, now: number): number {
     const { line } = this.#find(info)
-    return line.aggsBefore(line.finishedAt(line.place(now * 1000))) + 1
+    return line.aggsBefore(line.finishedAt(line.place(Math.round(now * 1000)))) + 1
   }
 
   book(info: SymbolInfo, now: number, levels: number): BookState {

@@ -102,7 +102,7 @@ export class SeededMarket implements MarketData {
     const one = this.#of(info)
     const last = one.lastTrade(now)
     const text = textOf(one.listing)
-    const { bid, bidLots, ask, askLots } = this.live.quote(info, now)
+    const { bid, bidLots, ask, askLots, updateId, time } = this.live.quote(info, now)
     return {
       bid: text.price(bid),
       bidQuantity: text.volume(bidLots),
@@ -110,6 +110,8 @@ export class SeededMarket implements MarketData {
       askQuantity: text.volume(askLots),
       time: Math.floor(last.time),
       last: text.price(last.price),
+      updateId,
+      updateTime: time,
     }
   }
 

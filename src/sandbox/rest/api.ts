@@ -79,6 +79,7 @@ export class RestApi {
         now,
         shownTime,
         unit,
+        apiKey: keyOf(request),
         limit: meter.limit,
         window: windowName(meter.windowMs),
       }
@@ -103,6 +104,11 @@ export class RestApi {
     if (this.market === 'usdm') return jsonReply(404, { code: -5000, msg: `Path ${path}, Method ${method} is invalid` })
     return textReply(404, '<html><body><h2>404 Not found</h2></body></html>', 'text/html')
   }
+}
+
+function keyOf(request: IncomingMessage): string | undefined {
+  const key = request.headers['x-mbx-apikey']
+  return typeof key === 'string' && key !== '' ? key : undefined
 }
 
 /** 429 or 418 as the exchange words them. */

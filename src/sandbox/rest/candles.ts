@@ -3,8 +3,6 @@ import { RestFailure } from './failure.ts'
 import type { Params } from './params.ts'
 import { listedSymbol, type RestCall } from './route.ts'
 
-/** Times from here on are microseconds: as milliseconds they would lie in the year 5138. */
-const MICROSECONDS = 1e14
 const TIME_ZONE = /^([+-]?)(\d{1,2})(?::(\d{2}))?$/
 
 /** `klines` and `uiKlines`: the range goes by open time, both ends inside. */
@@ -14,10 +12,10 @@ export async function candles(call: RestCall, most: number): Promise<Buffer> {
   const interval = params.interval()
   const limit = params.limit(500, most)
   const shift = timeZone(params)
-  const startTime = params.whole('startTime')
-  const endTime = params.whole('endTime')
-  const from = startTime === undefined ? undefined : startTime >= MICROSECONDS ? Math.ceil(startTime / 1000) : startTime
-  const end = endTime === undefined ? undefined : endTime >= MICROSECONDS ? Math.floor(endTime / 1000) : endTime
+  const startTime = params.time('startTime')
+  const endTime = params.time('endTime')
+  const from = startTime === undefined ? undefined : Math.ceil(startTime)
+  const end = endTime === undefined ? undefined : Math.floor(endTime)
   if (call.market === 'usdm' && from !== undefined && end !== undefined && from > end) {
     throw new RestFailure(-1023, 'Start time is greater than end time.')
   }

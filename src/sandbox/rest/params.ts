@@ -6,6 +6,8 @@ import { RestFailure } from './failure.ts'
 export type ParamNames = Readonly<Record<string, boolean>>
 
 const SYMBOL = /^[\p{L}\p{N}_\-.]{1,50}$/u
+/** Times from here on are microseconds: as milliseconds they would lie in the year 5138. */
+const MICROSECONDS = 1e14
 const WHOLE = /^\d{1,20}$/
 
 /** The checked query of one request. Values come as text; each reader below knows one type. */
@@ -83,6 +85,12 @@ export class Params {
       throw new RestFailure(-1100, `Illegal characters found in parameter '${name}'; legal range is '^[0-9]{1,20}$'.`)
     }
     return Number(value)
+  }
+
+  /** An instant as epoch ms; spot takes microseconds too. */
+  time(name: string): number | undefined {
+    const value = this.whole(name)
+    return value !== undefined && value >= MICROSECONDS && this.market === 'spot' ? value / 1000 : value
   }
 
   /** The page size. Spot cuts one that is too large, futures refuse it. */

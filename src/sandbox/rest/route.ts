@@ -1,7 +1,8 @@
 import type { windowName } from '../manners.ts'
 import type { SandboxMarket } from '../market/listing.ts'
+import type { LiveMarket } from '../market/live-market.ts'
 import type { MarketData, SymbolInfo, TimeUnit } from '../market/market.ts'
-import { badSymbol } from './failure.ts'
+import { badSymbol, RestFailure } from './failure.ts'
 import type { ParamNames, Params } from './params.ts'
 
 /** What a path of the REST API needs to answer. */
@@ -15,6 +16,8 @@ export interface RestCall {
   readonly shownTime: number
   /** Asked for by `X-MBX-TIME-UNIT` (spot only). */
   readonly unit: TimeUnit
+  /** Sent as `X-MBX-APIKEY`; any text will do. */
+  readonly apiKey: string | undefined
   readonly limit: number
   readonly window: ReturnType<typeof windowName>
 }
@@ -43,6 +46,13 @@ export async function listedSymbol(call: RestCall, symbol: string): Promise<Symb
 
 export async function listedSymbols(call: RestCall): Promise<SymbolInfo[]> {
   return (await call.data.symbols(call.market, call.now)).filter((info) => info.listed)
+}
+
+/** The market's events. @throws RestFailure where the data hold candles only. */
+export function liveOf(call: RestCall): LiveMarket {
+  const { live } = call.data
+  if (!live) throw new RestFailure(-1020, 'This operation is not supported: the sandbox serves recorded candles only.')
+  return live
 }
 
 /** A time in the unit that the caller asked for. */

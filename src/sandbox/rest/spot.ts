@@ -1,7 +1,9 @@
 import { candles } from './candles.ts'
+import { depth, spotDepthWeight } from './depth.ts'
 import { spotExchangeInfo } from './exchange-info.ts'
 import { fixed, inUnit, type RestRoute } from './route.ts'
 import { averagePrice, bookTicker, priceTicker, ticker24hr } from './tickers.ts'
+import { aggTrades, historicalTrades, recentTrades } from './trades.ts'
 
 const CANDLE_PARAMS = { symbol: true, interval: true, startTime: false, endTime: false, timeZone: false, limit: false }
 const TICKER_PARAMS = { symbol: false, symbols: false, symbolStatus: false }
@@ -31,6 +33,25 @@ export const spotRoutes: readonly RestRoute[] = [
   },
   { path: '/api/v3/klines', params: CANDLE_PARAMS, weight: fixed(2), answer: (call) => candles(call, 1000) },
   { path: '/api/v3/uiKlines', params: CANDLE_PARAMS, weight: fixed(2), answer: (call) => candles(call, 1000) },
+  {
+    path: '/api/v3/depth',
+    params: { symbol: true, limit: false, symbolStatus: false },
+    weight: spotDepthWeight,
+    answer: depth,
+  },
+  { path: '/api/v3/trades', params: { symbol: true, limit: false }, weight: fixed(25), answer: recentTrades },
+  {
+    path: '/api/v3/historicalTrades',
+    params: { symbol: true, limit: false, fromId: false },
+    weight: fixed(25),
+    answer: historicalTrades,
+  },
+  {
+    path: '/api/v3/aggTrades',
+    params: { symbol: true, fromId: false, startTime: false, endTime: false, limit: false },
+    weight: fixed(4),
+    answer: aggTrades,
+  },
   { path: '/api/v3/avgPrice', params: { symbol: true }, weight: fixed(2), answer: averagePrice },
   {
     path: '/api/v3/ticker/24hr',

@@ -116,7 +116,7 @@ export function bookTicker(call: RestCall): Promise<object> {
       bidQty: quote.bidQuantity,
       askPrice: quote.ask,
       askQty: quote.askQuantity,
-      ...(call.market === 'usdm' ? { time: quote.time } : {}),
+      ...(call.market === 'usdm' ? { time: quote.updateTime ?? quote.time, lastUpdateId: quote.updateId } : {}),
     }
   })
 }

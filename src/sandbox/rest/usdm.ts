@@ -1,7 +1,10 @@
 import { candles } from './candles.ts'
+import { depth, usdmDepthWeight } from './depth.ts'
 import { usdmExchangeInfo } from './exchange-info.ts'
+import { fundingInfo, fundingRate, openInterest, premiumIndex } from './funding.ts'
 import { fixed, type RestRoute } from './route.ts'
 import { bookTicker, priceTicker, ticker24hr } from './tickers.ts'
+import { aggTrades, historicalTrades, recentTrades } from './trades.ts'
 
 /** Weight of the candle paths, by the page size. */
 function byLimit(query: URLSearchParams): number {
@@ -25,6 +28,34 @@ export const usdmRoutes: readonly RestRoute[] = [
     weight: byLimit,
     answer: (call) => candles(call, 1500),
   },
+  {
+    path: '/fapi/v1/depth',
+    params: { symbol: true, limit: false },
+    weight: usdmDepthWeight,
+    answer: depth,
+  },
+  { path: '/fapi/v1/trades', params: { symbol: true, limit: false }, weight: fixed(5), answer: recentTrades },
+  {
+    path: '/fapi/v1/historicalTrades',
+    params: { symbol: true, limit: false, fromId: false },
+    weight: fixed(200),
+    answer: historicalTrades,
+  },
+  {
+    path: '/fapi/v1/aggTrades',
+    params: { symbol: true, fromId: false, startTime: false, endTime: false, limit: false },
+    weight: fixed(20),
+    answer: aggTrades,
+  },
+  { path: '/fapi/v1/premiumIndex', params: { symbol: false }, weight: oneOrAll(1, 10), answer: premiumIndex },
+  {
+    path: '/fapi/v1/fundingRate',
+    params: { symbol: false, startTime: false, endTime: false, limit: false },
+    weight: fixed(0),
+    answer: fundingRate,
+  },
+  { path: '/fapi/v1/fundingInfo', params: {}, weight: fixed(0), answer: fundingInfo },
+  { path: '/fapi/v1/openInterest', params: { symbol: true }, weight: fixed(1), answer: openInterest },
   { path: '/fapi/v1/ticker/24hr', params: { symbol: false }, weight: oneOrAll(1, 40), answer: ticker24hr },
   { path: '/fapi/v1/ticker/price', params: { symbol: false }, weight: oneOrAll(1, 2), answer: priceTicker },
   { path: '/fapi/v2/ticker/price', params: { symbol: false }, weight: oneOrAll(1, 2), answer: priceTicker },
