@@ -3,9 +3,14 @@ import { Spot } from '@binance/spot'
 import { DefaultLogger, WebsocketClient } from 'binance'
 import * as binanceApiNode from 'binance-api-node'
 import ccxt from 'ccxt'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import type { Sandbox } from '../../../src/sandbox/index.ts'
 import { liveSandbox } from './client.ts'
+
+// Read by the official clients when they are loaded.
+vi.hoisted(() => {
+  process.env.LOG_LEVEL = 'error'
+})
 
 const busy = { tradesPerSecond: 50 }
 
