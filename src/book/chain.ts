@@ -1,4 +1,5 @@
 import type { BookDelta } from '../model/live/book-delta.ts'
+import { previousId, sameId } from '../model/live/ids.ts'
 import type { RecordId } from '../model/live/record.ts'
 import type { Market } from '../model/series.ts'
 
@@ -23,23 +24,14 @@ export function standing(delta: BookDelta, id: RecordId): Standing {
   if (delta.lastUpdateId <= id) return 'old'
   if (id < 0) return 'next'
   const isNext =
-    delta.market === 'spot' ? previous(delta.firstUpdateId) <= id : (delta.previousUpdateId as RecordId) <= id
+    delta.market === 'spot' ? previousId(delta.firstUpdateId) <= id : (delta.previousUpdateId as RecordId) <= id
   return isNext ? 'next' : 'gap'
 }
 
 /** Whether an update chains without overlap: its origin is the very id the book is at. */
 export function isExact(delta: BookDelta, id: RecordId): boolean {
-  const origin = delta.market === 'spot' ? previous(delta.firstUpdateId) : delta.previousUpdateId
+  const origin = delta.market === 'spot' ? previousId(delta.firstUpdateId) : delta.previousUpdateId
   return sameId(origin, id)
-}
-
-/** Equality of ids, a number and a bigint of the same value included. */
-export function sameId(a: RecordId, b: RecordId): boolean {
-  return a <= b && a >= b
-}
-
-function previous(id: RecordId): RecordId {
-  return typeof id === 'bigint' ? id - 1n : id - 1
 }
 
 /** What makes the ids of an update impossible, or undefined. */

@@ -1,6 +1,6 @@
+import { sameId } from '../model/live/ids.ts'
 import type { QuoteRecord } from '../model/live/quote.ts'
 import type { RecordId } from '../model/live/record.ts'
-import { sameId } from './chain.ts'
 
 /** Quotes newer than the book, rising, the last few only: the newest is the top, the others wait to be compared. */
 export class QuoteRing {

@@ -1,5 +1,5 @@
+import { countIds, nextId, previousId, sameId } from '../../model/live/ids.ts'
 import type { RecordId } from '../../model/live/index.ts'
-import { countIds, nextId, previousId, sameId } from './ids.ts'
 
 /** How positions of a series follow one another: ids count by one, candles by their interval. */
 export interface Sequence {

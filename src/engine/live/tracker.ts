@@ -1,7 +1,7 @@
 import { addOpens, countOpens, type IntervalGrid, nextOpen } from '../../model/interval.ts'
+import { sameId } from '../../model/live/ids.ts'
 import type { BookDelta, LiveRecord, RecordId } from '../../model/live/index.ts'
 import { type Arrival, ID_SEQUENCE, IdLedger, type Sequence } from './id-ledger.ts'
-import { sameId } from './ids.ts'
 
 /** What a tracker says of a record. `break`: the chain is torn and can not be mended. */
 export type Verdict = Arrival | 'break'

@@ -1,4 +1,5 @@
 import { ConfigError, InvalidRangeError, ParseError } from '../../model/errors.ts'
+import { addId, countIds, maxId, minId } from '../../model/live/ids.ts'
 import type {
   AggTradeRecord,
   BookSnapshot,
@@ -10,7 +11,6 @@ import type {
 import type { Market } from '../../model/series.ts'
 import { formatTime, HOUR, type TimeRange } from '../../model/time.ts'
 import type { RecordRequest, RepairClient } from '../stream.ts'
-import { countIds, greatestId, leastId, plusId } from './record-ids.ts'
 import { aggTradesOf, fundingsOf, snapshotOf, tradesOf } from './repair-rows.ts'
 import type { BinanceRest } from './rest.ts'
 import type { Params } from './weights.ts'
@@ -62,7 +62,7 @@ export class BinanceRepairClient implements RepairClient {
     const newest = await this.#newest(request, PAGE)
     const oldest = newest[0]?.id
     const tail = within(newest, firstId, lastId)
-    const restEnd = oldest === undefined ? lastId : leastId(lastId, plusId(oldest, -1))
+    const restEnd = oldest === undefined ? lastId : minId(lastId, addId(oldest, -1))
     const hasRest = oldest === undefined || oldest > firstId
     if (tail.length > 0 && (request.newestFirst || !hasRest || !this.#hasKey)) yield tail
     if (!hasRest) return
@@ -105,7 +105,7 @@ export class BinanceRepairClient implements RepairClient {
     if (kind === 'aggTrade') {
       yield head
       // A page that is not full ends where its window ended, which may be before the range does.
-      yield* this.#inRange(request, plusId(head.at(-1)!.id, 1))
+      yield* this.#inRange(request, addId(head.at(-1)!.id, 1))
       return
     }
     const start = head.find(({ firstTradeId }) => firstTradeId >= 0)
@@ -170,13 +170,13 @@ export class BinanceRepairClient implements RepairClient {
         const wanted = within(rows, next, last)
         if (wanted.length === 0) return
         yield wanted
-        next = plusId(wanted.at(-1)!.id, 1)
+        next = addId(wanted.at(-1)!.id, 1)
       }
       return
     }
     let end = last
     while (end >= first) {
-      const start = greatestId(first, plusId(end, 1 - size))
+      const start = maxId(first, addId(end, 1 - size))
       const rows = await this.#fromId(request, start, countIds(start, end))
       const wanted = within(rows, start, end)
       if (wanted.length > 0) yield wanted
@@ -185,7 +185,7 @@ export class BinanceRepairClient implements RepairClient {
         const [oldest] = await this.#fromId(request, first, 1)
         if (oldest === undefined || oldest.id >= start) return
       }
-      end = plusId(start, -1)
+      end = addId(start, -1)
     }
   }
 
@@ -198,7 +198,7 @@ export class BinanceRepairClient implements RepairClient {
       const wanted = rows.filter(({ time }) => time >= from && time < to)
       if (wanted.length > 0) yield wanted
       if (rows.length < size || rows.at(-1)!.time >= to) return
-      next = plusId(rows.at(-1)!.id, 1)
+      next = addId(rows.at(-1)!.id, 1)
     }
   }
 

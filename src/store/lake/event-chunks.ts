@@ -2,12 +2,13 @@ import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { InvalidRangeError } from '../../model/errors.ts'
 import type { Kind } from '../../model/kind.ts'
+import { narrowId } from '../../model/live/ids.ts'
 import type { RecordId } from '../../model/live/index.ts'
 import { DAY, floorDay, formatDay } from '../../model/time.ts'
 import type { LakeFile } from './coverage-file.ts'
 import { type EventBatch, numbersOf, pickRows } from './event-columns.ts'
 import { hashFile, syncFile } from './files.ts'
-import { normaliseId, readId, storeId } from './ids.ts'
+import { readId, storeId } from './ids.ts'
 
 /** Where the instant of a record may stand, best first: spot quotes know only when they arrived. */
 export function timeColumnsOf(kind: Kind): readonly string[] {
@@ -29,7 +30,7 @@ export function instantsOf(kind: Kind, batch: EventBatch): Float64Array {
 
 /** The sort key of a row. */
 export function keyAt(kind: Kind, batch: EventBatch, row: number): RecordId {
-  return normaliseId(batch.columns[kind.sortKey]![row]!)
+  return narrowId(batch.columns[kind.sortKey]![row]!)
 }
 
 /**

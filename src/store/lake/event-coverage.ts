@@ -1,21 +1,11 @@
 import type { CoveredRange, Gap } from '../../model/coverage.ts'
 import type { Kind } from '../../model/kind.ts'
+import { addId, countIds, maxId, minId } from '../../model/live/ids.ts'
 import type { BookDelta, LiveRecord, RecordId } from '../../model/live/index.ts'
 import { intersectRanges, subtractRanges } from '../../model/ranges.ts'
 import type { TimeRange } from '../../model/time.ts'
 import { joinCovered, type LakeFile, type SeriesCoverage, type SpoolMark, type StoredIds } from './coverage-file.ts'
-import {
-  addId,
-  countIds,
-  type HeldIds,
-  type IdHole,
-  IdRanges,
-  type IdSpan,
-  maxId,
-  minId,
-  readId,
-  storeId,
-} from './ids.ts'
+import { type HeldIds, type IdHole, IdRanges, type IdSpan, readId, storeId } from './ids.ts'
 
 /** What is known of a series besides its records. */
 export interface EventFacts {

@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Kind } from '../../model/kind.ts'
 import { kindOf } from '../../model/kinds.ts'
+import { narrowId } from '../../model/live/ids.ts'
 import type { LiveRecord, RecordId } from '../../model/live/index.ts'
 import { formatDay } from '../../model/time.ts'
 import type { LakeFile, SeriesCoverage } from './coverage-file.ts'
@@ -11,7 +12,7 @@ import { type EventBatch, idsOf } from './event-columns.ts'
 import { hasHeldIds, idSpanOf, readHeld, unrecordedHoles } from './event-coverage.ts'
 import { readEventSql } from './event-parquet.ts'
 import { hashFile } from './files.ts'
-import { IdRanges, normaliseId, storeId } from './ids.ts'
+import { IdRanges, storeId } from './ids.ts'
 import type { FileProblem } from './inspect.ts'
 import { RisingCheck } from './rising.ts'
 
@@ -65,7 +66,7 @@ function findUnheld(kind: Kind, batch: EventBatch, held: IdRanges): string | und
   const ids = idsOf(batch, kind.sortKey)
   for (let row = 0; row < ids.length; row++) {
     if (row > 0 && ids[row] === ids[row - 1]) continue
-    if (!held.has(normaliseId(ids[row]!))) return `${kind.sortKey} ${ids[row]} is not among the held ids`
+    if (!held.has(narrowId(ids[row]!))) return `${kind.sortKey} ${ids[row]} is not among the held ids`
   }
   return undefined
 }
@@ -120,6 +121,6 @@ export async function describeEventFile(
 function recordAt(kind: Kind, batch: EventBatch, row: number): LiveRecord {
   const record: Record<string, unknown> = { kind: kind.id }
   for (const spec of kind.columns)
-    if (spec.type === 'id') record[spec.property] = normaliseId(idsOf(batch, spec.name)[row]!)
+    if (spec.type === 'id') record[spec.property] = narrowId(idsOf(batch, spec.name)[row]!)
   return record as unknown as LiveRecord
 }

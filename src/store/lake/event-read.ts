@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { ColumnSpec, Kind } from '../../model/kind.ts'
+import { maxId } from '../../model/live/ids.ts'
 import type { RecordId } from '../../model/live/index.ts'
 import type { LakeFile } from './coverage-file.ts'
 import { quote, quoteName } from './duckdb.ts'
@@ -7,7 +8,7 @@ import { keyAt, timeColumnsOf } from './event-chunks.ts'
 import type { EventBatch } from './event-columns.ts'
 import { sortFiles } from './event-coverage.ts'
 import { readEventSql } from './event-parquet.ts'
-import { type IdSpan, maxId, readId } from './ids.ts'
+import { type IdSpan, readId } from './ids.ts'
 import { sqlTime } from './parquet.ts'
 
 /** Files whose sort keys do not reach into those of any other group, in order. */

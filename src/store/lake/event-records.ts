@@ -1,8 +1,8 @@
 import type { Kind } from '../../model/kind.ts'
+import { narrowId } from '../../model/live/ids.ts'
 import { BookSide, type LiveRecord } from '../../model/live/index.ts'
 import type { SeriesId } from '../../model/series.ts'
 import { type EventBatch, isBookKind } from './event-columns.ts'
-import { normaliseId } from './ids.ts'
 
 /** The levels of a book record while its rows are gathered. */
 interface Levels {
@@ -50,8 +50,7 @@ function valuesAt(kind: Kind, series: SeriesId, batch: EventBatch, row: number):
   const values: Record<string, unknown> = { kind: kind.id, market: series.market, symbol: series.symbol }
   for (const spec of kind.columns) {
     const value = batch.columns[spec.name]![row]!
-    values[spec.property] =
-      typeof value === 'bigint' ? normaliseId(value) : spec.type === 'boolean' ? value === 1 : value
+    values[spec.property] = typeof value === 'bigint' ? narrowId(value) : spec.type === 'boolean' ? value === 1 : value
   }
   return values
 }

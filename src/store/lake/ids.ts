@@ -1,44 +1,16 @@
+import { addId, maxId, minId, narrowId } from '../../model/live/ids.ts'
 import type { RecordId } from '../../model/live/index.ts'
 
 /** An id in `series.json`: a number as long as it is exact, decimal text beyond 2^53. */
 export type StoredId = number | string
 
-/** Ids are compared and counted exactly: numbers below 2^53, BigInts beyond, never both for the same id. */
-export function normaliseId(id: RecordId): RecordId {
-  if (typeof id === 'number') return id
-  return BigInt.asIntN(54, id) === id ? Number(id) : id
-}
-
 export function storeId(id: RecordId): StoredId {
-  const normal = normaliseId(id)
+  const normal = narrowId(id)
   return typeof normal === 'number' ? normal : String(normal)
 }
 
 export function readId(id: StoredId): RecordId {
-  return typeof id === 'number' ? id : normaliseId(BigInt(id))
-}
-
-/** The id `step` further on. */
-export function addId(id: RecordId, step: number): RecordId {
-  if (typeof id === 'number') {
-    const sum = id + step
-    if (Number.isSafeInteger(sum)) return sum
-  }
-  return normaliseId(BigInt(id) + BigInt(step))
-}
-
-/** How many ids there are from `first` to `last`, both included. */
-export function countIds(first: RecordId, last: RecordId): number {
-  if (typeof first === 'number' && typeof last === 'number') return last - first + 1
-  return Number(BigInt(last) - BigInt(first)) + 1
-}
-
-export function maxId(a: RecordId, b: RecordId): RecordId {
-  return a < b ? b : a
-}
-
-export function minId(a: RecordId, b: RecordId): RecordId {
-  return b < a ? b : a
+  return typeof id === 'number' ? id : narrowId(BigInt(id))
 }
 
 /** Ids from `first` to `last`, both included. */

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { IdLedger } from '../../../src/engine/live/id-ledger.ts'
-import { countIds, narrowId, nextId, previousId, sameId } from '../../../src/engine/live/ids.ts'
 import { candleSequence } from '../../../src/engine/live/tracker.ts'
+import { countIds, narrowId, nextId, previousId, sameId } from '../../../src/model/live/ids.ts'
 
 describe('ids', () => {
   it('stay exact across 2^53', () => {
