@@ -4,6 +4,30 @@ export type { FetchedFile } from './archive/fetch-file.ts'
 export type { ListedFile, ListedObject } from './archive/listing.ts'
 export type { ArchiveRequest, ArchiveRows, VisionClientOptions } from './archive/vision-client.ts'
 export { VisionClient } from './archive/vision-client.ts'
+export {
+  type BookDepth,
+  type BookLevel,
+  type BookLevels,
+  type BookListener,
+  type BookOddity,
+  type BookReason,
+  type BookState,
+  type BookStats,
+  BookSync,
+  type BookSyncOptions,
+  type BookTop,
+  type Fill,
+  OrderBook,
+  type OrderBookOptions,
+  type Reach,
+  type RebuiltBook,
+  rebuildBook,
+  type Side,
+  type TickSize,
+} from './book/index.ts'
+export { BoundedQueue, type Overflow } from './bus/bounded-queue.ts'
+export { EventBus, type Handler, type SubscribeOptions, type Subscription, type TopicRecord } from './bus/event-bus.ts'
+export { parseTopic, type Selection, topicOf, topicOfRecord } from './bus/topics.ts'
 export { type ArrowOptions, batchesToTable } from './engine/arrow.ts'
 export {
   DataSourceManager,
@@ -12,6 +36,15 @@ export {
   type GetDataRequest,
   type VerifyOptions,
 } from './engine/data-source-manager.ts'
+export type { BackfillStatus } from './engine/live/backfill.ts'
+export type { BookStateChange, BookStatus } from './engine/live/book-keeper.ts'
+export { Collector } from './engine/live/collector.ts'
+export type { CollectorReport, CollectorStatus } from './engine/live/collector-report.ts'
+export type { ConnectionCounters, LoggedEvent } from './engine/live/connection-log.ts'
+export type { FlusherStatus } from './engine/live/flusher.ts'
+export type { LagSummary } from './engine/live/lag.ts'
+export type { HoleReport, SeriesStatus } from './engine/live/live-series.ts'
+export type { CollectorOptions } from './engine/live/options.ts'
 export type {
   DownloadEvent,
   DownloadRequest,
@@ -37,6 +70,10 @@ export type {
   Trade,
 } from './exchanges/binance/market-data.ts'
 export type { CallOptions, RestOptions } from './exchanges/binance/rest.ts'
+export {
+  BinanceStream,
+  type BinanceStreamOptions,
+} from './exchanges/binance/stream/binance-stream.ts'
 export type { Pool } from './exchanges/binance/weights.ts'
 export type {
   ArchiveLayout,
@@ -50,11 +87,13 @@ export type {
   RetryInfo,
 } from './exchanges/exchange.ts'
 export { EXCHANGES, exchangeOf } from './exchanges/index.ts'
+export * from './exchanges/stream.ts'
 export * from './model/index.ts'
 export { createLog, type LogLevel, type LogOptions, type OpenLog } from './net/log.ts'
 export { type Permit, type RateLimit, RateLimiter, type RateLimiterOptions } from './net/rate-limiter.ts'
 export { type RetryOptions, retryWithBackoff } from './net/retry.ts'
 export { batchToRows, CandleStorage, type CandleStorageOptions, type LoadOptions } from './store/candle-storage.ts'
+export { EventStorage } from './store/event-storage.ts'
 export type { SeriesChange, StagedRows } from './store/lake/change.ts'
 export type { LakeFile, SeriesCoverage } from './store/lake/coverage-file.ts'
 export type { GapFinding } from './store/lake/gaps.ts'
@@ -62,3 +101,12 @@ export { Lake, type LakeOptions, type ReadOptions, type SeriesStats } from './st
 export type { Compression } from './store/lake/parquet.ts'
 export { type LakeQuery, openQuery, type QueryColumn, QueryError, type QueryResult } from './store/lake/query.ts'
 export type { SeriesWriter } from './store/lake/series-writer.ts'
+export {
+  decodeRecords,
+  encodeRecords,
+  Spool,
+  type SpoolDamage,
+  type SpoolEntry,
+  type SpoolOptions,
+  type SpoolStatus,
+} from './store/spool/index.ts'
