@@ -10,7 +10,7 @@ import { NAMES_PER_MESSAGE, rulesOf, type StreamSettings } from './settings.ts'
 
 /** One channel on one connection. */
 export interface Subscription {
-  readonly entry: Entry
+  entry: Entry
   /** `asked`: sent and not answered; `leaving`: being unsubscribed, its data are not wanted any more. */
   state: 'new' | 'asked' | 'acked' | 'leaving'
   /** Data arrived over this connection. */
@@ -154,8 +154,18 @@ export class StreamLink implements FrameSink {
   add(entry: Entry): void {
     const old = this.subscriptions.get(entry.name)
     if (old) {
-      // Its UNSUBSCRIBE may be on the way: it is asked for again behind it.
-      if (old.state === 'leaving') old.state = this.#isBeingLeft(entry.name) ? 'new' : 'acked'
+      const before = old.entry
+      if (before !== entry) {
+        // Unsubscribed and wanted again before the exchange answered: the channel begins anew.
+        old.entry = entry
+        old.isLive = false
+        before.links.delete(this)
+        this.#owner.left(this, before)
+      }
+      entry.links.add(this)
+      // Its UNSUBSCRIBE may be on the way: then it is asked for again behind it.
+      if (old.state === 'leaving' && !this.#isBeingLeft(entry.name)) this.#acked(old)
+      else if (old.state === 'leaving') old.state = 'new'
     } else {
       const subscription: Subscription = {
         entry,
@@ -167,8 +177,8 @@ export class StreamLink implements FrameSink {
       }
       this.subscriptions.set(entry.name, subscription)
       this.#names.set(entry.name, subscription)
+      entry.links.add(this)
     }
-    entry.links.add(this)
     this.#pump()
   }
 

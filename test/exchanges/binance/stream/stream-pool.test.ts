@@ -327,6 +327,22 @@ describe('a pool of connections', () => {
     }
   })
 
+  it('takes a channel back that is wanted again while it is being left', async () => {
+    const { server, pool, seen } = await start()
+    await pool.subscribe(symbols(2))
+    await seen.when(() => seen.of('live').length === 2)
+    const left = pool.unsubscribe([trades('S1USDT')])
+    await server.when(() => server.peers[0]!.requests.some((request) => request.method === 'UNSUBSCRIBE'))
+    await Promise.all([left, pool.subscribe([trades('S1USDT')])])
+    await seen.when(() => seen.of('live').length === 3)
+    expect(pool.channels().map(({ state }) => state)).toEqual(['live', 'live'])
+    // Wanted again before a word was sent: nothing is sent.
+    const requests = server.peers[0]!.requests.length
+    await Promise.all([pool.unsubscribe([trades('S0USDT')]), pool.subscribe([trades('S0USDT')])])
+    await seen.when(() => seen.of('live').length === 4)
+    expect(server.peers[0]!.requests).toHaveLength(requests)
+  })
+
   it('forgets what an aborted call asked for', async () => {
     const { server, pool } = await start()
     server.manners.refuse = 503
