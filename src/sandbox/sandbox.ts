@@ -300,13 +300,13 @@ class SandboxServer implements Sandbox {
     const late = isDepth ? this.#faults.take(facts, 'late-snapshot') : undefined
     const asOf = late === undefined ? undefined : this.now() - (late.ms ?? 0)
     if (late?.delayMs) await delay(this.#clock.realMs(late.delayMs))
-    const recorded = await this.#capture?.answer(market, path, query)
-    if (recorded) return recorded
     const large = this.#faults.take(facts, 'large-ids')
     const offset = BigInt(large?.offset ?? 2 ** 53)
     const fromId = query.get('fromId')
     if (large && fromId !== null) query.set('fromId', lowerId(fromId, offset))
-    const reply = await api.answer(call, asOf ?? this.now(), this.now() + this.#faults.skew(market))
+    const reply =
+      (await this.#capture?.answer(market, path, query)) ??
+      (await api.answer(call, asOf ?? this.now(), this.now() + this.#faults.skew(market)))
     return large ? rewritten(reply, (body) => raiseRestIds(path, body, offset)) : reply
   }
 

@@ -210,7 +210,7 @@ describe('a frame', () => {
 
 describe('the life of a connection', () => {
   it('has pings that want their own payload back', async () => {
-    const sandbox = await liveSandbox({ ...calm, liveTimes: { pingMs: 40, pongMs: 200 } })
+    const sandbox = await liveSandbox({ ...calm, liveTimes: { pingMs: 40, pongMs: 1000 } })
     const good = await connect(sandbox, '/ws')
     const deaf = await connect(sandbox, '/ws', { autoPong: false })
     // Pongs that nobody asked for keep nothing alive.
