@@ -32,7 +32,15 @@ it('the truth of a delisted symbol is known though REST does not have it', async
 })
 
 it.each([
-  ['kind=trade&symbol=BTCUSDT', /kind is "trade"; this sandbox knows the truth of: candle/],
+  [
+    'kind=ticker&symbol=BTCUSDT',
+    /kind is "ticker"; this sandbox knows the truth of: candle, trade, aggTrade, bookDelta/,
+  ],
+  ['kind=trade&symbol=BTCUSDT', /from is missing \(a time, or fromId\)/],
+  ['kind=markPrice&symbol=BTCUSDT&from=0', /only futures have: ask with market=usdm/],
+  ['kind=bookDelta&symbol=BTCUSDT&from=2024-05-10&speed=50', /speed is 50; allowed: 100, 250, 500, 1000/],
+  ['kind=book&symbol=BTCUSDT&levels=some', /levels is "some"; give a whole number/],
+  ['kind=liquidation&market=usdm&symbol=BTCUSDT&fromId=5', /ask for a liquidation by time/],
   ['market=mars&symbol=BTCUSDT', /allowed: spot, usdm/],
   ['symbol=NOPE', /symbol is "NOPE"/],
   ['kind=candle', /symbol is missing/],
