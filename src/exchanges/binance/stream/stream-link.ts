@@ -6,7 +6,8 @@ import type { ArrivedFrame, FrameParser, FrameSink, StreamEvent } from '../../st
 import { claimAttempt } from './connection-attempts.ts'
 import type { Entry } from './entry.ts'
 import { NameTable } from './name-table.ts'
-import { NAMES_PER_MESSAGE, rulesOf, type StreamSettings } from './settings.ts'
+import { batchesOf, halvesOf, RequestBook, type StreamRequest } from './request-book.ts'
+import { rulesOf, type StreamSettings } from './settings.ts'
 
 /** One channel on one connection. */
 export interface Subscription {
@@ -43,13 +44,6 @@ export interface LinkOwner {
   event(event: StreamEvent): void
   shutdown(link: StreamLink): void
   ended(link: StreamLink, end: LinkEnd): void
-}
-
-interface Request {
-  readonly method: 'SUBSCRIBE' | 'UNSUBSCRIBE'
-  readonly names: readonly string[]
-  readonly tries: number
-  timer?: NodeJS.Timeout
 }
 
 /** Cut of the copy of a frame that goes into an event, bytes. */
@@ -101,10 +95,9 @@ export class StreamLink implements FrameSink {
   readonly #parser: FrameParser
   readonly #names = new NameTable<Subscription>()
   readonly #frame: Frame
-  readonly #requests = new Map<number, Request>()
+  readonly #requests: RequestBook
   /** What waits to be asked beyond what the states say: batches that were refused and are tried in halves. */
-  #retries: Request[] = []
-  #nextRequest = 1
+  #retries: StreamRequest[] = []
   #isReply = false
   #pumping: NodeJS.Immediate | undefined
   readonly #abort = new AbortController()
@@ -130,6 +123,7 @@ export class StreamLink implements FrameSink {
     this.attempt = parts.attempt
     this.replaces = parts.replaces
     this.#frame = new Frame(parts.market, parts.id)
+    this.#requests = new RequestBook(owner.settings.connectTimeoutMs, (request) => this.#unanswered(request))
   }
 
   get bytes(): number {
@@ -164,7 +158,7 @@ export class StreamLink implements FrameSink {
       }
       entry.links.add(this)
       // Its UNSUBSCRIBE may be on the way: then it is asked for again behind it.
-      if (old.state === 'leaving' && !this.#isBeingLeft(entry.name)) this.#acked(old)
+      if (old.state === 'leaving' && !this.#requests.isLeaving(entry.name)) this.#acked(old)
       else if (old.state === 'leaving') old.state = 'new'
     } else {
       const subscription: Subscription = {
@@ -277,7 +271,6 @@ export class StreamLink implements FrameSink {
     this.state = 'closed'
     clearTimeout(this.#startTimer)
     clearImmediate(this.#pumping)
-    for (const request of this.#requests.values()) clearTimeout(request.timer)
     this.#requests.clear()
     for (const subscription of this.subscriptions.values()) subscription.entry.links.delete(this)
     this.#owner.ended(this, end)
@@ -339,35 +332,23 @@ export class StreamLink implements FrameSink {
         if (subscription.state === 'new') {
           wanted.push(name)
           subscription.state = 'asked'
-        } else if (subscription.state === 'leaving' && !this.#isBeingLeft(name)) leaving.push(name)
+        } else if (subscription.state === 'leaving' && !this.#requests.isLeaving(name)) leaving.push(name)
       }
       // Leaving comes first: a channel that left and came back is then asked for behind it.
-      for (const names of batches(leaving)) this.#ask({ method: 'UNSUBSCRIBE', names, tries: 1 })
-      for (const names of batches(wanted)) this.#ask({ method: 'SUBSCRIBE', names, tries: 1 })
+      for (const request of batchesOf('UNSUBSCRIBE', leaving)) this.#ask(request)
+      for (const request of batchesOf('SUBSCRIBE', wanted)) this.#ask(request)
     })
   }
 
-  #isBeingLeft(name: string): boolean {
-    for (const { method, names } of this.#requests.values()) {
-      if (method === 'UNSUBSCRIBE' && names.includes(name)) return true
-    }
-    return false
-  }
-
-  #ask(request: Request): void {
-    const id = this.#nextRequest++
-    const timeout = this.#owner.settings.connectTimeoutMs
-    request.timer = setTimeout(() => this.#unanswered(id, request), timeout)
-    this.#requests.set(id, request)
+  #ask(request: StreamRequest): void {
     try {
-      this.#socket!.send(JSON.stringify({ method: request.method, params: request.names, id }))
+      this.#socket!.send(this.#requests.ask(request))
     } catch (error) {
       this.fail((error as Error).message)
     }
   }
 
-  #unanswered(id: number, request: Request): void {
-    this.#requests.delete(id)
+  #unanswered(request: StreamRequest): void {
     const open = request.names.filter((name) => {
       const state = this.subscriptions.get(name)?.state
       return request.method === 'SUBSCRIBE' ? state === 'asked' : state === 'leaving'
@@ -406,12 +387,8 @@ export class StreamLink implements FrameSink {
     error: { readonly code: number; readonly message: string } | undefined,
   ): void {
     this.#isReply = true
-    // Some errors come without the id; they belong to the request that waits longest.
-    const key = typeof id === 'number' ? id : error && id === null ? this.#requests.keys().next().value : undefined
-    const request = key === undefined ? undefined : this.#requests.get(key)
+    const request = this.#requests.answered(id, error !== undefined)
     if (!request) return
-    clearTimeout(request.timer)
-    this.#requests.delete(key!)
     if (error) this.#refused(request, `${error.message} (code ${error.code})`)
     else {
       for (const name of request.names) {
@@ -423,13 +400,10 @@ export class StreamLink implements FrameSink {
     this.#pump()
   }
 
-  /** One bad name spoils a batch: its halves are asked for until the bad one is alone. */
-  #refused(request: Request, reason: string): void {
-    if (request.method === 'SUBSCRIBE' && request.names.length > 1) {
-      const half = request.names.length >> 1
-      const { method, tries } = request
-      this.#retries.push({ method, tries, names: request.names.slice(0, half) })
-      this.#retries.push({ method, tries, names: request.names.slice(half) })
+  #refused(request: StreamRequest, reason: string): void {
+    const halves = request.method === 'SUBSCRIBE' ? halvesOf(request) : []
+    if (halves.length > 0) {
+      this.#retries.push(...halves)
       return
     }
     for (const name of request.names) {
@@ -462,8 +436,4 @@ export class StreamLink implements FrameSink {
       frame: bytes.slice(start, Math.min(end, start + KEPT_FRAME)),
     })
   }
-}
-
-function* batches(names: readonly string[]): Generator<readonly string[]> {
-  for (let i = 0; i < names.length; i += NAMES_PER_MESSAGE) yield names.slice(i, i + NAMES_PER_MESSAGE)
 }

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { StreamPool } from '../../../../src/exchanges/binance/stream/stream-pool.ts'
 import type { Channel, StreamEvent, StreamOptions } from '../../../../src/exchanges/stream.ts'
 import type { TradeRecord } from '../../../../src/model/live/index.ts'
@@ -191,6 +191,30 @@ describe('a pool of connections', () => {
     server.peers[0]!.socket.pause()
     await seen.when(() => seen.of('live').length === 2)
     expect(seen.of('closed')[0]).toMatchObject({ planned: false, code: 1006, reason: expect.stringMatching(/dead/) })
+  })
+
+  it('leaves a server that stopped both its pings and its data', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] })
+    closers.push(async () => void vi.useRealTimers())
+    // Our own pings would be answered: a front is there, and nothing behind it.
+    const { server, pool, seen } = await start({ pingIntervalMs: 0 })
+    server.manners.isQuiet = true
+    const channel: Channel = { market: 'usdm', kind: 'liquidation', symbol: 'BTCUSDT' }
+    await pool.subscribe([channel])
+    for (let i = 0; i < 700; i++) vi.advanceTimersByTime(1000)
+    expect(seen.of('closed')).toEqual([])
+    const { socket } = server.peers[0]!
+    const ponged = new Promise((resolve) => socket.once('pong', resolve))
+    socket.ping('alive')
+    await ponged
+    for (let i = 0; i < 590; i++) vi.advanceTimersByTime(1000)
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(seen.of('closed')).toEqual([])
+    for (let i = 0; i < 20; i++) vi.advanceTimersByTime(1000)
+    await seen.when(() => seen.of('open').length === 2)
+    expect(seen.of('closed')).toMatchObject([
+      { planned: false, reason: 'neither a ping of the server nor data for 600 s' },
+    ])
   })
 
   it('moves a channel that was acknowledged and is silent', async () => {
