@@ -138,7 +138,12 @@ describe('a pool of connections under random trouble', () => {
         expect(pool.isOverlapping).toBe(false)
         expect(server.busiestSecond).toBeLessThanOrEqual(5)
       }),
-      { numRuns: Number(process.env.TICKLAKE_CHAOS_RUNS ?? 8), endOnFailure: true, interruptAfterTimeLimit: 100_000 },
+      {
+        numRuns: Number(process.env.CHAOS_RUNS ?? 8),
+        ...(process.env.CHAOS_SEED ? { seed: Number(process.env.CHAOS_SEED) } : {}),
+        endOnFailure: true,
+        interruptAfterTimeLimit: 100_000,
+      },
     )
   }, 120_000)
 })
