@@ -20,6 +20,7 @@ import type { Market, SeriesId } from '../../model/series.ts'
 import { Lake } from '../../store/lake/lake.ts'
 import { encodeRecords, Spool } from '../../store/spool/index.ts'
 import { Backfill } from './backfill.ts'
+import { BadFrameFile } from './bad-frames.ts'
 import { BookKeeper } from './book-keeper.ts'
 import { type CollectorReport, type CollectorStatus, reportOf } from './collector-report.ts'
 import { ConnectionLog } from './connection-log.ts'
@@ -33,6 +34,8 @@ import { recoverSpool } from './recovery.ts'
 import { openSink, plainGrid } from './sinks.ts'
 
 export const SPOOL_FOLDER = '.spool'
+/** Folder of a lake for what a collector reports. */
+export const REPORTS_FOLDER = '.reports'
 const COMPACT_MS = 600_000
 
 /**
@@ -56,6 +59,7 @@ export class Collector implements AsyncDisposable {
   readonly #books: BookKeeper
   readonly #fundings: FundingPoll
   readonly #connections = new ConnectionLog()
+  readonly #badFrames: BadFrameFile | undefined
   readonly #stream: LiveStream
   readonly #recorder: FrameRecorder | undefined
   readonly #channels = new Map<string, Channel>()
@@ -87,12 +91,14 @@ export class Collector implements AsyncDisposable {
     this.#lake = lake
     this.#spool = spool
     this.#recorder = recorder
+    this.#badFrames = lake && new BadFrameFile(join(lake.dataDir, REPORTS_FOLDER, 'bad-frames.jsonl'), this.#log)
     this.bus = new EventBus({ log: this.#log })
     this.#intake = new Intake(exchange.id, this.bus)
     this.#backfill = new Backfill({
       client,
       deliver: (series, records) => this.#deliver(series.id.market, records),
       log: this.#log,
+      ...options.backfill,
       ...(options.maxBackfill === undefined ? {} : { maxPositions: options.maxBackfill }),
     })
     this.#flusher = new Flusher({
@@ -109,6 +115,7 @@ export class Collector implements AsyncDisposable {
       depth: options.bookDepth ?? 1000,
       snapshotMs: options.snapshotMs ?? 600_000,
       onSnapshot: (snapshot) => this.#deliver(snapshot.market, [snapshot]),
+      ...(options.onBook ? { onState: options.onBook } : {}),
       log: this.#log,
     })
     this.#fundings = new FundingPoll({
@@ -148,7 +155,8 @@ export class Collector implements AsyncDisposable {
       const client = keep(exchange.createClient({ ...options.client, ...log }))
       const { repair } = client
       if (!repair) throw new ConfigError(`${exchange.id} has no REST calls to repair streams with.`)
-      const lake = options.dataDir === undefined ? undefined : await Lake.open(options.dataDir, log)
+      const lake =
+        options.dataDir === undefined ? undefined : await Lake.open(options.dataDir, { ...options.lake, ...log })
       const spool = lake
         ? keep(
             await Spool.open(join(lake.dataDir, SPOOL_FOLDER), {
@@ -295,6 +303,7 @@ export class Collector implements AsyncDisposable {
     if (errors.length === 0) await this.#spool?.release(this.#spool.last).catch((error: unknown) => errors.push(error))
     await close(this.#spool)
     await close(this.#recorder)
+    await close(this.#badFrames)
     await close(this.#client)
     this.bus.close()
     if (errors.length > 0) throw errors[0]
@@ -425,6 +434,7 @@ export class Collector implements AsyncDisposable {
 
   #event(event: StreamEvent): void {
     this.#connections.note(event)
+    if (event.type === 'bad-frame') this.#badFrames?.note(event)
     if (event.type === 'closed' && event.channels.length > 0) {
       for (const channel of event.channels) this.#down(channel, event.reason || `code ${event.code}`, event.at)
     } else if (event.type === 'silent') {

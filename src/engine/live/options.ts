@@ -1,7 +1,10 @@
 import type { ClientOptions } from '../../exchanges/exchange.ts'
 import type { Channel, StreamEvent, StreamOptions } from '../../exchanges/stream.ts'
 import type { Log } from '../../model/log.ts'
+import type { LakeOptions } from '../../store/lake/lake.ts'
 import type { SpoolOptions } from '../../store/spool/index.ts'
+import type { BackfillOptions } from './backfill.ts'
+import type { BookStateChange } from './book-keeper.ts'
 
 export interface CollectorOptions {
   /** Default `binance`. */
@@ -13,6 +16,8 @@ export interface CollectorOptions {
   readonly client?: ClientOptions
   /** Stream side: pings, reconnects, rotation. `endpoint` of `client` is used here too. */
   readonly stream?: StreamOptions
+  /** How the lake packs its files. */
+  readonly lake?: Omit<LakeOptions, 'log'>
   readonly spool?: Omit<SpoolOptions, 'log'>
   /** Longest time that a record waits for the lake, ms. Default 30 s. */
   readonly flushMs?: number
@@ -26,9 +31,13 @@ export interface CollectorOptions {
   readonly resume?: boolean
   /** Positions per hole that REST is asked for at most. Default 5,000,000. */
   readonly maxBackfill?: number
+  /** How holes are filled, where the defaults do not fit. */
+  readonly backfill?: Pick<BackfillOptions, 'parallel' | 'graceMs' | 'asks' | 'retryMs' | 'maxRetryMs'>
   /** File that every raw frame is written to, as ndjson (gzip when it ends in .gz). */
   readonly record?: string
   readonly log?: Log
   /** What happens on the connections, after the collector took note of it. */
   readonly onEvent?: (event: StreamEvent) => void
+  /** Told of each change of a book's state. */
+  readonly onBook?: (change: BookStateChange) => void
 }
