@@ -8,6 +8,9 @@ const LONGEST_BAN = 3 * 86_400_000
 /** Each call made during a ban makes it longer by so much. */
 const BAN_EXTENSION = 1_000
 
+/** Funding calls of an address on USD-M, apart from their weight. */
+export const FUNDING_CALLS = { limit: 500, windowMs: 5 * 60_000 }
+
 /** What one market's meter has seen. */
 export interface WeightUsage {
   readonly limit: number
@@ -55,6 +58,11 @@ export class WeightMeter {
     this.#clock = clock
     this.limit = limit
     this.windowMs = windowMs
+  }
+
+  /** A meter of its own on the same clock, for requests that count elsewhere too. */
+  beside(limit: number, windowMs: number): WeightMeter {
+    return new WeightMeter(this.#clock, limit, windowMs)
   }
 
   /** Counts a request of some weight and says whether it may pass. */

@@ -85,8 +85,8 @@ describe('the book of the seeded market', () => {
           [bids, -1],
           [asks, 1],
         ] as const) {
-          for (let i = 2; i < levels.length; i += 2) expect(sign * (levels[i]! - levels[i - 2]!)).toBeGreaterThan(0)
-          for (let i = 1; i < levels.length; i += 2) expect(levels[i]).toBeGreaterThan(0)
+          expect(levels.some((value, i) => i > 1 && i % 2 === 0 && sign * (value - levels[i - 2]!) <= 0)).toBe(false)
+          expect(levels.every((value) => Number.isInteger(value) && value > 0)).toBe(true)
         }
         expect(bids[0]).toBeLessThan(asks[0]!)
         expect(made).toBeLessThanOrEqual(time)
@@ -97,7 +97,7 @@ describe('the book of the seeded market', () => {
         const last = market.live.tradesFrom(info, next - 1, 1, slot)[0]!
         expect(last.price).toBe(last.buyerIsMaker ? bids[0] : asks[0])
       }),
-      { numRuns: 100 },
+      { numRuns: 40 },
     )
   })
 

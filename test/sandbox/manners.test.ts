@@ -21,6 +21,24 @@ describe('weights', () => {
     ['/fapi/v1/ticker/24hr', 40],
     ['/fapi/v2/ticker/price', 2],
     ['/fapi/v1/ticker/bookTicker', 5],
+    ['/api/v3/depth?symbol=BTCUSDT', 5],
+    ['/api/v3/depth?symbol=BTCUSDT&limit=101', 25],
+    ['/api/v3/depth?symbol=BTCUSDT&limit=1000', 50],
+    ['/api/v3/depth?symbol=BTCUSDT&limit=5000', 250],
+    ['/api/v3/trades?symbol=BTCUSDT', 25],
+    ['/api/v3/historicalTrades?symbol=BTCUSDT&fromId=1', 25],
+    ['/api/v3/aggTrades?symbol=BTCUSDT', 4],
+    ['/fapi/v1/depth?symbol=BTCUSDT&limit=50', 2],
+    ['/fapi/v1/depth?symbol=BTCUSDT&limit=100', 5],
+    ['/fapi/v1/depth?symbol=BTCUSDT', 10],
+    ['/fapi/v1/depth?symbol=BTCUSDT&limit=1000', 20],
+    ['/fapi/v1/trades?symbol=BTCUSDT', 5],
+    ['/fapi/v1/aggTrades?symbol=BTCUSDT', 20],
+    ['/fapi/v1/premiumIndex?symbol=BTCUSDT', 1],
+    ['/fapi/v1/premiumIndex', 10],
+    ['/fapi/v1/fundingRate?symbol=BTCUSDT', 0],
+    ['/fapi/v1/fundingInfo', 0],
+    ['/fapi/v1/openInterest?symbol=BTCUSDT', 1],
   ])('%s weighs %i', async (path, weight) => {
     const sandbox = await sandboxFor({ tradesPerSecond: 0.01 })
     const response = await fetch(sandbox.endpoint + path)
@@ -46,6 +64,23 @@ describe('the weight limit', () => {
       intervalNum: 5,
       limit: 100,
     })
+  })
+
+  it('counts funding calls apart: 500 in five minutes', async () => {
+    const sandbox = await sandboxFor(still)
+    const status = async (path: string): Promise<number> => {
+      const response = await fetch(sandbox.endpoint + path)
+      await response.arrayBuffer()
+      return response.status
+    }
+    for (let i = 0; i < 250; i++) {
+      expect(await status('/fapi/v1/fundingInfo')).toBe(200)
+      expect(await status('/fapi/v1/fundingRate?symbol=BTCUSDT&limit=1')).toBe(200)
+    }
+    const refused = await fetch(`${sandbox.endpoint}/fapi/v1/fundingInfo`)
+    expect(refused.status).toBe(429)
+    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0)
+    expect(await status('/fapi/v1/premiumIndex?symbol=BTCUSDT')).toBe(200)
   })
 
   it('is answered with 429 and Retry-After when it is passed, and counts both markets apart', async () => {

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { jsonReply, type Reply, textReply } from '../deliver.ts'
-import { type WeightMeter, windowName } from '../manners.ts'
+import { FUNDING_CALLS, type Verdict, type WeightMeter, windowName } from '../manners.ts'
 import type { SandboxMarket } from '../market/listing.ts'
 import type { MarketData, TimeUnit } from '../market/market.ts'
 import { RestFailure } from './failure.ts'
@@ -34,26 +34,32 @@ export class RestApi {
   readonly market: SandboxMarket
   readonly meter: WeightMeter
   readonly #data: MarketData
+  readonly #funding: WeightMeter
 
   constructor(market: SandboxMarket, data: MarketData, meter: WeightMeter) {
     this.market = market
     this.meter = meter
     this.#data = data
+    this.#funding = meter.beside(FUNDING_CALLS.limit, FUNDING_CALLS.windowMs)
   }
 
   /** Counts the weight of a request; a reply when it is refused. */
   admit({ path, query, request }: RestRequest): Reply | undefined {
     const route = ROUTES[this.market].get(path)
-    const verdict = this.meter.take(request.socket.remoteAddress ?? '', route?.weight(query) ?? 1)
-    if (verdict.ok) return undefined
-    return refusal(verdict.status, verdict.retryAfterS, this.#refusalText(verdict.status, verdict.until))
+    const address = request.socket.remoteAddress ?? ''
+    const verdict = this.meter.take(address, route?.weight(query) ?? 1)
+    if (!verdict.ok) return this.#refuse(verdict, this.meter, 'request weight')
+    const funding = route?.isFunding ? this.#funding.take(address, 1) : verdict
+    return funding.ok ? undefined : this.#refuse(funding, this.#funding, 'requests')
   }
 
-  #refusalText(status: number, until: number): string {
-    const { header } = windowName(this.meter.windowMs)
-    return status === 418
-      ? `Way too much request weight used; IP banned until ${until}. Please use WebSocket Streams for live updates to avoid bans.`
-      : `Too much request weight used; current limit is ${this.meter.limit} request weight per ${header}. Please use WebSocket Streams for live updates to avoid polling the API.`
+  #refuse(verdict: Extract<Verdict, { ok: false }>, meter: WeightMeter, what: string): Reply {
+    const { header } = windowName(meter.windowMs)
+    const message =
+      verdict.status === 418
+        ? `Way too much request weight used; IP banned until ${verdict.until}. Please use WebSocket Streams for live updates to avoid bans.`
+        : `Too much request weight used; current limit is ${meter.limit} ${what} per ${header}. Please use WebSocket Streams for live updates to avoid polling the API.`
+    return refusal(verdict.status, verdict.retryAfterS, message)
   }
 
   /** Headers that every answer carries. */

@@ -28,6 +28,8 @@ export interface RestRoute {
   readonly params: ParamNames
   /** Weight of a call; wrong parameters weigh what the cheapest call does. */
   weight(query: URLSearchParams): number
+  /** Counts among the funding calls, which have a limit of their own. */
+  readonly isFunding?: boolean
   /** JSON bytes, or a value to write as JSON. */
   answer(call: RestCall): Promise<Buffer | object>
 }
