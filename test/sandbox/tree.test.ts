@@ -145,6 +145,16 @@ describe('a sandbox on a folder of files', () => {
     expect((await klines(sandbox, { symbol: 'XYZUSDT', interval: '1h' })).length).toBe(4)
   })
 
+  it('has no trades or books, and says so', async () => {
+    const sandbox = await sandboxFor({ archive: await folderOf(files) })
+    for (const path of ['depth', 'trades', 'aggTrades', 'historicalTrades']) {
+      const answer = await fetch(`${sandbox.endpoint}/api/v3/${path}?symbol=XYZUSDT`)
+      expect([answer.status, ((await answer.json()) as { code: number }).code]).toEqual([400, -1020])
+    }
+    const truth = await fetch(`${sandbox.endpoint}/sandbox/truth?kind=trade&symbol=XYZUSDT&from=0`)
+    expect(await truth.json()).toEqual({ error: 'kind is "trade"; this sandbox knows the truth of: candle.' })
+  })
+
   it('does not leave its folder', async () => {
     const sandbox = await sandboxFor({ archive: await folderOf(files) })
     for (const path of ['/data/..%2f..%2f..%2fetc/hostname', '/data/%2e%2e/%2e%2e/package.json']) {
