@@ -48,6 +48,11 @@ export class CandleSink implements SeriesSink {
     return this.#grid
   }
 
+  /** Candles are few: a day of 1s fits. */
+  get isFull(): boolean {
+    return this.#rows.size > 100_000
+  }
+
   get pending(): number {
     return this.#rows.size
   }

@@ -13,6 +13,7 @@ import {
   type RepairClient,
   type StreamEvent,
 } from '../../exchanges/stream.ts'
+import type { Gap } from '../../model/coverage.ts'
 import { ConfigError } from '../../model/errors.ts'
 import type { LiveRecord } from '../../model/live/index.ts'
 import { type Log, silentLog } from '../../model/log.ts'
@@ -63,11 +64,12 @@ export class Collector implements AsyncDisposable {
   readonly #stream: LiveStream
   readonly #recorder: FrameRecorder | undefined
   readonly #channels = new Map<string, Channel>()
+  readonly #gapHandlers = new Set<(series: SeriesId, gap: Gap) => void>()
   readonly #stop = new AbortController()
   #compaction: NodeJS.Timeout | undefined
   #closed: Promise<CollectorReport> | undefined
   #recovering = false
-  /** Frames for which the spool had no memory: they count as never received. */
+  /** Frames for which the spool or the lake had no room: they count as never received. */
   #refused = 0
   /** Series of channels of every symbol that are being opened, and records that wait for them. */
   readonly #opening = new Map<string, LiveRecord[]>()
@@ -182,6 +184,27 @@ export class Collector implements AsyncDisposable {
     return this.#options
   }
 
+  /** REST access, within the budget that repairs share. */
+  get client(): BaseDataClient {
+    return this.#client
+  }
+
+  /** Undefined when nothing is stored. */
+  get lake(): Lake | undefined {
+    return this.#lake
+  }
+
+  /** What is known of a series in this run; undefined before its first channel is subscribed. */
+  series(id: SeriesId): LiveSeries | undefined {
+    return this.#intake.find(id)?.series
+  }
+
+  /** Calls `handler` with each gap as soon as it is certain, before the record that follows it is published. */
+  onGap(handler: (series: SeriesId, gap: Gap) => void): () => void {
+    this.#gapHandlers.add(handler)
+    return () => void this.#gapHandlers.delete(handler)
+  }
+
   /** Subscribes to the channels of the options. */
   async start(signal?: AbortSignal): Promise<void> {
     await this.subscribe(this.#options.channels ?? [], signal)
@@ -215,6 +238,8 @@ export class Collector implements AsyncDisposable {
     const known = channels.filter((channel) => this.#channels.delete(channelKey(channel)))
     await this.#stream.unsubscribe(known, signal ? { signal } : {})
     for (const channel of known) {
+      // Should it be wanted again, what came meanwhile is missing.
+      this.#down(channel, 'unsubscribed', Date.now())
       if (channel.kind === 'bookDelta') this.#books.remove(channel.market, channel.symbol)
       if (channel.kind === 'markPrice') this.#fundings.remove(channel.market, channel.symbol)
     }
@@ -317,7 +342,10 @@ export class Collector implements AsyncDisposable {
     const series = new LiveSeries(id, opened?.grid ?? plainGrid(id))
     const sink = opened?.sink
     const entry: IntakeSeries = { series, sink }
-    series.onGap = (gap) => sink?.gap(gap)
+    series.onGap = (gap) => {
+      sink?.gap(gap)
+      for (const handler of this.#gapHandlers) handler(id, gap)
+    }
     series.onHole = (hole) => {
       if (!this.#recovering) this.#backfill.add(series, hole)
     }
@@ -371,7 +399,9 @@ export class Collector implements AsyncDisposable {
     let sequence = 0
     const spool = this.#spool
     if (spool !== undefined && isStorable(records)) {
-      sequence = spool.append('frame', frame.market, frame.receiveTime, frame.bytes, frame.start, frame.end)
+      sequence = this.#flusher.isBlocked
+        ? -1
+        : spool.append('frame', frame.market, frame.receiveTime, frame.bytes, frame.start, frame.end)
       if (sequence < 0) {
         // Not in the spool, so not received: ledgers will see the hole, books the break.
         this.#refused++
@@ -389,7 +419,7 @@ export class Collector implements AsyncDisposable {
         this.#openLater(record, sequence)
       return
     }
-    if (this.#spool !== undefined) this.#flusher.added()
+    if (this.#spool !== undefined) this.#flusher.added(this.#intake.route(record)?.sink)
     if (record.kind === 'bookDelta') this.#books.delta(record, now)
     else if (record.kind === 'quote') this.#books.quote(record, now)
   }
@@ -421,7 +451,9 @@ export class Collector implements AsyncDisposable {
     if (records.length === 0) return true
     let sequence = 0
     if (this.#spool !== undefined) {
-      sequence = this.#spool.append('records', market, Date.now(), encodeRecords(records))
+      sequence = this.#flusher.isBlocked
+        ? -1
+        : this.#spool.append('records', market, Date.now(), encodeRecords(records))
       if (sequence < 0) {
         this.#refused++
         return false

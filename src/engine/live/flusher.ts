@@ -2,6 +2,7 @@ import { type Log, silentLog } from '../../model/log.ts'
 import type { Spool } from '../../store/spool/index.ts'
 import { Permits } from '../limiter.ts'
 import type { IntakeSeries } from './intake.ts'
+import type { SeriesSink } from './series-sink.ts'
 
 export interface FlusherOptions {
   readonly series: () => Iterable<IntakeSeries>
@@ -26,6 +27,8 @@ export interface FlusherStatus {
 
 /** Series written at the same time. */
 const PARALLEL = 3
+/** Times `flushRecords` that may wait while a flush is under way. */
+const MOST = 3
 
 /** Moves records from memory to the lake, in batches bounded by time and number, and shortens the spool behind them. */
 export class Flusher implements AsyncDisposable {
@@ -40,6 +43,8 @@ export class Flusher implements AsyncDisposable {
   #lastError: string | undefined
   #lastFlushAt = Number.NaN
   #closed = false
+  #failing = false
+  #blocked = false
 
   constructor(options: FlusherOptions) {
     this.#options = options
@@ -57,12 +62,25 @@ export class Flusher implements AsyncDisposable {
     }
   }
 
-  /** Counts a record that waits now. */
-  added(): void {
+  /**
+   * There is no memory for more: the lake takes nothing, or too slowly. What comes now must not be taken in, so that
+   * it becomes a hole that is filled later.
+   */
+  get isBlocked(): boolean {
+    return this.#blocked
+  }
+
+  /** Counts a record that waits now in `sink`. */
+  added(sink: SeriesSink | undefined): void {
     this.#pending++
     if (this.#closed) return
-    if (this.#pending >= this.#options.flushRecords && !this.#running) void this.flush()
-    else this.#timer ??= setTimeout(() => void this.flush(), this.#options.flushMs)
+    const isFull = sink?.isFull ?? false
+    if (isFull || this.#pending >= this.#options.flushRecords) {
+      // A full sink has as much room again: enough until the flush that begins now has taken its share.
+      if (this.#running && (isFull || this.#pending >= MOST * this.#options.flushRecords)) this.#blocked = true
+      if (!this.#running && !(this.#failing && this.#timer)) void this.flush()
+      else if (this.#failing) this.#blocked = true
+    } else this.#timer ??= setTimeout(() => void this.flush(), this.#options.flushMs)
   }
 
   /** Moves all that waits now. Never throws: what could not be moved waits on, in memory and in the spool. */
@@ -117,6 +135,8 @@ export class Flusher implements AsyncDisposable {
       oldest = Math.min(oldest, sink.firstPending - 1)
     }
     this.#pending = pending
+    this.#failing = failed
+    this.#blocked = failed && this.#blocked
     await spool?.release(oldest).catch((error: unknown) => {
       this.#log.warn({ err: error }, 'the spool could not be shortened')
     })

@@ -32,7 +32,7 @@ export type Arrival =
  * that a later one arrives. Memory is one entry per hole, whatever the number of records.
  */
 export class IdLedger {
-  readonly #sequence: Sequence
+  readonly sequence: Sequence
   /** Rising, apart from one another. */
   readonly #holes: { first: RecordId; last: RecordId }[] = []
   #first: RecordId | undefined
@@ -42,7 +42,7 @@ export class IdLedger {
   #duplicates = 0
 
   constructor(sequence: Sequence = ID_SEQUENCE) {
-    this.#sequence = sequence
+    this.sequence = sequence
   }
 
   get first(): RecordId | undefined {
@@ -68,7 +68,7 @@ export class IdLedger {
 
   /** Positions in holes. */
   get missing(): number {
-    return this.#holes.reduce((sum, hole) => sum + this.#sequence.count(hole.first, hole.last), 0)
+    return this.#holes.reduce((sum, hole) => sum + this.sequence.count(hole.first, hole.last), 0)
   }
 
   /**
@@ -79,7 +79,7 @@ export class IdLedger {
     if (this.#last !== undefined) return
     for (const hole of holes) this.#holes.push({ ...hole })
     this.#last = last
-    this.#next = this.#sequence.next(last)
+    this.#next = this.sequence.next(last)
   }
 
   /** Takes in one position. */
@@ -96,7 +96,7 @@ export class IdLedger {
     if (id > last) {
       const next = this.#next as RecordId
       if (!sameId(id, next)) {
-        this.#holes.push({ first: next, last: this.#sequence.previous(id) })
+        this.#holes.push({ first: next, last: this.sequence.previous(id) })
         this.#advance(id)
         return 'ahead'
       }
@@ -116,10 +116,10 @@ export class IdLedger {
   reach(id: RecordId): boolean {
     const next = this.#next
     if (next === undefined || !(id > next)) return false
-    const last = this.#sequence.previous(id)
+    const last = this.sequence.previous(id)
     this.#holes.push({ first: next, last })
     this.#last = last
-    this.#next = this.#sequence.next(last)
+    this.#next = this.sequence.next(last)
     return true
   }
 
@@ -134,24 +134,29 @@ export class IdLedger {
       }
       const from = hole.first < first ? first : hole.first
       const to = hole.last > last ? last : hole.last
-      given += this.#sequence.count(from, to)
+      given += this.sequence.count(from, to)
       const rest: Hole[] = []
-      if (hole.first < from) rest.push({ first: hole.first, last: this.#sequence.previous(from) })
-      if (hole.last > to) rest.push({ first: this.#sequence.next(to), last: hole.last })
+      if (hole.first < from) rest.push({ first: hole.first, last: this.sequence.previous(from) })
+      if (hole.last > to) rest.push({ first: this.sequence.next(to), last: hole.last })
       this.#holes.splice(index, 1, ...rest)
       index += rest.length
     }
     return given
   }
 
+  /** The position before one. */
+  previousOf(position: RecordId): RecordId {
+    return this.sequence.previous(position)
+  }
+
   /** The position after one. */
   nextOf(position: RecordId): RecordId {
-    return this.#sequence.next(position)
+    return this.sequence.next(position)
   }
 
   /** Positions in first…last, both included. */
   countOf(first: RecordId, last: RecordId): number {
-    return this.#sequence.count(first, last)
+    return this.sequence.count(first, last)
   }
 
   /** What is still missing inside first…last. */
@@ -167,7 +172,7 @@ export class IdLedger {
   #advance(id: RecordId): void {
     if (this.#first === undefined) this.#first = id
     this.#last = id
-    this.#next = this.#sequence.next(id)
+    this.#next = this.sequence.next(id)
     this.#seen++
   }
 
@@ -185,11 +190,11 @@ export class IdLedger {
     const atFirst = sameId(hole.first, id)
     const atLast = sameId(hole.last, id)
     if (atFirst && atLast) this.#holes.splice(low, 1)
-    else if (atFirst) hole.first = this.#sequence.next(id)
-    else if (atLast) hole.last = this.#sequence.previous(id)
+    else if (atFirst) hole.first = this.sequence.next(id)
+    else if (atLast) hole.last = this.sequence.previous(id)
     else {
-      this.#holes.splice(low + 1, 0, { first: this.#sequence.next(id), last: hole.last })
-      hole.last = this.#sequence.previous(id)
+      this.#holes.splice(low + 1, 0, { first: this.sequence.next(id), last: hole.last })
+      hole.last = this.sequence.previous(id)
     }
     return true
   }

@@ -49,6 +49,8 @@ export interface SeriesStatus {
   readonly revised: number
   /** Broken chains of book deltas. */
   readonly breaks: number
+  /** Times that no connection carried it any more. */
+  readonly outages: number
   readonly holesFound: number
   readonly holesOpen: number
   /** Positions missing now. */
@@ -77,6 +79,7 @@ export class LiveSeries {
   firstTime = Number.NaN
   lastTime = Number.NaN
   lastReceiveTime = Number.NaN
+  #outages = 0
   #holesFound = 0
   readonly #open: HoleReport[] = []
   readonly #done: HoleReport[] = []
@@ -107,7 +110,9 @@ export class LiveSeries {
     if (record.kind === 'candle') {
       if (!record.closed) {
         this.#received(record, now)
-        if (this.ledger?.reach(record.openTime)) this.#opened(now, this.lastTime, record.openTime)
+        // The candle that is in progress at the start belongs to the series, also when its last message is missed.
+        if (this.ledger?.last === undefined) this.ledger?.resume(this.ledger.previousOf(record.openTime))
+        else if (this.ledger.reach(record.openTime)) this.#opened(now, this.lastTime, record.openTime)
         return false
       }
       const verdict = this.tracker.accept(record)
@@ -122,7 +127,9 @@ export class LiveSeries {
 
   /** The connection that carried the series is gone. Kinds that REST can't repeat lose what comes until the next record. */
   down(at: number): void {
-    this.#downSince ??= Number.isNaN(this.lastTime) ? at : this.lastTime
+    if (this.#downSince !== undefined) return
+    this.#outages++
+    this.#downSince = Number.isNaN(this.lastTime) ? at : this.lastTime
   }
 
   /** Gives up what is still missing in first…last: it becomes a gap. */
@@ -180,6 +187,7 @@ export class LiveSeries {
       late: this.late,
       revised: this.revised,
       breaks: tracker instanceof ChainTracker ? tracker.breaks : 0,
+      outages: this.#outages,
       holesFound: this.#holesFound,
       holesOpen: this.#open.length,
       missing: ledger?.missing ?? 0,

@@ -17,6 +17,8 @@ export interface SeriesSink extends AsyncDisposable {
   readonly resume: Resume
   /** Keeps a record for the next flush. False for one that the lake holds already. */
   append(record: LiveRecord, sequence: number): boolean
+  /** Half of the memory for what waits is used. */
+  readonly isFull: boolean
   /** Records that wait. */
   readonly pending: number
   /** Sequence in the spool of the oldest record that is not in the lake; Infinity when none waits. */
