@@ -98,13 +98,22 @@ function follows(delta: BookDelta, last: RecordId): boolean {
   return delta.firstUpdateId <= ID_SEQUENCE.next(last)
 }
 
-/** Kinds whose position only rises: quotes by update id, tickers and mark prices by event time. */
+/** Positions that a `RisingTracker` remembers: overlapping connections and records out of order are never further apart. */
+const REMEMBERED = 512
+
+/**
+ * Kinds whose position rises and jumps: quotes by update id, tickers and mark prices by event time. One that comes late
+ * is told from one that comes again by those seen last; what is older than these counts as seen.
+ */
 export class RisingTracker implements Tracker {
   seen = 0
   duplicates = 0
   first: RecordId | undefined
   last: RecordId | undefined
   readonly #position: (record: LiveRecord) => RecordId
+  /** The positions seen last, in the order of arrival. */
+  readonly #ring: RecordId[] = []
+  #at = 0
 
   constructor(position: (record: LiveRecord) => RecordId) {
     this.#position = position
@@ -112,14 +121,29 @@ export class RisingTracker implements Tracker {
 
   accept(record: LiveRecord): Verdict {
     const position = this.#position(record)
-    if (this.last !== undefined && position <= this.last) {
+    const isLate = this.last !== undefined && position <= this.last
+    if (isLate && this.#wasSeen(position)) {
       this.duplicates++
       return 'duplicate'
     }
     this.seen++
-    this.first ??= position
-    this.last = position
-    return 'next'
+    this.#ring[this.#at] = position
+    this.#at = (this.#at + 1) % REMEMBERED
+    if (this.first === undefined || position < this.first) this.first = position
+    if (!isLate) this.last = position
+    return isLate ? 'late' : 'next'
+  }
+
+  /** Whether a position that is not above the last was seen, or is too old to tell. */
+  #wasSeen(position: RecordId): boolean {
+    const ring = this.#ring
+    let isOlder = ring.length === REMEMBERED
+    for (let index = 0; index < ring.length; index++) {
+      const one = ring[index]!
+      if (sameId(one, position)) return true
+      if (one <= position) isOlder = false
+    }
+    return isOlder
   }
 }
 

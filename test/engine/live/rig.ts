@@ -123,21 +123,25 @@ export class Rig implements AsyncDisposable {
   }
 
   /** Ends all faults and waits until everything flows again, no hole is open and every book is right. */
-  async settle(deadlineMs = 15_000): Promise<void> {
+  async settle(kept: readonly FaultSpec[] = [], deadlineMs = 15_000): Promise<void> {
     this.sandbox.clearFaults()
-    const since = this.sandbox.now()
+    if (kept.length > 0) this.sandbox.addFaults(kept)
+    const skew = kept.find((fault) => fault.type === 'clock-skew')?.ms ?? 0
+    const now = this.sandbox.now()
+    // Only the times of sending are skewed; those of trades and candles are not.
+    const wanted = (kind: string): number => now + (/bookDelta|ticker|markPrice/.test(kind) ? skew : 0)
     const open = (): string[] => {
       const { series, books, backfill } = this.collector.status()
       const behind = series.filter(
-        ({ kind, lastTime }) => kind !== 'fundingRate' && kind !== 'bookSnapshot' && !(lastTime > since),
+        ({ kind, lastTime }) => kind !== 'fundingRate' && kind !== 'bookSnapshot' && !(lastTime > wanted(kind)),
       )
       return [
-        ...behind.map((one) => `${one.series} is at ${one.lastTime}, ${since} wanted`),
+        ...behind.map((one) => `${one.series} is at ${one.lastTime}, ${wanted(one.kind)} wanted`),
         ...series
           .filter(({ holesOpen }) => holesOpen > 0)
           .map((one) => `${one.series} has ${one.holesOpen} open holes`),
         ...books.filter(({ state }) => state !== 'synced').map((one) => `${one.market} book is ${one.state}`),
-        ...(backfill.open > 0 ? [`${backfill.open} holes are being filled`] : []),
+        ...(backfill.open > 0 ? [`${backfill.open} holes are being filled: ${backfill.lastError}`] : []),
       ]
     }
     const deadline = Date.now() + deadlineMs

@@ -68,6 +68,8 @@ export interface CompareOptions {
   /** Events that were dropped one by one leave no trace in kinds without counted ids. */
   readonly silentLosses?: boolean
   readonly offset?: bigint
+  /** How far the exchange's clock was off, ms: times of sending are. */
+  readonly skew?: number
 }
 
 /** Compares everything in a lake with the truth. */
@@ -173,7 +175,7 @@ const COMPARE: Readonly<Record<string, Compare>> = {
     }),
   markPrice: (id, records, truth, tally, options) =>
     compareRising(id, records as readonly MarkPrice[], truth, tally, options, {
-      position: (one) => one.eventTime,
+      position: (one) => one.eventTime - (options.skew ?? 0),
       values: (one) => [one.markPrice, one.indexPrice, one.estimatedSettlePrice, one.fundingRate, one.nextFundingTime],
       time: (one) => one.eventTime,
       ask: (first, last) => truth.ask(id, { from: first, to: last + 1 }),
