@@ -2,7 +2,6 @@ import { join } from 'node:path'
 import type { BookSync } from '../../book/index.ts'
 import { EventBus } from '../../bus/event-bus.ts'
 import type { BaseDataClient, Exchange } from '../../exchanges/exchange.ts'
-import { exchangeOf } from '../../exchanges/index.ts'
 import {
   type ArrivedFrame,
   type Channel,
@@ -10,19 +9,18 @@ import {
   EVERY_SYMBOL,
   type LiveExchange,
   type LiveStream,
-  type RepairClient,
   type StreamEvent,
 } from '../../exchanges/stream.ts'
 import type { Gap } from '../../model/coverage.ts'
-import { ConfigError } from '../../model/errors.ts'
 import type { LiveRecord } from '../../model/live/index.ts'
 import { type Log, silentLog } from '../../model/log.ts'
 import type { Market, SeriesId } from '../../model/series.ts'
-import { Lake } from '../../store/lake/lake.ts'
-import { encodeRecords, Spool } from '../../store/spool/index.ts'
+import type { Lake } from '../../store/lake/lake.ts'
+import { encodeRecords, type Spool } from '../../store/spool/index.ts'
 import { Backfill } from './backfill.ts'
 import { BadFrameFile } from './bad-frames.ts'
 import { BookKeeper } from './book-keeper.ts'
+import { type CollectorParts, openParts } from './collector-parts.ts'
 import { type CollectorReport, type CollectorStatus, reportOf } from './collector-report.ts'
 import { ConnectionLog } from './connection-log.ts'
 import { Flusher } from './flusher.ts'
@@ -30,11 +28,10 @@ import { FundingPoll } from './funding-poll.ts'
 import { Intake, type IntakeSeries, seriesOf } from './intake.ts'
 import { LiveSeries } from './live-series.ts'
 import type { CollectorOptions } from './options.ts'
-import { type FrameRecorder, openRecorder } from './recorder.ts'
+import type { FrameRecorder } from './recorder.ts'
 import { recoverSpool } from './recovery.ts'
 import { openSink, plainGrid } from './sinks.ts'
 
-export const SPOOL_FOLDER = '.spool'
 /** Folder of a lake for what a collector reports. */
 export const REPORTS_FOLDER = '.reports'
 const COMPACT_MS = 600_000
@@ -68,22 +65,14 @@ export class Collector implements AsyncDisposable {
   readonly #stop = new AbortController()
   #compaction: NodeJS.Timeout | undefined
   #closed: Promise<CollectorReport> | undefined
+  #closing = false
   #recovering = false
   /** Frames for which the spool or the lake had no room: they count as never received. */
   #refused = 0
   /** Series of channels of every symbol that are being opened, and records that wait for them. */
   readonly #opening = new Map<string, LiveRecord[]>()
 
-  private constructor(parts: {
-    options: CollectorOptions
-    exchange: Exchange
-    live: LiveExchange
-    client: BaseDataClient
-    repair: RepairClient
-    lake: Lake | undefined
-    spool: Spool | undefined
-    recorder: FrameRecorder | undefined
-  }) {
+  private constructor(parts: CollectorParts) {
     const { options, exchange, live, client, repair, lake, spool, recorder } = parts
     this.#options = options
     this.#log = options.log ?? silentLog
@@ -143,39 +132,12 @@ export class Collector implements AsyncDisposable {
    * @throws LakeLockedError when another collector has the lake, ConfigError for an exchange without streams.
    */
   static async open(options: CollectorOptions, signal?: AbortSignal): Promise<Collector> {
-    const exchange = exchangeOf(options.exchange ?? 'binance')
-    const { live } = exchange
-    if (!live) throw new ConfigError(`${exchange.id} has no live side in ticklake.`)
-    for (const channel of options.channels ?? []) live.checkChannel(channel)
-    const log = options.log ? { log: options.log } : {}
-    const opened: AsyncDisposable[] = []
-    const keep = <T extends AsyncDisposable>(part: T): T => {
-      opened.push(part)
-      return part
-    }
+    const collector = new Collector(await openParts(options, signal))
     try {
-      const client = keep(exchange.createClient({ ...options.client, ...log }))
-      const { repair } = client
-      if (!repair) throw new ConfigError(`${exchange.id} has no REST calls to repair streams with.`)
-      const lake =
-        options.dataDir === undefined ? undefined : await Lake.open(options.dataDir, { ...options.lake, ...log })
-      const spool = lake
-        ? keep(
-            await Spool.open(join(lake.dataDir, SPOOL_FOLDER), {
-              ...options.spool,
-              ...log,
-              ...(signal ? { signal } : {}),
-            }),
-          )
-        : undefined
-      const recorder = options.record === undefined ? undefined : keep(await openRecorder(options.record))
-      const collector = new Collector({ options, exchange, live, client, repair, lake, spool, recorder })
-      // From here on it closes what it was given.
-      opened.splice(0, opened.length, collector)
       await collector.#recover(signal)
       return collector
     } catch (error) {
-      await Promise.allSettled(opened.reverse().map((part) => part[Symbol.asyncDispose]()))
+      await collector.stop({ repairMs: 0 }).catch(() => {})
       throw error
     }
   }
@@ -307,6 +269,7 @@ export class Collector implements AsyncDisposable {
 
   async #close(repairMs: number): Promise<CollectorReport> {
     clearInterval(this.#compaction)
+    this.#closing = true
     await this.#stream.close()
     if (repairMs > 0) await this.#backfill.settled(AbortSignal.timeout(repairMs))
     this.#stop.abort()
@@ -467,7 +430,8 @@ export class Collector implements AsyncDisposable {
   #event(event: StreamEvent): void {
     this.#connections.note(event)
     if (event.type === 'bad-frame') this.#badFrames?.note(event)
-    if (event.type === 'closed' && event.channels.length > 0) {
+    // What ends because we end is no outage.
+    if (event.type === 'closed' && event.channels.length > 0 && !this.#closing) {
       for (const channel of event.channels) this.#down(channel, event.reason || `code ${event.code}`, event.at)
     } else if (event.type === 'silent') {
       this.#down(event.channel, `silent for ${Math.round(event.silentMs)} ms`, event.at)
