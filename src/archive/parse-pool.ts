@@ -20,7 +20,10 @@ export interface ParseJob {
 const BYTES_AHEAD = 1024 * 1024
 /** Bytes per message to a worker: the network's pieces of 16 KB would wake its thread, and the inflater's, too often. */
 const PIECE = 128 * 1024
-/** Files that a thread works on in turn; the others wait with what has arrived of them, which is packed and small. */
+/**
+ * Files that a thread works on in turn, one being unpacked while the other is parsed. The others wait with what has
+ * arrived of them, which is packed and small.
+ */
 const FILES_PER_THREAD = 2
 /** Threads with a small young generation give the large blocks that they hand over back to the system soon. */
 const THREAD_LIMITS = { maxYoungGenerationSizeMb: 8 }
@@ -50,8 +53,8 @@ interface JobState {
 
 /**
  * Threads that hash and parse archive files: one less than there are cores, since unpacking (in the threads of Node's
- * pool), the network and the disk want one too. They start with the first file and do not keep the
- * process alive by themselves.
+ * pool), the network and the disk want one too. They start with the first file and do not keep the process alive by
+ * themselves.
  */
 export class ParsePool implements AsyncDisposable {
   readonly #size: number

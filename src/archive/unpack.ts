@@ -1,10 +1,10 @@
-import { createInflateRaw, type InflateRaw, inflateRawSync, type ZlibOptions } from 'node:zlib'
+import { createInflateRaw, type InflateRaw, type ZlibOptions } from 'node:zlib'
 import { ParseError } from '../model/errors.ts'
 import type { ZipEntry } from './zip.ts'
 
 /** Turns a zip entry's packed bytes into what they hold. */
 export interface Unpacker {
-  /** Takes the next packed bytes, which it may keep; resolves when more may come. @throws ParseError */
+  /** Takes the next packed bytes, which it may keep for a while; resolves when more may come. @throws ParseError */
   write(data: Uint8Array): Promise<void>
   /** Takes their end; resolves when all of it was given. @throws ParseError when bytes are missing or damaged. */
   end(): Promise<void>
@@ -15,24 +15,18 @@ export interface Unpacker {
 /** Gets unpacked bytes, one piece after another. What it throws ends the reading. */
 export type OnUnpacked = (bytes: Uint8Array) => Promise<void> | void
 
-/** Entries that say they hold no more than this are unpacked in one call: a month of 1m candles is. */
-const WHOLE_SIZE = 8 * 2 ** 20
-/** Unpacked bytes per piece of a stream, at most. Each costs two wake-ups of threads, some 0.1 ms. */
-const PIECE = 512 * 1024
-/** Unpacked bytes that may wait for the reader: more than one piece, so that both work at the same time. */
-const UNPACKED_AHEAD = 2 * PIECE
-/** Packed bytes that may wait for the inflater, so that it never waits for us. */
-const PACKED_AHEAD = 256 * 1024
+/**
+ * Packed bytes that go to the inflater at once, and room for what becomes of them. It works in another thread: each turn
+ * costs two wake-ups, some 0.1 ms, and far more while other programs keep the cores busy.
+ */
+const PACKED_PIECE = 512 * 1024
+const UNPACKED_PIECE = 2 * 2 ** 20
 /** Node takes no smaller pieces. */
 const MIN_PIECE = 64
 
-/** The way that suits the entry: in one call where it is small, else as a stream of bounded memory. */
+/** What unpacks an entry, in bounded memory. */
 export function makeUnpacker(entry: ZipEntry, path: string, onUnpacked: OnUnpacked): Unpacker {
-  if (entry.method === 'stored') return new StoredUnpacker(onUnpacked)
-  const { size, compressedSize } = entry
-  if (size === undefined || compressedSize === undefined || Math.max(size, compressedSize) > WHOLE_SIZE)
-    return new StreamUnpacker(path, onUnpacked)
-  return new WholeUnpacker(path, size, compressedSize, onUnpacked)
+  return entry.method === 'stored' ? new StoredUnpacker(onUnpacked) : new StreamUnpacker(path, entry.size, onUnpacked)
 }
 
 class StoredUnpacker implements Unpacker {
@@ -51,90 +45,58 @@ class StoredUnpacker implements Unpacker {
   destroy(): void {}
 }
 
-/**
- * Collects the packed bytes and unpacks them where it stands. A stream would hand each piece to another thread and
- * back, which costs a quarter of the whole time, and far more while other programs keep the cores busy.
- */
-class WholeUnpacker implements Unpacker {
-  readonly #path: string
-  readonly #size: number
-  readonly #packedSize: number
-  readonly #onUnpacked: OnUnpacked
-  #packed: Uint8Array[] = []
-  #length = 0
-  #done = false
-
-  constructor(path: string, size: number, packedSize: number, onUnpacked: OnUnpacked) {
-    this.#path = path
-    this.#size = size
-    this.#packedSize = packedSize
-    this.#onUnpacked = onUnpacked
-  }
-
-  async write(data: Uint8Array): Promise<void> {
-    this.#packed.push(data)
-    this.#length += data.length
-    if (this.#length >= this.#packedSize) await this.end()
-  }
-
-  async end(): Promise<void> {
-    if (this.#done) return
-    this.#done = true
-    const packed = this.#packed.length === 1 ? this.#packed[0]! : Buffer.concat(this.#packed, this.#length)
-    this.#packed = []
-    await this.#onUnpacked(this.#unpack(packed))
-  }
-
-  destroy(): void {
-    this.#done = true
-    this.#packed = []
-  }
-
-  #unpack(packed: Uint8Array): Uint8Array {
-    try {
-      // The size is only the entry's own word: no byte more than it says is unpacked.
-      return inflateRawSync(packed, { chunkSize: this.#size + MIN_PIECE, maxOutputLength: Math.max(1, this.#size) })
-    } catch (cause) {
-      if ((cause as NodeJS.ErrnoException).code !== 'ERR_BUFFER_TOO_LARGE') throw damaged(this.#path, cause)
-      throw new ParseError(this.#path, `the zip says ${this.#size} bytes but holds more`, { cause })
-    }
-  }
-}
-
 class StreamUnpacker implements Unpacker {
   readonly #path: string
   readonly #inflate: InflateRaw
   readonly #reading: Promise<void>
+  /** Packed bytes that wait until they are worth a turn. */
+  #packed: Uint8Array[] = []
+  #length = 0
   #error: unknown
 
-  constructor(path: string, onUnpacked: OnUnpacked) {
+  constructor(path: string, size: number | undefined, onUnpacked: OnUnpacked) {
     this.#path = path
+    // What the zip says of itself only saves memory here: whatever comes out is counted by the reader.
+    const chunkSize = Math.min(UNPACKED_PIECE, (size ?? UNPACKED_PIECE) + MIN_PIECE)
     this.#inflate = createInflateRaw({
-      chunkSize: PIECE,
-      readableHighWaterMark: UNPACKED_AHEAD,
-      writableHighWaterMark: PACKED_AHEAD,
+      chunkSize,
+      // One piece more than the reader works on may be made, no further one.
+      readableHighWaterMark: chunkSize,
+      writableHighWaterMark: PACKED_PIECE,
     } as ZlibOptions)
     this.#reading = this.#drain(onUnpacked)
   }
 
   async write(data: Uint8Array): Promise<void> {
-    const inflate = this.#inflate
     if (this.#error !== undefined) throw this.#error
-    if (inflate.destroyed || inflate.readableEnded || inflate.write(data)) return
+    this.#packed.push(data)
+    this.#length += data.length
+    if (this.#length < PACKED_PIECE || this.#send()) return
     // Data behind the end of the deflate stream never drain: the stream's end counts as well.
-    const drained = new Promise<void>((resolve) => inflate.once('drain', () => resolve()))
+    const drained = new Promise<void>((resolve) => this.#inflate.once('drain', () => resolve()))
     await Promise.race([drained, this.#reading])
     if (this.#error !== undefined) throw this.#error
   }
 
   async end(): Promise<void> {
+    this.#send()
     this.#inflate.end()
     await this.#reading
     if (this.#error !== undefined) throw this.#error
   }
 
   destroy(): void {
+    this.#packed = []
     this.#inflate.destroy()
+  }
+
+  /** Hands over what waits. False when the inflater has enough for now. */
+  #send(): boolean {
+    const packed = this.#packed.length === 1 ? this.#packed[0]! : Buffer.concat(this.#packed, this.#length)
+    this.#packed = []
+    this.#length = 0
+    const inflate = this.#inflate
+    return inflate.destroyed || inflate.readableEnded || inflate.write(packed)
   }
 
   async #drain(onUnpacked: OnUnpacked): Promise<void> {
