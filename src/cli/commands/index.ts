@@ -7,6 +7,11 @@ export const VERBS: readonly VerbEntry[] = [
     summary: 'fetch candles into the lake, from archive and REST',
     load: () => import('./download.ts'),
   },
+  {
+    name: 'collect',
+    summary: 'collect live data into the lake, with nothing lost',
+    load: () => import('./collect.ts'),
+  },
   { name: 'export', summary: 'write a series as CSV, JSON lines, Parquet or Arrow', load: () => import('./export.ts') },
   { name: 'query', summary: 'run SQL over the lake', load: () => import('./query.ts') },
   {

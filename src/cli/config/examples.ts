@@ -13,6 +13,7 @@ const GROUP_TITLES: Readonly<Record<string, string>> = {
   exchange: 'Where the data come from',
   data: 'Where the data go',
   websocket: 'Live connections',
+  collect: 'Live collection',
   download: 'History',
 }
 
@@ -26,6 +27,7 @@ const EXAMPLES: Readonly<Record<string, string>> = {
   'exchange.apiKey': '"…"',
   'exchange.secretKey': '"…"',
   'data.cacheDir': 'ticklake-data/.cache',
+  'collect.intervals': '[1m, 1h]',
   'download.intervals': '[30m, 1h, 2h]',
   'download.months': '12',
 }

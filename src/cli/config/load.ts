@@ -107,7 +107,7 @@ function findValue(
 
 function describe(found: Found, setting: Setting<unknown>): string {
   const shown = setting.secret ? 'a value' : showValue(found.raw)
-  let hint = ''
+  let hint = setting.type.suggest?.(found.raw) ?? ''
   if (typeof found.raw === 'string' && setting.type.words) {
     const alias = setting.type.words.includes('1M') ? suggestInterval(found.raw) : undefined
     hint = alias ? ` Did you mean ${alias}?` : didYouMean(found.raw, setting.type.words)

@@ -1,4 +1,5 @@
 import { MARKETS } from '../../model/series.ts'
+import { liveKinds } from '../collect/kinds.ts'
 import {
   choice,
   count,
@@ -95,6 +96,29 @@ export const SETTINGS = {
       'First wait before connecting again; it doubles, with jitter.',
     ),
     maxReconnectDelay: withDefault(span(10, 3_600_000), 60_000, 'Longest wait before connecting again.'),
+  },
+  collect: {
+    kinds: withDefault(liveKinds, ['candle', 'trade'], 'What `ticklake collect` collects of each symbol.', {
+      flag: '--kinds',
+    }),
+    intervals: optional(intervals, 'Intervals of candles; the default interval when unset.'),
+    depth: withDefault(count(5, 5_000), 1_000, 'Levels per side that an order book is started with.', {
+      flag: '--depth',
+      env: ['DEFAULT_DEPTH'],
+    }),
+    flush: withDefault(span(100, 3_600_000), 30_000, 'Longest time that a record waits for the lake.', {
+      flag: '--flush',
+    }),
+    snapshots: withDefault(
+      span(0, 86_400_000),
+      600_000,
+      'Time between stored snapshots of each order book; 0 for none but those that begin one.',
+    ),
+    maxBackfill: withDefault(
+      count(0, 1_000_000_000),
+      5_000_000,
+      'Records per hole that REST is asked for at most; an older rest is a gap.',
+    ),
   },
   download: {
     parallel: withDefault(count(1, 64), 13, 'Downloads at a time.', { flag: '--parallel' }),

@@ -8,6 +8,8 @@ export interface ValueType<T> {
   read(input: unknown): T | undefined
   /** Words to suggest from, for types that have a fixed list. */
   readonly words?: readonly string[]
+  /** What a wrong input most likely means, as ` Did you mean x?`; for types whose values are more than one word. */
+  readonly suggest?: (input: unknown) => string
   /** How a default is written in YAML. */
   show(value: T): string
 }

@@ -173,5 +173,6 @@ export function fractionOf(state: SeriesProgress): number {
 /** `BTCUSDT 1m`, with the market where it is not spot. */
 export function seriesLabel(series: SeriesId): string {
   const market = series.market === 'spot' ? '' : `${series.market} `
-  return `${market}${series.symbol}${series.interval === undefined ? '' : ` ${series.interval}`}`
+  const kind = series.kind === 'candle' ? '' : ` ${series.kind}`
+  return `${market}${series.symbol}${kind}${series.interval === undefined ? '' : ` ${series.interval}`}`
 }
