@@ -137,6 +137,53 @@ describe('the candle zip reader', () => {
     await expect(bad.end()).rejects.toThrow(ParseError)
   })
 
+  it('reads a file that is unpacked in several pieces, here and in a thread, and finds damage in any of them', async () => {
+    // Digits without a pattern hardly pack: more than two pieces' worth of packed bytes.
+    const month = { ...SPEC, to: JANUARY.from + 40_000 * MINUTE }
+    let seed = 1
+    const digits = () => {
+      seed = (seed * 16807) % 2147483647
+      return String(seed).padStart(10, '0')
+    }
+    const rows = Array.from({ length: 40_000 }, (_, i) => {
+      const price = `${digits().slice(0, 5)}.${digits().slice(2)}`
+      const open = JANUARY.from + i * MINUTE
+      return `${open},${price},${price},${price},${price},1.${digits().slice(2)},${open + MINUTE - 1},${digits().slice(4)}.${digits().slice(2)},5,1.${digits().slice(2)},2,0`
+    })
+    const zip = makeZip(`${rows.join('\n')}\n`)
+    expect(zip.length).toBeGreaterThan(2 * 512 * 1024)
+    const opens = rows.map((row) => Number(row.split(',')[5]))
+    const inPieces = async (
+      target: { write(chunk: Uint8Array): Promise<void>; end(): Promise<{ rows: number }> },
+      bytes: Uint8Array,
+    ) => {
+      for (let at = 0; at < bytes.length; at += 16_384) await target.write(bytes.subarray(at, at + 16_384))
+      return target.end()
+    }
+    await using pool = new ParsePool(1)
+    const found: number[][] = [[], []]
+    const keep = (index: number) => (batch: Batch) => {
+      for (const value of batch.columns.volume!) found[index]!.push(value)
+    }
+    await inPieces(new CandleZipReader(month, keep(0)), zip)
+    await inPieces(pool.open(month, keep(1)), zip)
+    expect(found.map((values) => values.length === opens.length && values.every((v, i) => v === opens[i]))).toEqual([
+      true,
+      true,
+    ])
+    for (const share of [0.1, 0.5, 0.9]) {
+      const damaged = Buffer.from(zip)
+      for (let i = 0; i < 20; i++) damaged[Math.floor(zip.length * share) + i]! ^= 0x55
+      await expect(inPieces(new CandleZipReader(month, () => {}), damaged)).rejects.toThrow(ParseError)
+      await expect(
+        inPieces(
+          pool.open(month, () => {}),
+          damaged,
+        ),
+      ).rejects.toThrow(ParseError)
+    }
+  })
+
   const data = findRealData()
   it.skipIf(!data)(realDataTitle('reads the real zips of 2020 as published'), async () => {
     const folder = join(data!, 'vision/spot/klines/1m')
