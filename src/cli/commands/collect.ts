@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import type { Collector } from '../../engine/live/collector.ts'
 import type { CollectorReport } from '../../engine/live/collector-report.ts'
+import type { ControlServer } from '../../engine/live/control.ts'
 import { channelKey, type LiveExchange } from '../../exchanges/stream.ts'
 import { ConfigError } from '../../model/errors.ts'
 import type { Log } from '../../model/log.ts'
@@ -95,7 +96,21 @@ Exit codes: 0 complete, 1 failed, 2 wrong usage, 3 something is missing.
       import('../collect/words.ts'),
     ])
     const { dataDir, maxFileSize, compression } = settings.data
-    const view = await createLiveView(context)
+    const [{ serveControl }, { briefStatus }] = await Promise.all([
+      import('../../engine/live/control.ts'),
+      import('../../engine/live/json.ts'),
+    ])
+    const shown = await createLiveView(context)
+    let control: ControlServer | undefined
+    const view: LiveView = {
+      everyMs: shown.everyMs,
+      status: (status) => shown.status(status),
+      news: (news) => {
+        shown.news(news)
+        for (const one of news) control?.emit(one)
+      },
+      close: () => shown.close(),
+    }
     const watch = new StatusWatch()
     try {
       const collector = await Collector.open(
@@ -118,6 +133,14 @@ Exit codes: 0 complete, 1 failed, 2 wrong usage, 3 something is missing.
         context.signal,
       )
       await using _collector = collector
+      control = options.store
+        ? await serveControl(dataDir, {
+            status: () => briefStatus(collector.status()),
+            report: () => collector.report(),
+            reconnect: () => collector.reconnect(),
+          })
+        : undefined
+      await using _control = control
       const where = options.store ? `to ${context.shortPath(dataDir)}` : 'without storing'
       context.say(`Collecting ${plural(channels.length, 'stream')} ${where}; Ctrl-C ends it.`)
       const alive = await follow(context, collector, view, watch, {

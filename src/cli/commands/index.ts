@@ -12,6 +12,12 @@ export const VERBS: readonly VerbEntry[] = [
     summary: 'collect live data into the lake, with nothing lost',
     load: () => import('./collect.ts'),
   },
+  { name: 'monitor', summary: 'watch a running collector', load: () => import('./monitor.ts') },
+  {
+    name: 'reconnect',
+    summary: 'give a running collector new connections',
+    load: () => import('./reconnect.ts'),
+  },
   { name: 'export', summary: 'write a series as CSV, JSON lines, Parquet or Arrow', load: () => import('./export.ts') },
   { name: 'query', summary: 'run SQL over the lake', load: () => import('./query.ts') },
   {
