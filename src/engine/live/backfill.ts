@@ -1,7 +1,7 @@
 import type { BaseDataClient } from '../../exchanges/exchange.ts'
 import { columnOf } from '../../model/batch.ts'
 import type { GapCause } from '../../model/coverage.ts'
-import { ConfigError, InvalidRangeError, isAbortError } from '../../model/errors.ts'
+import { ConfigError, InvalidRangeError, isAbortError, StorageError } from '../../model/errors.ts'
 import type { Interval } from '../../model/interval.ts'
 import { nextId, sameId } from '../../model/live/ids.ts'
 import { type LiveRecord, RecordFlag, type RecordId } from '../../model/live/index.ts'
@@ -257,7 +257,10 @@ export class Backfill implements AsyncDisposable {
   #deliver(series: LiveSeries, records: readonly LiveRecord[]): void {
     if (records.length === 0) return
     this.#stop.signal.throwIfAborted()
-    if (this.#options.deliver(series, records)) this.#filled += records.length
+    // Not the exchange's fault: it is asked again for as long as it takes.
+    if (!this.#options.deliver(series, records))
+      throw new StorageError(series.key, 'there is no room for what REST gave.', { retryable: true })
+    this.#filled += records.length
   }
 }
 

@@ -16,7 +16,7 @@ import type { LiveRecord } from '../../model/live/index.ts'
 import { type Log, silentLog } from '../../model/log.ts'
 import type { Market, SeriesId } from '../../model/series.ts'
 import type { Lake } from '../../store/lake/lake.ts'
-import { encodeRecords, type Spool } from '../../store/spool/index.ts'
+import { encodeRecords, RUN_GAP, type Spool } from '../../store/spool/index.ts'
 import { Backfill } from './backfill.ts'
 import { BadFrameFile } from './bad-frames.ts'
 import { BookKeeper } from './book-keeper.ts'
@@ -29,7 +29,7 @@ import { Intake, type IntakeSeries, seriesOf } from './intake.ts'
 import { LiveSeries } from './live-series.ts'
 import type { CollectorOptions } from './options.ts'
 import type { FrameRecorder } from './recorder.ts'
-import { recoverSpool } from './recovery.ts'
+import { gapNote, recoverSpool } from './recovery.ts'
 import { openSink, plainGrid } from './sinks.ts'
 
 /** Folder of a lake for what a collector reports. */
@@ -67,6 +67,8 @@ export class Collector implements AsyncDisposable {
   #closed: Promise<CollectorReport> | undefined
   #closing = false
   #recovering = false
+  /** While the spool is read: up to where it was. */
+  #recovered = -1
   /** Frames for which the spool or the lake had no room: they count as never received. */
   #refused = 0
   /** Series of channels of every symbol that are being opened, and records that wait for them. */
@@ -95,6 +97,7 @@ export class Collector implements AsyncDisposable {
     this.#flusher = new Flusher({
       series: () => this.#intake.all,
       spool,
+      taken: () => (this.#recovering ? this.#recovered : (spool?.last ?? 0)),
       flushMs: options.flushMs ?? 30_000,
       flushRecords: options.flushRecords ?? 200_000,
       log: this.#log,
@@ -307,6 +310,7 @@ export class Collector implements AsyncDisposable {
     const entry: IntakeSeries = { series, sink }
     series.onGap = (gap) => {
       sink?.gap(gap)
+      if (!this.#recovering) this.#spool?.append('note', id.market, Date.now(), gapNote(id, gap))
       for (const handler of this.#gapHandlers) handler(id, gap)
     }
     series.onHole = (hole) => {
@@ -315,11 +319,12 @@ export class Collector implements AsyncDisposable {
     if (sink && resume && (this.#options.resume ?? true)) {
       const { last, lastTime, holes } = sink.resume
       series.lastTime = lastTime
-      if (last !== undefined) series.ledger?.resume(last, holes)
+      if (last !== undefined) series.resume(last, holes)
       for (const { first, last: end, from, to } of holes) {
         series.reopen({ first, last: end }, { from, to }, Date.now())
         if (!this.#recovering) this.#backfill.add(series, { first, last: end })
       }
+      if (!this.#recovering) series.away()
     }
     this.#intake.add(entry)
     return entry
@@ -331,14 +336,23 @@ export class Collector implements AsyncDisposable {
     if (!spool) return
     this.#recovering = true
     let waiting = 0
+    const entryOf = async (id: SeriesId): Promise<IntakeSeries> => this.#intake.find(id) ?? (await this.#open(id, true))
+    /** Sequence of each series' last record. */
+    const before = new Map<IntakeSeries, number>()
     const report = await recoverSpool(spool, (market) => this.#live.createParser(market), {
       take: async (record, sequence) => {
         if (record.kind === 'candle' && !record.closed) return
-        const id = this.#intake.idOf(record)
-        const { series, sink } = this.#intake.find(id) ?? (await this.#open(id, true))
+        const entry = await entryOf(this.#intake.idOf(record))
+        const { series, sink } = entry
+        const last = before.get(entry) ?? sink?.resume.sequence
+        // Another run, and nobody collected in between.
+        if (last === undefined || sequence - last >= RUN_GAP / 2) series.away()
+        before.set(entry, sequence)
         if (series.take(record, Date.now()) && sink?.append(record, sequence)) waiting++
       },
-      pause: async () => {
+      gap: async (id, gap) => (await entryOf(id)).sink?.gap(gap),
+      pause: async (sequence) => {
+        this.#recovered = sequence
         if (waiting < (this.#options.flushRecords ?? 200_000)) return
         waiting = 0
         await this.#flusher.flush()
@@ -347,6 +361,7 @@ export class Collector implements AsyncDisposable {
       ...(signal ? { signal } : {}),
     })
     this.#recovering = false
+    for (const { series } of this.#intake.all) series.away()
     if (report.entries === 0) return
     await this.#flusher.flush()
     this.#log.info({ ...report }, 'what an earlier run left in the spool is in the lake')
@@ -366,13 +381,19 @@ export class Collector implements AsyncDisposable {
         ? -1
         : spool.append('frame', frame.market, frame.receiveTime, frame.bytes, frame.start, frame.end)
       if (sequence < 0) {
-        // Not in the spool, so not received: ledgers will see the hole, books the break.
-        this.#refused++
+        this.#refuse(records)
         return
       }
     }
     const now = Date.now()
     for (let index = 0; index < records.length; index++) this.#take(records[index] as LiveRecord, sequence, now)
+  }
+
+  /** Not in the spool, so not received: ledgers will see the hole, books the break; the others are told. */
+  #refuse(records: readonly LiveRecord[]): void {
+    this.#refused++
+    const now = Date.now()
+    for (const record of records) this.#intake.route(record)?.series.down(now)
   }
 
   #take(record: LiveRecord, sequence: number, now: number): void {

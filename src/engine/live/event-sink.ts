@@ -43,6 +43,7 @@ export class EventSink implements SeriesSink {
       : []
     return new EventSink(writer, {
       ...(last === undefined ? {} : { last: last.last }),
+      ...(coverage.spool === undefined || coverage.spool.id !== spoolId ? {} : { sequence: coverage.spool.sequence }),
       lastTime: Number.isFinite(lastTime) ? lastTime : Number.NaN,
       holes,
     })

@@ -7,6 +7,8 @@ import type { SeriesSink } from './series-sink.ts'
 export interface FlusherOptions {
   readonly series: () => Iterable<IntakeSeries>
   readonly spool: Spool | undefined
+  /** Entries of the spool up to this sequence wait in the series or are in the lake; those behind it must stay. */
+  readonly taken: () => number
   /** Longest time that a record waits for the lake, ms. */
   readonly flushMs: number
   /** Records that wait at most before all are moved. */
@@ -104,7 +106,7 @@ export class Flusher implements AsyncDisposable {
     clearTimeout(this.#timer)
     this.#timer = undefined
     const { spool } = this.#options
-    const mark = spool?.last ?? 0
+    const mark = this.#options.taken()
     const permits = new Permits(PARALLEL)
     let failed = false
     const flushOne = async ({ series, sink }: IntakeSeries): Promise<void> => {

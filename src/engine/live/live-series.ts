@@ -132,6 +132,18 @@ export class LiveSeries {
     this.#downSince = Number.isNaN(this.lastTime) ? at : this.lastTime
   }
 
+  /** Goes on behind what an earlier run stored: only before the first record. */
+  resume(last: RecordId, holes: readonly Hole[]): void {
+    if (this.tracker instanceof ChainTracker) this.tracker.last ??= last
+    else this.ledger?.resume(last, holes)
+  }
+
+  /** Nobody collected since the last record of an earlier run: what came meanwhile and can't be counted is lost. */
+  away(): void {
+    if (Number.isNaN(this.lastTime) || this.ledger || this.tracker instanceof ChainTracker) return
+    if (this.kind !== 'bookSnapshot' && this.kind !== 'fundingRate') this.#downSince ??= this.lastTime
+  }
+
   /** Gives up what is still missing in first…last: it becomes a gap. */
   giveUp(first: RecordId, last: RecordId, cause: GapCause, note: string, range: { from: number; to: number }): void {
     const { ledger } = this

@@ -1,13 +1,31 @@
 import type { FrameParser, FrameSink } from '../../exchanges/stream.ts'
+import type { Gap } from '../../model/coverage.ts'
 import type { LiveRecord } from '../../model/live/index.ts'
 import { type Log, silentLog } from '../../model/log.ts'
-import type { Market } from '../../model/series.ts'
+import type { Market, SeriesId } from '../../model/series.ts'
 import { decodeRecords, type Spool } from '../../store/spool/index.ts'
 
 export interface RecoveryReport {
   readonly entries: number
   readonly records: number
   readonly badEntries: number
+}
+
+/** A gap as it stands in the spool, so that it is not forgotten when the process dies before the lake knows of it. */
+export function gapNote(series: SeriesId, gap: Gap): Uint8Array {
+  return Buffer.from(JSON.stringify({ series, gap }))
+}
+
+function readGap(bytes: Uint8Array, start: number, end: number): { series: SeriesId; gap: Gap } | undefined {
+  try {
+    const note = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString()) as {
+      series?: SeriesId
+      gap?: Gap
+    }
+    return note.series && note.gap ? { series: note.series, gap: note.gap } : undefined
+  } catch {
+    return undefined
+  }
 }
 
 /** Records taken in between two looks at how much memory they use. */
@@ -22,7 +40,10 @@ export async function recoverSpool(
   createParser: (market: Market) => FrameParser,
   options: {
     readonly take: (record: LiveRecord, sequence: number) => void | Promise<void>
-    readonly pause: () => Promise<void>
+    /** A note of a gap that was found. */
+    readonly gap: (series: SeriesId, gap: Gap) => void | Promise<void>
+    /** Every entry up to this sequence was handed out. */
+    readonly pause: (sequence: number) => Promise<void>
     readonly log?: Log
     readonly signal?: AbortSignal
   },
@@ -45,9 +66,11 @@ export async function recoverSpool(
   }
   for await (const entry of spool.replay(options.signal)) {
     entries++
-    if (entry.type === 'note') continue
     found.length = 0
-    if (entry.type === 'frame') {
+    if (entry.type === 'note') {
+      const note = readGap(entry.bytes, entry.start, entry.end)
+      if (note) await options.gap(note.series, note.gap)
+    } else if (entry.type === 'frame') {
       let parser = parsers.get(entry.market)
       if (!parser) {
         parser = createParser(entry.market)
@@ -65,7 +88,7 @@ export async function recoverSpool(
     for (const record of found) await options.take(record, entry.sequence)
     const before = records
     records += found.length
-    if (Math.floor(before / STEP) !== Math.floor(records / STEP)) await options.pause()
+    if (Math.floor(before / STEP) !== Math.floor(records / STEP)) await options.pause(entry.sequence)
   }
   return { entries, records, badEntries }
 }

@@ -8,6 +8,8 @@ export interface Resume {
   readonly last?: RecordId
   /** Instant of the last record stored, epoch ms; NaN for an empty series. */
   readonly lastTime: number
+  /** Entry of the present spool up to which it is stored; undefined when none is. */
+  readonly sequence?: number
   /** Positions that are neither stored nor given up, with the instants around them. */
   readonly holes: readonly (Hole & { readonly from: number; readonly to: number })[]
 }

@@ -17,7 +17,7 @@ const LOCK_FILE = '.lock'
  * Sequences left out between two runs. Entries may have reached the lake without being safe in the spool when the
  * process died: their sequences must never be given again. More than fit into the memory can't be lost.
  */
-const RUN_GAP = 2 ** 27
+export const RUN_GAP = 2 ** 27
 
 /**
  * Where every record is before it counts as stored: an append-only log on disk, of the frames as they arrived. One

@@ -121,7 +121,7 @@ class Tally {
     )
   }
 
-  /** Whether a gap on record touches a stretch of time. */
+  /** Whether it is on record that a stretch of time is not known for sure. */
   isKnownGap(from: number, to: number): boolean {
     return this.coverage.gaps.some((gap) => gap.from <= to && gap.to >= from)
   }
