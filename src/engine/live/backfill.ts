@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import type { BaseDataClient } from '../../exchanges/exchange.ts'
 import { columnOf } from '../../model/batch.ts'
 import type { GapCause } from '../../model/coverage.ts'
@@ -59,6 +60,8 @@ export class Backfill implements AsyncDisposable {
     this.#options = options
     this.#log = options.log ?? silentLog
     this.#permits = new Permits(options.parallel ?? 4)
+    // One listener per hole that waits: not a leak.
+    setMaxListeners(0, this.#stop.signal)
   }
 
   get status(): BackfillStatus {

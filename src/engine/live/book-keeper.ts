@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { type BookState, type BookStats, BookSync, SnapshotQueue, type SnapshotTurn } from '../../book/index.ts'
 import type { LiveExchange, RepairClient } from '../../exchanges/stream.ts'
 import { isAbortError } from '../../model/errors.ts'
@@ -63,6 +64,8 @@ export class BookKeeper implements AsyncDisposable {
     this.#queue = new SnapshotQueue({
       budgets: Object.fromEntries(options.markets.map((market) => [market, options.live.snapshots(market)])),
     })
+    // One listener per snapshot on its way: not a leak.
+    setMaxListeners(0, this.#stop.signal)
     this.#ticker = setInterval(() => this.#tick(), TICK_MS)
   }
 

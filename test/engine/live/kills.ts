@@ -70,8 +70,11 @@ export async function collectWithKills(plan: CollectorKillPlan): Promise<Collect
       child.kill('SIGTERM')
     } else {
       // Some die while they read the spool of the one before, most while they collect.
-      await life.until(random() < 0.15 ? 'opened' : 'ready', random() < 0.1 ? random() * 400 : undefined)
-      await sleep(random() ** 2 * plan.lifeMs)
+      if (random() < 0.15) await life.until('opened', random() * 700)
+      else {
+        await life.until('ready')
+        await sleep(random() ** 2 * plan.lifeMs)
+      }
       if (!life.isReady) early++
       child.kill('SIGKILL')
     }

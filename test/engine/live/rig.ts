@@ -1,3 +1,4 @@
+import { cp } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'vitest'
 import { Collector } from '../../../src/engine/live/collector.ts'
@@ -65,6 +66,7 @@ export class Rig implements AsyncDisposable {
   readonly #samples: Sample[] = []
   #sampler: NodeJS.Timeout | undefined
   #collector: Collector | undefined
+  #lake = 'lake'
 
   private constructor(options: RigOptions, sandbox: Sandbox, folder: TempFolder) {
     this.#options = options
@@ -81,7 +83,7 @@ export class Rig implements AsyncDisposable {
   }
 
   get dataDir(): string {
-    return this.folder.join('lake')
+    return this.folder.join(this.#lake)
   }
 
   get collector(): Collector {
@@ -154,6 +156,15 @@ export class Rig implements AsyncDisposable {
   async stop(): Promise<CollectorReport> {
     clearInterval(this.#sampler)
     return this.collector.stop()
+  }
+
+  /** Goes on with the lake as it would be had the collector been killed now: what it does from here on is not seen. */
+  async abandon(): Promise<void> {
+    const copy = `${this.#lake}-again`
+    await cp(this.dataDir, this.folder.join(copy), { recursive: true })
+    clearInterval(this.#sampler)
+    await this.collector.stop({ repairMs: 0 })
+    this.#lake = copy
   }
 
   /** Reads the lake and says what is not true in it. */

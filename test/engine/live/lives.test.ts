@@ -1,0 +1,210 @@
+import { appendFile, rm } from 'node:fs/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { describe, expect, it } from 'vitest'
+import { Collector } from '../../../src/engine/live/collector.ts'
+import type { Channel } from '../../../src/exchanges/stream.ts'
+import { LakeLockedError } from '../../../src/model/errors.ts'
+import { canMakeDisks, smallDisk } from '../../helpers/small-disk.ts'
+import { everyKind, Rig } from './rig.ts'
+
+const disks = await canMakeDisks()
+
+/** Takes all the room that a disk has. */
+async function fill(path: string): Promise<void> {
+  const piece = Buffer.alloc(4096)
+  for (;;) {
+    try {
+      await appendFile(path, piece)
+    } catch {
+      return
+    }
+  }
+}
+
+describe('a collector that starts and stops', () => {
+  it('fills what was missed while nobody collected, and says what it can not', async () => {
+    await using rig = await Rig.open()
+    await rig.start()
+    await rig.run(1500)
+    await rig.stop()
+    await sleep(1500)
+    await rig.start()
+    await rig.run(500)
+    await rig.settle()
+    const report = await rig.stop()
+    const verdicts = await rig.check()
+    const gaps = (kind: string) => verdicts.find(({ series }) => series.includes(`spot/${kind}/`))!.gaps
+    expect(report.series.find(({ series }) => series.includes('spot/trade'))!.filled).toBeGreaterThan(0)
+    for (const kind of ['trade', 'aggTrade', 'candle']) expect(gaps(kind), kind).toEqual([])
+    for (const kind of ['quote', 'ticker', 'bookDelta'])
+      expect(gaps(kind), kind).toMatchObject([{ cause: 'own-outage', checked: ['stream'] }])
+  })
+
+  it('has all until the end when its connections are cut just before it is stopped', async () => {
+    await using rig = await Rig.open()
+    await rig.start()
+    await rig.run(1200)
+    rig.faults({ type: 'drop', every: 4, match: { stream: '@(trade|aggTrade|depth|kline)' } })
+    await rig.run(500)
+    rig.faults({ type: 'disconnect' })
+    await rig.run(60)
+    const report = await rig.stop()
+    const verdicts = await rig.check()
+    expect(report.series.reduce((sum, one) => sum + one.holesFound, 0)).toBeGreaterThan(0)
+    expect(verdicts.filter(({ series }) => /[Tt]rade|candle/.test(series)).flatMap(({ gaps }) => gaps)).toEqual([])
+  })
+
+  it('leaves holes that REST does not fill in time to the next start', async () => {
+    await using rig = await Rig.open()
+    await rig.start()
+    await rig.run(1000)
+    rig.faults(
+      { type: 'http-error', status: 503, match: { path: 'rades|klines' } },
+      { type: 'drop', every: 3, match: { stream: '@(trade|aggTrade|kline)' } },
+    )
+    await rig.run(1500)
+    const first = await rig.collector.stop({ repairMs: 300 })
+    expect(first.complete).toBe(false)
+    rig.sandbox.clearFaults()
+    await rig.start()
+    await rig.run(300)
+    await rig.settle()
+    await rig.stop()
+    const verdicts = await rig.check()
+    expect(verdicts.filter(({ series }) => /[Tt]rade|candle/.test(series)).flatMap(({ gaps }) => gaps)).toEqual([])
+  })
+
+  it('stops in time while the exchange is away, and starts again while it still is', async () => {
+    await using rig = await Rig.open()
+    await rig.start()
+    await rig.run(800)
+    rig.faults({ type: 'disconnect', refuseMs: 4000, rest: true })
+    await rig.run(300)
+    const started = Date.now()
+    await rig.collector.stop({ repairMs: 500 })
+    expect(Date.now() - started).toBeLessThan(5000)
+    void rig.start().catch(() => {})
+    await rig.run(800)
+    await rig.settle()
+    await rig.stop()
+    await rig.check()
+  })
+
+  it('reads a spool that is much longer than what it moves at a time', async () => {
+    await using rig = await Rig.open({ sandbox: { tradesPerSecond: 2500 }, channels: everyKind() })
+    // Nothing reaches the lake: the folder of the process is copied as a kill would leave it.
+    await rig.start({
+      flushMs: 600_000,
+      flushRecords: 10_000_000,
+      spool: { commitMs: 20, blockBytes: 64 * 1024, segmentBytes: 256 * 1024 },
+    })
+    await rig.run(2500)
+    await rig.abandon()
+    await rig.start({ flushRecords: 500 })
+    await rig.run(500)
+    await rig.settle()
+    await rig.stop()
+    const verdicts = await rig.check()
+    expect(verdicts.find(({ series }) => series.includes('spot/trade/'))!.records).toBeGreaterThan(10_000)
+    // What was in the spool is in the lake: nothing but the time between the two is missing.
+    for (const kind of ['quote', 'bookDelta'])
+      expect(verdicts.find(({ series }) => series.includes(`spot/${kind}/`))!.gaps.length).toBe(1)
+  })
+})
+
+describe('one lake', () => {
+  it('has one collector: a second one is told who holds it', async () => {
+    await using rig = await Rig.open()
+    await rig.start()
+    await rig.run(500)
+    const second = Collector.open(rig.options())
+    await expect(second).rejects.toThrow(LakeLockedError)
+    await expect(second).rejects.toThrow(String(process.pid))
+    await rig.settle()
+    await rig.stop()
+    await rig.check()
+    // Free again.
+    await rig.start()
+    await rig.run(300)
+    await rig.settle()
+    await rig.stop()
+    await rig.check()
+  })
+})
+
+describe('a subscriber', () => {
+  it('that never reads holds up nothing, and is told what it lost', async () => {
+    await using rig = await Rig.open({ sandbox: { tradesPerSecond: 300 } })
+    const collector = await rig.start()
+    const asleep = collector.bus.subscribe('market_data.*', { bound: 50 })
+    const dropping = collector.bus.subscribe('market_data.trade', { bound: 50, overflow: 'drop-oldest' })
+    collector.bus.on('market_data.quote', () => {
+      throw new Error('a subscriber with a bug')
+    })
+    await rig.run(1500)
+    await rig.settle()
+    expect(dropping.size).toBeLessThanOrEqual(50)
+    expect(dropping.dropped).toBeGreaterThan(0)
+    await expect(
+      (async () => {
+        for await (const _ of asleep);
+      })(),
+    ).rejects.toThrow(/50/)
+    await rig.stop()
+    await rig.check()
+    expect(collector.bus.handlerErrors).toBeGreaterThan(0)
+  })
+})
+
+describe.skipIf(!disks)('a full disk', () => {
+  it('costs nothing that REST has, and the rest is on record', async () => {
+    await using rig = await Rig.open({ sandbox: { tradesPerSecond: 200 } })
+    await using _disk = await smallDisk(rig.dataDir, '16m')
+    const spool = {
+      commitMs: 20,
+      memoryBytes: 128 * 1024,
+      blockBytes: 16 * 1024,
+      segmentBytes: 64 * 1024,
+      retryMs: 100,
+    }
+    const collector = await rig.start({ spool })
+    await rig.run(800)
+    await fill(rig.folder.join('lake', 'filler'))
+    for (let round = 0; round < 400 && collector.status().counters.refusedFrames < 50; round++) await sleep(25)
+    expect(collector.status().counters.refusedFrames).toBeGreaterThan(0)
+    expect(collector.status().flusher.failures).toBeGreaterThan(0)
+    await rm(rig.folder.join('lake', 'filler'))
+    await rig.run(300)
+    await rig.settle()
+    const report = await rig.stop()
+    const verdicts = await rig.check()
+    expect(report.series.find(({ series }) => series.includes('spot/trade'))!.filled).toBeGreaterThan(0)
+    expect(verdicts.filter(({ series }) => /[Tt]rade|candle/.test(series)).flatMap(({ gaps }) => gaps)).toEqual([])
+  })
+})
+
+describe('many streams', () => {
+  it('over 200, with all connections cut at once', async () => {
+    const symbols = Array.from({ length: 36 }, (_, index) => `COIN${index}USDT`)
+    const channels = symbols.flatMap((symbol, index): Channel[] => [
+      ...(['trade', 'aggTrade', 'quote', 'ticker'] as const).map((kind) => ({ market: 'spot' as const, kind, symbol })),
+      ...(['aggTrade', 'markPrice'] as const).map((kind) => ({ market: 'usdm' as const, kind, symbol })),
+      ...(index < 4 ? [{ market: 'spot' as const, kind: 'bookDelta' as const, symbol }] : []),
+    ])
+    await using rig = await Rig.open({
+      sandbox: { symbols, tradesPerSecond: 2 },
+      collector: { stream: { channelsPerConnection: 40 }, flushMs: 1500 },
+      channels,
+    })
+    await rig.start()
+    await rig.run(2000)
+    expect(rig.collector.status().connections.length).toBeGreaterThanOrEqual(5)
+    rig.faults({ type: 'disconnect', times: 1, refuseMs: 1000 })
+    await rig.run(1500)
+    await rig.settle([], 25_000)
+    const report = await rig.stop()
+    const verdicts = await rig.check()
+    expect(report.counters.lost).toBeGreaterThanOrEqual(5)
+    expect(verdicts.length).toBeGreaterThan(220)
+  })
+})
