@@ -5,7 +5,7 @@ import type { LiveKind, LiveRecord } from '../model/live/index.ts'
 const ROOT = 'market_data'
 
 /** `market_data.trade`, or `market_data.trade.BTCUSDT` for one symbol. */
-export function topicOf(kind: LiveKind, symbol?: string): string {
+export function topicOf(kind: LiveKind, symbol?: string): `market_data.${string}` {
   return symbol === undefined ? `${ROOT}.${kind}` : `${ROOT}.${kind}.${symbol}`
 }
 

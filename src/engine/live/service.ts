@@ -1,0 +1,443 @@
+import type { Table } from 'apache-arrow'
+import type { BookSync } from '../../book/index.ts'
+import type { EventBus } from '../../bus/event-bus.ts'
+import type { Exchange } from '../../exchanges/exchange.ts'
+import { exchangeOf } from '../../exchanges/index.ts'
+import { type Channel, channelKey, type LiveExchange } from '../../exchanges/stream.ts'
+import { ConfigError, InvalidRangeError } from '../../model/errors.ts'
+import { parseInterval } from '../../model/interval.ts'
+import { type Log, silentLog } from '../../model/log.ts'
+import { type Market, parseMarket, type SeriesId } from '../../model/series.ts'
+import { resolveNative } from '../../model/symbol.ts'
+import { Collector } from './collector.ts'
+import type { CollectorReport, CollectorStatus } from './collector-report.ts'
+import { DataFeed, type FeedSource, type FeedStatus, type FeedTarget, type HistoryRequest } from './feed.ts'
+import { LatestValues } from './feed-latest.ts'
+import type { CollectorOptions } from './options.ts'
+import {
+  changedState,
+  channelsOf,
+  joinedState,
+  type SymbolState,
+  type SymbolWish,
+  WantedChannels,
+} from './service-channels.ts'
+import { ServiceHistory } from './service-history.ts'
+
+export interface MarketDataServiceOptions extends Omit<CollectorOptions, 'channels'> {
+  /** Market of symbols that name none. Default `spot`. */
+  readonly market?: Market | string
+}
+
+export interface SubscribeSymbolOptions extends SymbolWish {
+  readonly market?: Market | string
+  readonly signal?: AbortSignal
+}
+
+/** What to change; what is left out stays. */
+export interface UpdateSubscriptionOptions extends Partial<SymbolWish> {
+  readonly market?: Market | string
+  readonly signal?: AbortSignal
+}
+
+/** A subscribed symbol. Disposing it ends the subscription. */
+export interface SymbolSubscription extends SymbolState, AsyncDisposable {
+  /** The exchange's own id. */
+  readonly symbol: string
+  readonly market: Market
+  /** Changes it at run time; nothing is lost of what stays. */
+  update(changes: UpdateSubscriptionOptions): Promise<void>
+  unsubscribe(): Promise<void>
+}
+
+export interface ServiceStatistics {
+  readonly running: boolean
+  /** Local clock, epoch ms; NaN before the start. */
+  readonly startedAt: number
+  readonly symbols: readonly ({ readonly symbol: string; readonly market: Market } & SymbolState)[]
+  /** Series whose latest value is in memory. */
+  readonly latestValues: number
+  readonly bus: { readonly published: number; readonly readers: number; readonly handlerErrors: number }
+  readonly feeds: readonly FeedStatus[]
+  /** Connections, series, books, repairs, flushes; undefined before the start. */
+  readonly collector: CollectorStatus | undefined
+}
+
+interface Held {
+  readonly channel: Channel
+  count: number
+}
+
+interface Entry {
+  readonly symbol: string
+  readonly market: Market
+  state: SymbolState
+  channels: readonly Channel[]
+}
+
+/**
+ * Live market data for a program: subscribe to symbols, read their records, books, latest values and past. Without a
+ * `dataDir` nothing is stored; holes are filled all the same.
+ */
+export class MarketDataService implements AsyncDisposable {
+  readonly feed: DataFeed
+  readonly #options: MarketDataServiceOptions
+  readonly #log: Log
+  readonly #exchange: Exchange
+  readonly #live: LiveExchange
+  readonly #market: Market
+  readonly #history: ServiceHistory
+  readonly #latest = new LatestValues()
+  readonly #entries = new Map<string, Entry>()
+  readonly #wanted = new WantedChannels()
+  /** Channels of feeds, by series. */
+  readonly #held = new Map<string, Held>()
+  readonly #closing = new AbortController()
+  #collector: Collector | undefined
+  #starting: Promise<void> | undefined
+  #stopped: Promise<CollectorReport | undefined> | undefined
+  /** Changes of channels happen one after another. */
+  #change: Promise<unknown> = Promise.resolve()
+
+  /** Connects to nothing yet: `start` does. @throws ConfigError for an exchange without streams. */
+  constructor(options: MarketDataServiceOptions = {}) {
+    this.#options = options
+    this.#log = options.log ?? silentLog
+    this.#exchange = exchangeOf(options.exchange ?? 'binance')
+    const { live } = this.#exchange
+    if (!live) throw new ConfigError(`${this.#exchange.id} has no live side in ticklake.`)
+    this.#live = live
+    this.#market = parseMarket(options.market ?? 'spot')
+    const { dataDir, client, log } = options
+    this.#history = new ServiceHistory({
+      ...client,
+      exchange: this.#exchange.id,
+      market: this.#market,
+      ...(dataDir === undefined ? {} : { dataDir }),
+      ...(log ? { log } : {}),
+    })
+    this.feed = new DataFeed(this.#source())
+  }
+
+  /** Every new record, in the order of arrival. */
+  get bus(): EventBus {
+    return this.collector.bus
+  }
+
+  /** The collector underneath. @throws ConfigError before the start. */
+  get collector(): Collector {
+    if (this.#collector) return this.#collector
+    throw new ConfigError('The service is not started: call start() first.')
+  }
+
+  /** Symbols subscribed now. */
+  get subscriptions(): readonly SymbolSubscription[] {
+    return [...this.#entries.values()].map((entry) => this.#handle(entry))
+  }
+
+  /** Opens the lake and begins to collect what was subscribed before. A second call waits for the first. */
+  start(signal?: AbortSignal): Promise<void> {
+    if (this.#stopped) throw new ConfigError('The service was stopped. Make a new one.')
+    this.#starting ??= this.#start(signal).catch((error: unknown) => {
+      this.#starting = undefined
+      throw error
+    })
+    return this.#starting
+  }
+
+  /** Ends every subscription, moves all to the lake, and closes. Gives the last report; undefined without a start. */
+  stop(options: { repairMs?: number } = {}): Promise<CollectorReport | undefined> {
+    this.#stopped ??= this.#stop(options)
+    return this.#stopped
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop()
+  }
+
+  /**
+   * Subscribes to kinds of a symbol, given in any spelling. What it is subscribed with already stays. Resolves when the
+   * exchange acknowledged; before `start`, at once.
+   * @throws InvalidSymbolError, InvalidRangeError for what the exchange can't have.
+   */
+  async subscribeSymbol(symbol: string, options: SubscribeSymbolOptions): Promise<SymbolSubscription> {
+    const native = this.#native(symbol, options.market)
+    const wish = changedState(undefined, options)
+    // Looked at before anything is changed.
+    channelsOf(this.#live, native.market, native.symbol, wish)
+    const there = this.#entries.get(entryKey(native))
+    const entry = there ?? { ...native, state: wish, channels: [] }
+    this.#entries.set(entryKey(native), entry)
+    await this.#set(entry, there ? joinedState(there.state, wish) : wish, options.signal)
+    return this.#handle(entry)
+  }
+
+  /**
+   * Changes kinds, intervals, depth or speed of a subscribed symbol. New channels are added before old ones end, and
+   * those that stay are not touched.
+   * @throws ConfigError for a symbol that is not subscribed.
+   */
+  async updateSubscription(symbol: string, changes: UpdateSubscriptionOptions): Promise<SymbolSubscription> {
+    const entry = this.#entry(symbol, changes.market)
+    await this.#set(entry, changedState(entry.state, changes), changes.signal)
+    return this.#handle(entry)
+  }
+
+  /** Ends the subscription of a symbol. @throws ConfigError for a symbol that is not subscribed. */
+  async unsubscribeSymbol(
+    symbol: string,
+    options: { market?: Market | string; signal?: AbortSignal } = {},
+  ): Promise<void> {
+    await this.#remove(this.#entry(symbol, options.market), options.signal)
+  }
+
+  /** The book of a symbol that is subscribed with `bookDelta`; undefined without one. */
+  book(symbol: string, market?: Market | string): BookSync | undefined {
+    const native = this.#native(symbol, market)
+    return this.#collector?.book(native.market, native.symbol)
+  }
+
+  /**
+   * The past as an Arrow table: candles joined from lake, archive and REST (from REST alone without a `dataDir`), events
+   * from the lake (trades and aggregate trades without one: from REST).
+   */
+  async getHistoricalData(request: HistoryRequest): Promise<Table> {
+    const kind = request.kind ?? 'candle'
+    if (kind === 'candle') return this.#history.candles(request)
+    const series = this.#series(request.symbol, { ...request, kind: kind as FeedTarget['kind'] })
+    return this.#history.events(series, request, this.collector)
+  }
+
+  /** Forgets the latest values, until the next record of each series. What is stored stays. */
+  clearCache(): void {
+    this.#latest.clear()
+  }
+
+  getStatistics(): ServiceStatistics {
+    const collector = this.#collector
+    const { published = 0, readers = 0, handlerErrors = 0 } = collector?.bus ?? {}
+    return {
+      running: collector !== undefined && this.#stopped === undefined,
+      startedAt: collector?.startedAt ?? Number.NaN,
+      symbols: [...this.#entries.values()].map(({ symbol, market, state }) => ({ symbol, market, ...state })),
+      latestValues: this.#latest.size,
+      bus: { published, readers, handlerErrors },
+      feeds: this.feed.subscriptions,
+      collector: collector?.status(),
+    }
+  }
+
+  async #start(signal: AbortSignal | undefined): Promise<void> {
+    const { onEvent } = this.#options
+    this.#collector = await Collector.open(
+      {
+        ...this.#options,
+        channels: [],
+        onEvent: (event) => {
+          this.#latest.event(event)
+          onEvent?.(event)
+        },
+      },
+      signal,
+    )
+    await this.#collector.start(signal)
+    await this.#reconcile(signal)
+  }
+
+  async #stop(options: { repairMs?: number }): Promise<CollectorReport | undefined> {
+    this.#closing.abort()
+    await this.#starting?.catch(() => {})
+    await this.#change.catch(() => {})
+    try {
+      // Holes are filled for readers too, before they hear the end.
+      const { repairMs = 5000 } = options
+      if (repairMs > 0) await this.#collector?.repaired(AbortSignal.timeout(repairMs))
+      const report = await this.#collector?.stop(options)
+      this.#latest.down()
+      return report
+    } finally {
+      this.feed.close()
+      await this.#history[Symbol.asyncDispose]()
+    }
+  }
+
+  /** Gives a symbol its channels. When the exchange refuses, the entry is as it was. */
+  async #set(entry: Entry, state: SymbolState, signal: AbortSignal | undefined): Promise<void> {
+    const channels = channelsOf(this.#live, entry.market, entry.symbol, state)
+    const before = { state: entry.state, channels: entry.channels }
+    this.#replace(entry, state, channels)
+    try {
+      await this.#reconcile(signal)
+    } catch (error) {
+      this.#replace(entry, before.state, before.channels)
+      if (before.channels.length === 0) this.#entries.delete(entryKey(entry))
+      throw error
+    }
+  }
+
+  async #remove(entry: Entry, signal?: AbortSignal): Promise<void> {
+    if (!this.#entries.delete(entryKey(entry))) return
+    this.#replace(entry, entry.state, [])
+    await this.#reconcile(signal)
+  }
+
+  #replace(entry: Entry, state: SymbolState, channels: readonly Channel[]): void {
+    for (const channel of channels) this.#wanted.add(channel)
+    for (const channel of entry.channels) this.#wanted.remove(channel)
+    entry.state = state
+    entry.channels = channels
+  }
+
+  /** Makes the collector's channels those that are wanted: new ones first, so that what moves is told all the time. */
+  #reconcile(signal?: AbortSignal): Promise<void> {
+    const collector = this.#collector
+    if (!collector || this.#closing.signal.aborted) return Promise.resolve()
+    const change = this.#change
+      .catch(() => {})
+      .then(async () => {
+        const have = new Set(collector.channels().map(channelKey))
+        const fresh = this.#wanted.channels.filter((channel) => !have.has(channelKey(channel)))
+        for (const channel of fresh) {
+          for (const series of this.#seriesOfChannel(channel)) this.#latest.follow(collector.bus, series)
+        }
+        await collector.subscribe(fresh, signal)
+        const gone = collector.channels().filter((channel) => !this.#wanted.has(channel))
+        if (gone.length > 0) await collector.unsubscribe(gone, signal)
+        const kept = new Set(collector.channels().flatMap((channel) => this.#seriesOfChannel(channel).map(textOf)))
+        for (const channel of gone) {
+          for (const series of this.#seriesOfChannel(channel)) if (!kept.has(textOf(series))) this.#latest.leave(series)
+        }
+      })
+    this.#change = change
+    return change
+  }
+
+  /** The series that a channel brings. */
+  #seriesOfChannel({ market, kind, symbol, interval }: Channel): SeriesId[] {
+    const base = { exchange: this.#exchange.id, market, symbol }
+    const own = { ...base, kind, ...(interval === undefined ? {} : { interval }) }
+    if (kind === 'markPrice') return [own, { ...base, kind: 'fundingRate' }]
+    return kind === 'bookDelta' ? [own, { ...base, kind: 'bookSnapshot' }] : [own]
+  }
+
+  #native(symbol: string, market: Market | string | undefined): { market: Market; symbol: string } {
+    return resolveNative(symbol, market === undefined ? undefined : parseMarket(market), this.#market)
+  }
+
+  #entry(symbol: string, market: Market | string | undefined): Entry {
+    const native = this.#native(symbol, market)
+    const entry = this.#entries.get(entryKey(native))
+    if (entry) return entry
+    throw new ConfigError(
+      `${native.symbol} is not subscribed on ${native.market}: call subscribeSymbol("${symbol}", { kinds: [...] }) first.`,
+    )
+  }
+
+  #series(symbol: string, target: FeedTarget): SeriesId {
+    const native = this.#native(symbol, target.market)
+    const { kind } = target
+    const base = { exchange: this.#exchange.id, market: native.market, kind, symbol: native.symbol }
+    const entry = this.#entries.get(entryKey(native))
+    if (kind === 'candle') {
+      const intervals = entry?.state.intervals ?? []
+      if (target.interval === undefined && intervals.length > 1) {
+        throw new InvalidRangeError(`interval is missing: ${native.symbol} is subscribed with ${intervals.join(', ')}.`)
+      }
+      return { ...base, interval: parseInterval(target.interval ?? intervals[0] ?? '1m') }
+    }
+    const known = this.#live.kinds(native.market)
+    if (kind !== 'fundingRate' && !known.includes(kind)) {
+      throw new InvalidRangeError(
+        `"${kind}" is no live kind of ${this.#exchange.id} ${native.market}. There are ${known.join(', ')}.`,
+      )
+    }
+    return base
+  }
+
+  #source(): FeedSource {
+    const service = this
+    return {
+      get bus() {
+        return service.bus
+      },
+      get collector() {
+        return service.collector
+      },
+      log: this.#log,
+      seriesOf: (symbol, target) => this.#series(symbol, target),
+      latest: (series) => this.#latest.get(series),
+      hold: (series, signal) => this.#hold(series, signal),
+      release: (series) => this.#release(series),
+      getHistoricalData: (request) => this.getHistoricalData(request),
+    }
+  }
+
+  async #hold(series: SeriesId, signal: AbortSignal): Promise<void> {
+    const key = textOf(series)
+    const there = this.#held.get(key)
+    if (there) there.count++
+    const channel = there?.channel ?? this.#channelOf(series)
+    if (!there) this.#held.set(key, { channel, count: 1 })
+    this.#wanted.add(channel)
+    await this.#reconcile(signal)
+  }
+
+  #release(series: SeriesId): void {
+    const key = textOf(series)
+    const held = this.#held.get(key)
+    if (!held) return
+    if (--held.count === 0) this.#held.delete(key)
+    this.#wanted.remove(held.channel)
+    this.#reconcile().catch((error: unknown) => this.#log.warn({ err: error }, 'a channel could not be ended'))
+  }
+
+  /** The channel that brings a series: the one that the symbol is subscribed with, where there is one. */
+  #channelOf(series: SeriesId): Channel {
+    const { market, symbol } = series
+    const entry = this.#entries.get(entryKey({ market, symbol }))
+    const has = (channel: Channel): boolean =>
+      this.#seriesOfChannel(channel).some((id) => textOf(id) === textOf(series))
+    const found = entry?.channels.find(has)
+    if (found) return found
+    const kind = series.kind === 'fundingRate' ? 'markPrice' : (series.kind as Channel['kind'])
+    const state: SymbolState = {
+      kinds: [kind],
+      intervals: series.interval === undefined ? [] : [series.interval],
+      depth: undefined,
+      speed: undefined,
+    }
+    return channelsOf(this.#live, market, symbol, state)[0]!
+  }
+
+  #handle(entry: Entry): SymbolSubscription {
+    return {
+      symbol: entry.symbol,
+      market: entry.market,
+      get kinds() {
+        return entry.state.kinds
+      },
+      get intervals() {
+        return entry.state.intervals
+      },
+      get depth() {
+        return entry.state.depth
+      },
+      get speed() {
+        return entry.state.speed
+      },
+      update: async (changes) => {
+        await this.updateSubscription(entry.symbol, { ...changes, market: entry.market })
+      },
+      unsubscribe: () => this.#remove(entry),
+      [Symbol.asyncDispose]: () => this.#remove(entry),
+    }
+  }
+}
+
+function entryKey({ market, symbol }: { readonly market: Market; readonly symbol: string }): string {
+  return `${market}:${symbol}`
+}
+
+function textOf({ market, kind, symbol, interval }: SeriesId): string {
+  return `${market}/${kind}/${symbol}/${interval ?? ''}`
+}
