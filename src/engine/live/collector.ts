@@ -14,7 +14,7 @@ import {
 import type { Gap } from '../../model/coverage.ts'
 import type { LiveRecord } from '../../model/live/index.ts'
 import { type Log, silentLog } from '../../model/log.ts'
-import type { Market, SeriesId } from '../../model/series.ts'
+import { type Market, type SeriesId, seriesKey } from '../../model/series.ts'
 import type { Lake } from '../../store/lake/lake.ts'
 import { encodeRecords, RUN_GAP, type Spool } from '../../store/spool/index.ts'
 import { Backfill } from './backfill.ts'
@@ -202,7 +202,10 @@ export class Collector implements AsyncDisposable {
   async unsubscribe(channels: readonly Channel[], signal?: AbortSignal): Promise<void> {
     const known = channels.filter((channel) => this.#channels.delete(channelKey(channel)))
     await this.#stream.unsubscribe(known, signal ? { signal } : {})
+    const left = new Set(this.channels().map((channel) => seriesKey(seriesOf(this.#exchange.id, channel))))
     for (const channel of known) {
+      // Another speed or depth of the same may go on.
+      if (left.has(seriesKey(seriesOf(this.#exchange.id, channel)))) continue
       // Should it be wanted again, what came meanwhile is missing.
       this.#down(channel, 'unsubscribed', Date.now())
       if (channel.kind === 'bookDelta') this.#books.remove(channel.market, channel.symbol)

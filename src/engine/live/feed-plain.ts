@@ -37,6 +37,7 @@ export class PlainFlow implements Flow {
   #waiting: Set<RecordId | string> | undefined
   /** Records dropped since the last item, to be told as one gap. */
   #lost: { from: number; to: number; count: number } | undefined
+  #uncollectedFrom: number | undefined
   #failure: Error | undefined
   #ended = false
 
@@ -103,19 +104,25 @@ export class PlainFlow implements Flow {
         if (this.#lost) this.#tellNow()
         if (this.#ended) return
         await this.#alarm.wait()
-      } else if ('kind' in item) yield item
-      else this.#options.onGap(item.gap)
+      } else if ('kind' in item) {
+        this.#tellUncollected(timeOf(item))
+        yield item
+      } else this.#options.onGap(item.gap)
     }
   }
 
   /** What the lake holds, without what waits here already. */
   async *#past(from: number): AsyncGenerator<LiveRecord, void, void> {
     const { collector, series, signal, onGap } = this.#options
+    // In an earlier run or never: a series that has told nothing in this one can't have stored what lies before now.
+    const isNew = (collector.series(series)?.tracker.seen ?? 0) === 0
+    if (isNew || !collector.lake) this.#uncollectedFrom = from
     if (!collector.lake) return
     try {
       await abortable(collector.flush(), signal)
       const coverage = await collector.lake.coverage(series)
       const end = coverage?.covered.at(-1)?.to ?? from
+      if (this.#uncollectedFrom !== undefined) this.#uncollectedFrom = Math.max(from, end)
       const known = (coverage?.gaps ?? []).filter((gap) => gap.to > from)
       const unseen = end > from ? subtractRanges([{ from, to: end }], [...(coverage?.covered ?? []), ...known]) : []
       const gaps = [...known, ...unseen.map((range): Gap => ({ ...range, ...NOT_COLLECTED }))]
@@ -128,6 +135,13 @@ export class PlainFlow implements Flow {
     } catch (error) {
       if (!this.#ended) throw error
     }
+  }
+
+  /** The time between what is stored and the first live record. */
+  #tellUncollected(to: number): void {
+    const from = this.#uncollectedFrom
+    this.#uncollectedFrom = undefined
+    if (from !== undefined && from < to) this.#options.onGap({ from, to, ...NOT_COLLECTED })
   }
 
   #shift(): LiveRecord | { readonly gap: Gap } | undefined {
