@@ -52,9 +52,14 @@ export async function planChannels(
     }
     for (const kind of kinds) channels.push(...channelsOf({ market, symbol }, kind, intervals, depth))
   }
-  const fits = (channel: Channel): boolean => live.kinds(channel.market).includes(channel.kind)
-  const misfits = channels.filter((channel) => !fits(channel))
-  for (const channel of misfits) {
+  const hasInterval = ({ market, interval }: Channel): boolean =>
+    interval === undefined || exchange.intervals(market).includes(interval)
+  const fits = (channel: Channel): boolean =>
+    live.kinds(channel.market).includes(channel.kind) &&
+    // An interval that none of the markets has is a mistake too, and the exchange says so.
+    (hasInterval(channel) || !channels.some((other) => other.interval === channel.interval && hasInterval(other)))
+  for (const channel of channels) {
+    if (live.kinds(channel.market).includes(channel.kind)) continue
     // With symbols of several markets, each market gives what it has; a kind that none has is a mistake.
     if (channels.some((other) => other.kind === channel.kind && fits(other))) continue
     const markets = exchange.markets.filter((market) => live.kinds(market).includes(channel.kind))

@@ -28,6 +28,11 @@ export const VERBS: readonly VerbEntry[] = [
   { name: 'verify', summary: 'check every file of the lake, and repair it', load: () => import('./verify.ts') },
   { name: 'stats', summary: 'rows, files and bytes of each series', load: () => import('./stats.ts') },
   { name: 'list', summary: 'list the series of the lake', load: () => import('./list.ts') },
+  {
+    name: 'prove',
+    summary: 'compare the lake with what really happened on a sandbox',
+    load: () => import('./prove.ts'),
+  },
   { name: 'doctor', summary: 'check machine, settings, lake and exchange', load: () => import('./doctor.ts') },
   { name: 'init', summary: 'write example config files', load: () => import('./init.ts') },
   { name: 'demo', summary: 'see it work: download through faults, proof, SQL', load: () => import('./demo.ts') },
