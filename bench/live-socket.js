@@ -1,0 +1,91 @@
+// Messages through a real socket: a sender in a process of its own, each receiver in one of its own, in turn. Processor
+// time of the receiver counts, because it does not depend on what else the machine does. Runs on dist/ (BENCH_DIST names
+// another build): `npm run build && node bench/live-socket.js [trade|depth]`.
+import { Child, pause, summary, table, targets } from './live-parts.js'
+
+const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 7)
+const only = process.argv[2]
+
+/** Messages per round: enough for half a second of each. */
+const TRADES = {
+  ticklake: 300_000,
+  'ws, frames counted': 200_000,
+  'ws and JSON.parse': 100_000,
+  'ticklake, stored': 80_000,
+  binance: 60_000,
+  '@binance/spot': 30_000,
+  'ccxt pro': 30_000,
+}
+const DEPTH = {
+  ticklake: 50_000,
+  'ws and JSON.parse': 30_000,
+  'ticklake, stored': 20_000,
+  'ccxt pro': 6000,
+}
+
+async function run(kind, sizes) {
+  const server = await Child.start('live-server.js')
+  const field = []
+  for (const [name, count] of Object.entries(sizes)) {
+    const port = await server.call('listen')
+    const client = await Child.start('live-client.js', [name, String(port), kind], ['--expose-gc'])
+    await client.call('start')
+    field.push({ name, count, port, client, rounds: [] })
+  }
+  await pause(500)
+  if (process.env.DEBUG) console.error("started")
+  // Books start with their first updates.
+  for (const { port, client, count } of field) {
+    await server.call('build', { port, kind, count })
+    await client.call('expect', { count: 200 })
+    await server.call('pace', { port, kind, count: 200, rate: 200 })
+    for (let i = 0; (await client.call('state')) !== 'fine' && i < 20; i++) {
+      await server.call('pace', { port, kind, count: 200, rate: 200 })
+    }
+  }
+  for (let round = -2; round < ROUNDS; round++) {
+    for (const { name, count, port, client, rounds } of field) {
+      await client.call('expect', { count })
+      const sent = server.call('burst', { port, kind, count })
+      const result = await client.call('result')
+      if (process.env.DEBUG) console.error(name, round, JSON.stringify(result))
+      await sent
+      if (result.state !== 'fine') throw new Error(`${name}: ${result.state}`)
+      if (round >= 0) rounds.push(result)
+    }
+  }
+  for (const { client } of field) {
+    await client.call('end')
+    client.stop()
+  }
+  server.stop()
+  const results = field.map(({ name, rounds }) => summary(name, rounds))
+  const bytes = kind === 'trade' ? 'trades of one symbol' : 'depth of 16 levels into a book of 1,000 a side'
+  table(`through a socket: ${bytes} (median of ${ROUNDS})`, 'messages', results)
+  const per = Object.fromEntries(results.map((result) => [result.name, result.perCpu]))
+  return (name, base) => per[name] / per[base]
+}
+
+let met = true
+if (only !== 'depth') {
+  const ratio = await run('trade', TRADES)
+  met = targets([
+    { what: 'ticklake, of ws and JSON.parse', ratio: ratio('ticklake', 'ws and JSON.parse'), atLeast: 1.7 },
+    { what: 'ticklake, of ws counting frames', ratio: ratio('ticklake', 'ws, frames counted'), atLeast: 0.6 },
+    { what: 'ticklake, of binance', ratio: ratio('ticklake', 'binance'), atLeast: 2 },
+    { what: 'ticklake, of ccxt', ratio: ratio('ticklake', 'ccxt pro'), atLeast: 6 },
+    { what: 'ticklake stored, of ticklake', ratio: ratio('ticklake, stored', 'ticklake'), atLeast: 0.8 },
+  ])
+}
+if (only !== 'trade') {
+  const ratio = await run('depth', DEPTH)
+  const depth = targets([
+    { what: 'depth, of ws and JSON.parse', ratio: ratio('ticklake', 'ws and JSON.parse'), atLeast: 1.5 },
+    { what: 'depth, of ccxt', ratio: ratio('ticklake', 'ccxt pro'), atLeast: 8 },
+  ])
+  met &&= depth
+}
+if (!met) {
+  console.error('Below a target.')
+  process.exitCode = 1
+}
