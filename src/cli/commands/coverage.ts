@@ -136,8 +136,8 @@ async function printTable(
     formatInstant(summary.range?.from),
     formatInstant(summary.range?.to),
     formatCount(summary.rows),
-    formatPercent(summary.expected - summary.unpublished - summary.missing, summary.expected - summary.unpublished),
-    formatCount(summary.missing),
+    completeText(coverage, summary),
+    missingText(coverage, summary),
     ...(hasHoles ? [formatCount(summary.notAskedFor)] : []),
     formatCount(summary.unpublished),
     formatCount(coverage.defectCount),
@@ -158,6 +158,29 @@ async function printTable(
     { title: 'sources' },
   ]
   for (const line of renderTable(columns, rows, { paintTitle: context.style.bold })) await context.out.line(line)
+}
+
+/** Gaps that hold nobody knows how many records: update ids of books, or what only its time tells. */
+function uncountedGaps(coverage: SeriesCoverage): Gap[] {
+  if (gridOf(coverage)) return []
+  return coverage.gaps.filter((gap) => gap.count === undefined && !isHarmless(gap))
+}
+
+/** The share of records that are there; of time, where missing records can't be counted. */
+function completeText(coverage: SeriesCoverage, summary: CoverageSummary): string {
+  const uncounted = uncountedGaps(coverage)
+  if (uncounted.length === 0 || summary.range === undefined) {
+    const expected = summary.expected - summary.unpublished
+    return formatPercent(expected - summary.missing, expected)
+  }
+  const whole = summary.range.to - summary.range.from
+  const lost = uncounted.reduce((sum, gap) => sum + gap.to - gap.from, 0)
+  return formatPercent(Math.max(0, whole - lost), whole)
+}
+
+function missingText(coverage: SeriesCoverage, { missing }: CoverageSummary): string {
+  if (uncountedGaps(coverage).length === 0) return formatCount(missing)
+  return missing === 0 ? '?' : `over ${formatCount(missing)}`
 }
 
 function calendar(style: Style, coverage: SeriesCoverage): string[] {
@@ -190,6 +213,12 @@ function details(style: Style, coverage: SeriesCoverage, summary: CoverageSummar
 
 function gapLine(gap: Gap, noun: string, alarm: (text: string) => string): string {
   const count = gap.count === undefined ? '' : `, ${plural(gap.count, noun)}`
+  const ids =
+    gap.firstId === undefined
+      ? ''
+      : gap.firstId === gap.lastId
+        ? `, id ${gap.firstId}`
+        : `, ids ${gap.firstId} to ${gap.lastId}`
   const word = isHarmless(gap) ? 'gap' : alarm('gap')
-  return `${word}  ${spanText(gap)}${count}: ${explainGap(gap)}`
+  return `${word}  ${spanText(gap)}${count}${ids}: ${explainGap(gap)}`
 }

@@ -8,8 +8,8 @@ export const verb: Verb = {
     command.addHelpText(
       'after',
       `
-Needs no network and no server: it starts a sandbox exchange, downloads from it while faults happen, and proves that the
-lake equals what really happened there. Exit code 0 tells that it does. Under a minute.`,
+Needs no network and no server: it starts a sandbox exchange, downloads from it while faults happen, collects live while
+connections are cut, and proves that the lake equals what really happened there. Exit code 0 tells that it does. Under a minute.`,
     )
     examples(command, [
       ['ticklake demo', 'see what ticklake does'],
@@ -33,7 +33,8 @@ lake equals what really happened there. Exit code 0 tells that it does. Under a 
     }
     const started = performance.now()
     let ok = true
-    for (const part of DEMO_PARTS) {
+    for (const [index, part] of DEMO_PARTS.entries()) {
+      if (index > 0) await show.text('')
       await show.text(style.bold(part.title))
       ok = (await part.run(context, show)) && ok
     }

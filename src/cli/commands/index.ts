@@ -35,6 +35,10 @@ export const VERBS: readonly VerbEntry[] = [
   },
   { name: 'doctor', summary: 'check machine, settings, lake and exchange', load: () => import('./doctor.ts') },
   { name: 'init', summary: 'write example config files', load: () => import('./init.ts') },
-  { name: 'demo', summary: 'see it work: download through faults, proof, SQL', load: () => import('./demo.ts') },
+  {
+    name: 'demo',
+    summary: 'see it work: history and live data through faults, proved',
+    load: () => import('./demo.ts'),
+  },
   { name: 'sandbox', summary: 'run a local exchange that speaks Binance', load: () => import('./sandbox.ts') },
 ]

@@ -52,6 +52,7 @@ export async function proveBooks(
       await compareBook(truth, id, updateId, { bids, asks }, known, tally)
     }
   }
+  tally.truth = tally.stored
   const updates = new Sample<Instant>(MAX_REBUILT)
   for await (const record of recordsOf(lake, deltas, {}, signal)) {
     const { lastUpdateId, eventTime } = record as BookDelta
@@ -95,7 +96,6 @@ async function compareBook(
     { market: id.market, symbol: id.symbol, kind: 'book' },
     { updateId: String(updateId) },
   )
-  tally.truth++
   tally.books++
   if (!row) return tally.add('extra', `there was no book at ${updateId}`)
   const sides = [
