@@ -25,7 +25,7 @@ import { type CollectorReport, type CollectorStatus, reportOf } from './collecto
 import { ConnectionLog } from './connection-log.ts'
 import { Flusher } from './flusher.ts'
 import { FundingPoll } from './funding-poll.ts'
-import { Intake, type IntakeSeries, seriesOf } from './intake.ts'
+import { Intake, type IntakeSeries, isStorable, seriesOf } from './intake.ts'
 import { LiveSeries } from './live-series.ts'
 import type { CollectorOptions } from './options.ts'
 import type { FrameRecorder } from './recorder.ts'
@@ -195,7 +195,14 @@ export class Collector implements AsyncDisposable {
         this.#fundings.add(market, symbol)
       }
     }
-    if (fresh.length > 0) await this.#stream.subscribe(fresh, signal ? { signal } : {})
+    if (fresh.length === 0) return
+    try {
+      await this.#stream.subscribe(fresh, signal ? { signal } : {})
+    } catch (error) {
+      // Not there, as far as anyone may rely on: whoever wants it asks again.
+      void this.unsubscribe(fresh).catch(() => {})
+      throw error
+    }
   }
 
   /** Ends channels. What was collected is flushed; a book that nobody feeds any more is forgotten. */
@@ -488,13 +495,4 @@ export class Collector implements AsyncDisposable {
       })
     }
   }
-}
-
-/** Whether a frame holds anything that is stored: candles in progress are not. */
-function isStorable(records: readonly LiveRecord[]): boolean {
-  for (let index = 0; index < records.length; index++) {
-    const record = records[index] as LiveRecord
-    if (record.kind !== 'candle' || record.closed) return true
-  }
-  return false
 }

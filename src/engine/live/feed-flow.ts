@@ -22,6 +22,8 @@ export interface Flow {
   gap(gap: Gap): void
   /** Nothing more will come: what waits is still handed out. */
   end(): void
+  /** The series can't be collected: what waits is handed out, then the reader gets the error. */
+  fail(error: Error): void
   /** The reader leaves: what waits is thrown away. */
   leave(): void
   /** The records in order. */

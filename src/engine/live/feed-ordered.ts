@@ -101,6 +101,11 @@ export class OrderedFlow implements Flow {
     this.#alarm.ring()
   }
 
+  fail(error: Error): void {
+    this.#failure ??= error
+    this.#alarm.ring()
+  }
+
   leave(): void {
     this.end()
     this.#window.clear()

@@ -84,6 +84,11 @@ export class PlainFlow implements Flow {
     this.#alarm.ring()
   }
 
+  fail(error: Error): void {
+    this.#failure ??= error
+    this.#alarm.ring()
+  }
+
   leave(): void {
     this.end()
     this.#items = []

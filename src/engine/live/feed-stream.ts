@@ -19,7 +19,6 @@ export class FeedStream<Item extends LiveRecord = LiveRecord>
 {
   readonly #options: FeedStreamOptions
   readonly #items: AsyncGenerator<LiveRecord, void, void>
-  readonly #began: Promise<void>
   readonly #onAbort = (): void => this.#leave()
   #isOver = false
   #hasLeft = false
@@ -27,9 +26,9 @@ export class FeedStream<Item extends LiveRecord = LiveRecord>
   constructor(options: FeedStreamOptions) {
     this.#options = options
     this.#items = options.flow.items()
-    this.#began = options.begin()
-    // The reader is told at its first step.
-    this.#began.catch(() => {})
+    options.begin().catch((error: Error) => {
+      if (!this.#isOver) options.flow.fail(error)
+    })
     options.signal?.addEventListener('abort', this.#onAbort, { once: true })
   }
 
@@ -56,7 +55,6 @@ export class FeedStream<Item extends LiveRecord = LiveRecord>
   async next(): Promise<IteratorResult<Item, undefined>> {
     if (this.#hasLeft) return { done: true, value: undefined }
     try {
-      await this.#began
       const result = await this.#items.next()
       // What the reader left behind may still come out of a file.
       if (!result.done && !this.#hasLeft) return { done: false, value: result.value as Item }

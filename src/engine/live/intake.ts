@@ -95,3 +95,12 @@ export function seriesOf(exchange: string, channel: Channel): SeriesId {
   const { market, kind, symbol, interval } = channel
   return { exchange, market, kind, symbol, ...(interval === undefined ? {} : { interval }) }
 }
+
+/** Whether a frame holds anything that is stored: candles in progress are not. */
+export function isStorable(records: readonly LiveRecord[]): boolean {
+  for (let index = 0; index < records.length; index++) {
+    const record = records[index] as LiveRecord
+    if (record.kind !== 'candle' || record.closed) return true
+  }
+  return false
+}

@@ -9,6 +9,7 @@ import { parseInterval } from '../../model/interval.ts'
 import { type Log, silentLog } from '../../model/log.ts'
 import { type Market, parseMarket, type SeriesId } from '../../model/series.ts'
 import { resolveNative } from '../../model/symbol.ts'
+import { linkSignals } from '../../net/abort.ts'
 import { Collector } from './collector.ts'
 import type { CollectorReport, CollectorStatus } from './collector-report.ts'
 import { DataFeed, type FeedSource, type FeedStatus, type FeedTarget, type HistoryRequest } from './feed.ts'
@@ -271,6 +272,8 @@ export class MarketDataService implements AsyncDisposable {
     } catch (error) {
       this.#replace(entry, before.state, before.channels)
       if (before.channels.length === 0) this.#entries.delete(entryKey(entry))
+      // What was asked for in vain must not come later.
+      await this.#reconcile().catch(() => {})
       throw error
     }
   }
@@ -292,24 +295,26 @@ export class MarketDataService implements AsyncDisposable {
   #reconcile(signal?: AbortSignal): Promise<void> {
     const collector = this.#collector
     if (!collector || this.#closing.signal.aborted) return Promise.resolve()
+    const linked = linkSignals(signal, this.#closing.signal)
     const change = this.#change
       .catch(() => {})
       .then(async () => {
+        linked.signal.throwIfAborted()
         const have = new Set(collector.channels().map(channelKey))
         const fresh = this.#wanted.channels.filter((channel) => !have.has(channelKey(channel)))
         for (const channel of fresh) {
           for (const series of this.#seriesOfChannel(channel)) this.#latest.follow(collector.bus, series)
         }
-        await collector.subscribe(fresh, signal)
+        await collector.subscribe(fresh, linked.signal)
         const gone = collector.channels().filter((channel) => !this.#wanted.has(channel))
-        if (gone.length > 0) await collector.unsubscribe(gone, signal)
+        if (gone.length > 0) await collector.unsubscribe(gone, linked.signal)
         const kept = new Set(collector.channels().flatMap((channel) => this.#seriesOfChannel(channel).map(textOf)))
         for (const channel of gone) {
           for (const series of this.#seriesOfChannel(channel)) if (!kept.has(textOf(series))) this.#latest.leave(series)
         }
       })
     this.#change = change
-    return change
+    return change.finally(() => linked.release())
   }
 
   /** The series that a channel brings. */
