@@ -91,7 +91,7 @@ describe('a collector that starts and stops', () => {
   })
 
   it('reads a spool that is much longer than what it moves at a time', async () => {
-    await using rig = await Rig.open({ sandbox: { tradesPerSecond: 2500 }, channels: everyKind() })
+    await using rig = await Rig.open({ sandbox: { tradesPerSecond: 4000 }, channels: everyKind() })
     // Nothing reaches the lake: the folder of the process is copied as a kill would leave it.
     await rig.start({
       flushMs: 600_000,
@@ -100,7 +100,7 @@ describe('a collector that starts and stops', () => {
     })
     await rig.run(2500)
     await rig.abandon()
-    await rig.start({ flushRecords: 500 })
+    await rig.start({ flushRecords: 5000 })
     await rig.run(500)
     await rig.settle()
     await rig.stop()
@@ -192,7 +192,7 @@ describe('many streams', () => {
       ...(index < 4 ? [{ market: 'spot' as const, kind: 'bookDelta' as const, symbol }] : []),
     ])
     await using rig = await Rig.open({
-      sandbox: { symbols, tradesPerSecond: 2 },
+      sandbox: { symbols, tradesPerSecond: 15 },
       collector: { stream: { channelsPerConnection: 40 }, flushMs: 1500 },
       channels,
     })

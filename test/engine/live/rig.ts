@@ -110,6 +110,7 @@ export class Rig implements AsyncDisposable {
 
   async start(more: Partial<CollectorOptions> = {}): Promise<Collector> {
     this.#collector = await Collector.open(this.options(more))
+    clearInterval(this.#sampler)
     this.#sampler = setInterval(() => this.#sample(), 150)
     await this.#collector.start()
     return this.#collector
