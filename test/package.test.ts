@@ -46,6 +46,7 @@ const REASONS: Readonly<Record<string, string>> = {
   pino: 'structured logs',
   'pino-pretty': 'readable logs',
   undici: 'HTTP with keep-alive pools',
+  ws: 'the WebSocket server of the sandbox',
   yaml: 'configuration files',
 }
 
@@ -113,10 +114,25 @@ describe('the dependencies', () => {
 
   it('run no script when they are installed, but for koffi, which looks for its prebuilt library', async () => {
     const lock = JSON.parse(await readFile(join(repositoryRoot, 'package-lock.json'), 'utf8')) as {
-      packages: Record<string, { hasInstallScript?: boolean; dev?: boolean }>
+      packages: Record<
+        string,
+        {
+          hasInstallScript?: boolean
+          dev?: boolean
+          dependencies?: Record<string, string>
+          optionalDependencies?: Record<string, string>
+        }
+      >
     }
-    const running = Object.entries(lock.packages).filter(
-      ([path, { hasInstallScript, dev }]) => path && hasInstallScript && !dev,
+    const shipped = Object.entries(lock.packages).filter(([, { dev }]) => !dev)
+    // An optional peer (bufferutil of ws) is here because a dev dependency wants it; users do not get it.
+    const wanted = new Set(
+      shipped.flatMap(([, { dependencies, optionalDependencies }]) =>
+        Object.keys({ ...dependencies, ...optionalDependencies }),
+      ),
+    )
+    const running = shipped.filter(
+      ([path, { hasInstallScript }]) => path && hasInstallScript && wanted.has(path.replace(/^.*node_modules\//, '')),
     )
     expect(running.map(([path]) => path)).toEqual(['node_modules/koffi'])
   })

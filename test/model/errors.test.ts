@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import * as errors from '../../src/model/errors.ts'
 
 const {
+  BufferOverflowError,
   ChecksumError,
   ConfigError,
   ExchangeError,
@@ -47,6 +48,12 @@ const family: [errors.TicklakeError, code: string, retryable: boolean, says: str
   [new HttpError(url, 503, 'Service Unavailable'), 'HTTP', true, [url, 'HTTP 503 Service Unavailable']],
   [new HttpError(url, 404, ''), 'HTTP', false, [`${url}: HTTP 404`]],
   [new ExchangeError(url, 400, -1121, 'Invalid symbol.'), 'EXCHANGE', false, [url, 'Invalid symbol.', '-1121', '400']],
+  [
+    new BufferOverflowError('market_data.trade', 100),
+    'BUFFER_OVERFLOW',
+    false,
+    ['market_data.trade', '100', 'drop-oldest'],
+  ],
   [new ParseError('x.csv:7', 'open is "abc"'), 'PARSE', false, ['x.csv:7: open is "abc"']],
 ]
 

@@ -17,7 +17,7 @@ export const aggTrade = {
     column('quantity', 'float64', 'base (contracts on coinm)', 'quantity'),
     column('first_trade_id', 'id', 'count', 'id of the first trade in it'),
     column('last_trade_id', 'id', 'count', 'id of the last trade in it'),
-    column('buyer_is_maker', 'boolean', '', 'true where the taker sold'),
+    column('buyer_is_maker', 'boolean', 'true or false', 'true where the taker sold'),
     ...tailColumns(),
   ],
 } as const satisfies Kind

@@ -15,7 +15,7 @@ export const trade = {
     column('time', 'time', 'ms', 'when the trade happened'),
     column('price', 'float64', 'quote per base', 'price'),
     column('quantity', 'float64', 'base (contracts on coinm)', 'quantity'),
-    column('buyer_is_maker', 'boolean', '', 'true where the taker sold'),
+    column('buyer_is_maker', 'boolean', 'true or false', 'true where the taker sold'),
     ...tailColumns(),
   ],
 } as const satisfies Kind

@@ -252,7 +252,7 @@ export class StreamPool implements LiveStream, LinkOwner {
 
   #groupOf(link: StreamLink): Group {
     for (const group of this.#groups.values()) if (group.links.has(link)) return group
-    throw new TicklakeError('INTERNAL', `connection ${link.id} belongs to no group`)
+    throw new TicklakeError('UNEXPECTED', `connection ${link.id} belongs to no group`)
   }
 
   /** Opens a second connection for the channels of one that will end; both run for a while. */
