@@ -1,6 +1,9 @@
 import { roundTrips } from '../model/decimal.ts'
 import { POWERS_OF_TEN as POW10 } from '../model/digits.ts'
 import { PLAIN_ROW_REACH, readPlainRow, SAFE_DIGITS } from './candle-row.ts'
+import { type BadRow, CsvLines, LONGEST_ROW, latin1, MAX_TIME, MICROS, MIN_TIME, rowText } from './csv-lines.ts'
+
+export type { BadRow } from './csv-lines.ts'
 
 /** Columns of a parsed candle row, in the order of `model/candle.ts`. */
 export const CANDLE_FIELDS = 11
@@ -8,15 +11,6 @@ const FIELDS = CANDLE_FIELDS
 const OPEN_TIME = 0
 const CLOSE_TIME = 6
 const TRADES = 8
-
-/** A row that could not be read. */
-export interface BadRow {
-  /** Line in the file, from 1. */
-  readonly line: number
-  readonly reason: string
-  /** The row's own bytes as text, cut at 200. */
-  readonly text: string
-}
 
 /** Columns under construction: `length` rows of 11 values and one bit mask each. */
 export interface CandleRows {
@@ -34,12 +28,6 @@ export interface CandleCsvOptions {
   readonly onBadRow: (row: BadRow) => void
 }
 
-/** No exchange traded before 2009; nothing is dated after 2200. Anything else is a broken time. */
-const MIN_TIME = Date.UTC(2009, 0, 1)
-const MAX_TIME = Date.UTC(2200, 0, 1)
-/** Microseconds from here on (year 5138 in milliseconds). */
-const MICROS = 1e14
-const LONGEST_ROW = 4096
 const COMMA = 44
 const NEWLINE = 10
 const RETURN = 13
@@ -77,9 +65,13 @@ export class CandleCsvParser {
   readonly #onBadRow: (row: BadRow) => void
   readonly #blockRows: number
   #rows: CandleRows | undefined
-  /** The unfinished row at the end of the previous chunk. */
-  #carry: Uint8Array = new Uint8Array(0)
-  #skipToNewline = false
+  readonly #lines = new CsvLines(
+    (bytes, start, end) => this.#parse(bytes, start, end),
+    (bytes) => {
+      this.#line++
+      this.#bad(bytes, 0, bytes.length, `longer than ${LONGEST_ROW} bytes`)
+    },
+  )
   #line = 0
   #started = false
   /** Where field `i` of the file goes, undefined for the standard order. */
@@ -104,55 +96,13 @@ export class CandleCsvParser {
 
   /** Takes the next bytes. The chunk may be cut anywhere; it is not kept. */
   push(chunk: Uint8Array): void {
-    let start = 0
-    if (this.#skipToNewline) {
-      const newline = chunk.indexOf(NEWLINE)
-      if (newline < 0) return
-      this.#skipToNewline = false
-      start = newline + 1
-    }
-    if (this.#carry.length > 0) {
-      const newline = chunk.indexOf(NEWLINE, start)
-      const head = chunk.subarray(start, newline < 0 ? chunk.length : newline + 1)
-      const joined = new Uint8Array(this.#carry.length + head.length)
-      joined.set(this.#carry)
-      joined.set(head, this.#carry.length)
-      if (newline < 0) {
-        this.#keep(joined)
-        return
-      }
-      this.#carry = new Uint8Array(0)
-      this.#parse(joined, 0, joined.length)
-      start = newline + 1
-    }
-    const last = chunk.lastIndexOf(NEWLINE)
-    if (last >= start) {
-      this.#parse(chunk, start, last + 1)
-      start = last + 1
-    }
-    if (start < chunk.length) this.#keep(new Uint8Array(chunk.subarray(start)))
+    this.#lines.push(chunk)
   }
 
   /** Takes the end of the file: reads a last row without a newline and emits what is left. */
   finish(): void {
-    if (this.#carry.length > 0) {
-      const line = new Uint8Array(this.#carry.length + 1)
-      line.set(this.#carry)
-      line[this.#carry.length] = NEWLINE
-      this.#carry = new Uint8Array(0)
-      this.#parse(line, 0, line.length)
-    }
+    this.#lines.finish()
     this.#emit()
-  }
-
-  #keep(bytes: Uint8Array): void {
-    // A row without an end is no row: drop it up to the next newline rather than let it grow.
-    if (bytes.length > LONGEST_ROW) {
-      this.#line++
-      this.#bad(bytes, 0, bytes.length, `longer than ${LONGEST_ROW} bytes`)
-      this.#carry = new Uint8Array(0)
-      this.#skipToNewline = true
-    } else this.#carry = bytes
   }
 
   #emit(): void {
@@ -164,9 +114,7 @@ export class CandleCsvParser {
   }
 
   #bad(bytes: Uint8Array, start: number, end: number, reason: string): void {
-    let stop = end
-    while (stop > start && (bytes[stop - 1] === NEWLINE || bytes[stop - 1] === RETURN)) stop--
-    this.#onBadRow({ line: this.#line, reason, text: latin1(bytes, start, Math.min(stop, start + 200)) })
+    this.#onBadRow({ line: this.#line, reason, text: rowText(bytes, start, end) })
   }
 
   /** Reads whole lines: `bytes[end - 1]` is a newline. */
@@ -378,8 +326,4 @@ function newRows(capacity: number): CandleRows {
     fields: Array.from({ length: FIELDS }, () => new Float64Array(capacity)),
     inexact: new Uint8Array(capacity),
   }
-}
-
-function latin1(bytes: Uint8Array, start: number, end: number): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset + start, Math.max(0, end - start)).toString('latin1')
 }

@@ -1,14 +1,13 @@
-import { createHash, type Hash } from 'node:crypto'
-import { crc32 } from 'node:zlib'
 import type { Batch } from '../model/batch.ts'
 import { CandleFlag, candle } from '../model/candle.ts'
-import type { Defect } from '../model/coverage.ts'
-import { ParseError } from '../model/errors.ts'
 import { countOpens, floorOpen, type Interval, intervalLength, isOpenTime, nextOpen } from '../model/interval.ts'
 import type { TimeRange } from '../model/time.ts'
-import { type BadRow, CandleCsvParser, type CandleRows } from './candle-csv.ts'
-import { makeUnpacker, type Unpacker } from './unpack.ts'
-import { readCentralDirectory, readLocalHeader, ZIP_TAIL, type ZipEntry } from './zip.ts'
+import { CandleCsvParser, type CandleRows } from './candle-csv.ts'
+import type { BadRow } from './csv-lines.ts'
+import { DefectList, type FileContent, ZipReader } from './zip-reader.ts'
+
+export type { FileResult as CandleFileResult } from './zip-reader.ts'
+export { MAX_DEFECTS } from './zip-reader.ts'
 
 /** What one archive file is expected to hold. */
 export interface CandleFileSpec extends TimeRange {
@@ -17,159 +16,55 @@ export interface CandleFileSpec extends TimeRange {
   readonly interval: Interval
 }
 
-/** What was read from an archive file. */
-export interface CandleFileResult {
-  /** Of the zip's bytes, lower-case hex. */
-  readonly sha256: string
-  readonly bytes: number
-  readonly rows: number
-  readonly inexactValues: number
-  readonly timeUnit: 'ms' | 'us' | undefined
-  readonly hasHeader: boolean
-  /** At most `MAX_DEFECTS`, the first ones. */
-  readonly defects: readonly Defect[]
-  readonly defectCount: number
-  /** Remarks on the zip itself, e.g. an entry name that is a path. */
-  readonly notes: readonly string[]
-}
-
 /** No candle spans such a range of prices; a high beyond it is garbage, and other sources are asked. */
 export const ABSURD_RATIO = 1e6
-/** Defects kept per file; more are only counted. A file that is all defects would fill memory and coverage. */
-export const MAX_DEFECTS = 200
-/** Deflate can't pack digits better than this; a zip that claims so is a bomb. */
-const MAX_RATIO = 250
 
-/**
- * Reads one zipped candle CSV from its bytes as they arrive: hash, inflate, parse and check in one pass, with memory
- * bounded by the block size. Batches come in the file's order; each is rising and free of duplicates in itself.
- */
-export class CandleZipReader {
-  readonly #spec: CandleFileSpec
-  readonly #hash: Hash | undefined
-  readonly #csv: CandleCsvParser
-  readonly #blocks: CandleRows[] = []
-  readonly #onBatch: (batch: Batch) => void | Promise<void>
-  readonly #defects: Defect[] = []
-  readonly #notes: string[] = []
-  #defectCount = 0
-  #lastTime = Number.NEGATIVE_INFINITY
-  #head: Uint8Array | undefined = new Uint8Array(0)
-  #tail: Uint8Array[] = []
-  #tailLength = 0
-  #bytes = 0
-  #unpacker: Unpacker | undefined
-  #left = Number.POSITIVE_INFINITY
-  #crc = 0
-  #size = 0
-
+/** Reads one zipped candle CSV. Each batch is rising and free of duplicates in itself. */
+export class CandleZipReader extends ZipReader {
   /** @param options `hashes: false` leaves `sha256` empty, for a caller that hashes the bytes elsewhere. */
   constructor(
     spec: CandleFileSpec,
     onBatch: (batch: Batch) => void | Promise<void>,
     options: { readonly blockRows?: number; readonly hashes?: boolean } = {},
   ) {
+    super(spec.path, new CandleContent(spec, options.blockRows), onBatch, options)
+  }
+}
+
+/** The rules of a candle file. */
+class CandleContent implements FileContent {
+  readonly #spec: CandleFileSpec
+  readonly #csv: CandleCsvParser
+  readonly #blocks: CandleRows[] = []
+  readonly #list = new DefectList()
+  #lastTime = Number.NEGATIVE_INFINITY
+
+  constructor(spec: CandleFileSpec, blockRows = blockRowsOf(spec)) {
     this.#spec = spec
-    this.#hash = options.hashes === false ? undefined : createHash('sha256')
-    this.#onBatch = onBatch
     this.#csv = new CandleCsvParser({
-      blockRows: options.blockRows ?? blockRowsOf(spec),
+      blockRows,
       onRows: (rows) => this.#blocks.push(rows),
       onBadRow: (row) => this.#badRow(row),
     })
   }
 
-  /** Takes the next bytes of the zip; resolves when more may come. The chunk may be kept until `end`. */
-  async write(chunk: Uint8Array): Promise<void> {
-    if (chunk.length === 0) return
-    this.#hash?.update(chunk)
-    this.#bytes += chunk.length
-    this.#keepTail(chunk)
-    let data = chunk
-    if (this.#head !== undefined) {
-      const head = this.#head.length === 0 ? chunk : Buffer.concat([this.#head, chunk])
-      const entry = readLocalHeader(head, this.#spec.path)
-      if (!entry) {
-        this.#head = head
-        if (head.length > ZIP_TAIL) throw new ParseError(this.#spec.path, 'the zip has an endless header')
-        return
-      }
-      this.#head = undefined
-      this.#begin(entry)
-      data = head.subarray(entry.dataStart)
-    }
-    if (this.#left < data.length) data = data.subarray(0, this.#left)
-    this.#left -= data.length
-    if (data.length > 0) await this.#unpacker?.write(data)
+  push(bytes: Uint8Array): void {
+    this.#csv.push(bytes)
   }
 
-  /**
-   * Takes the end of the zip and gives what was read.
-   * @throws ParseError when the zip is cut, damaged or no candle file at all.
-   */
-  async end(): Promise<CandleFileResult> {
-    const { path } = this.#spec
-    if (this.#head !== undefined) throw new ParseError(path, `not a zip: it has only ${this.#bytes} bytes`)
-    await this.#unpacker?.end()
+  finish(): void {
     this.#csv.finish()
-    await this.#flush()
-    const tail = Buffer.concat(this.#tail)
-    const files = readCentralDirectory(tail, this.#bytes - tail.length, path).filter(
-      (entry) => !entry.name.endsWith('/'),
-    )
-    const entry = files[0]
-    if (!entry || files.length !== 1) throw new ParseError(path, `the zip holds ${files.length} files, not one`)
-    if (entry.size !== this.#size)
-      throw new ParseError(path, `the zip says ${entry.size} bytes but holds ${this.#size}`)
-    if (entry.crc32 !== this.#crc >>> 0)
-      throw new ParseError(path, 'the CRC-32 of the unpacked bytes is wrong: the zip is damaged')
-    return {
-      sha256: this.#hash?.digest('hex') ?? '',
-      bytes: this.#bytes,
-      rows: this.#csv.rowCount,
-      inexactValues: this.#csv.inexactValues,
-      timeUnit: this.#csv.timeUnit,
-      hasHeader: this.#csv.hasHeader,
-      defects: this.#defects,
-      defectCount: this.#defectCount,
-      notes: this.#notes,
-    }
   }
 
-  /** Frees the unpacker. Safe at any time, also twice. */
-  destroy(): void {
-    this.#unpacker?.destroy()
+  take(): Batch | undefined {
+    const rows = this.#blocks.shift()
+    return rows && this.#check(rows)
   }
 
-  #begin(entry: ZipEntry): void {
-    const stem = this.#spec.path.slice(this.#spec.path.lastIndexOf('/') + 1).replace(/\.zip$/, '')
-    // The name is never used as a path here, but a stranger's unzip would: it belongs on record.
-    if (entry.name !== `${stem}.csv`)
-      this.#notes.push(`the zip's entry is named ${JSON.stringify(entry.name.slice(0, 200))}`)
-    if (entry.compressedSize !== undefined) this.#left = entry.compressedSize
-    this.#unpacker = makeUnpacker(entry, this.#spec.path, (bytes) => {
-      this.#consume(bytes)
-      return this.#flush()
-    })
-  }
-
-  #consume(chunk: Uint8Array): void {
-    this.#size += chunk.length
-    if (this.#size > MAX_RATIO * this.#bytes + 1024 * 1024) {
-      throw new ParseError(
-        this.#spec.path,
-        `a zip bomb: ${this.#bytes} bytes unpack to more than ${this.#size}; no candle file packs that well`,
-      )
-    }
-    this.#crc = crc32(chunk, this.#crc)
-    this.#csv.push(chunk)
-  }
-
-  async #flush(): Promise<void> {
-    for (let rows = this.#blocks.shift(); rows; rows = this.#blocks.shift()) {
-      const batch = this.#check(rows)
-      if (batch.length > 0) await this.#onBatch(batch)
-    }
+  summary(): ReturnType<FileContent['summary']> {
+    const { rowCount, inexactValues, timeUnit, hasHeader } = this.#csv
+    const { defects, count } = this.#list
+    return { rows: rowCount, inexactValues, timeUnit, hasHeader, defects, defectCount: count }
   }
 
   /** Applies the rules of a candle file to a block of rows and makes a batch of those that stand. */
@@ -195,11 +90,11 @@ export class CandleZipReader {
       if (time < from || time >= to) {
         keep ??= new Uint8Array(rows.length).fill(1)
         keep[i] = 0
-        this.#defect({ time, type: 'bad-row', where: path, detail: 'the row lies outside its file', kept: 'none' })
+        this.#list.add({ time, type: 'bad-row', where: path, detail: 'the row lies outside its file', kept: 'none' })
       } else if (step === 0 ? !isOpenTime(grid, time) : (time - anchor) % step !== 0) {
         keep ??= new Uint8Array(rows.length).fill(1)
         keep[i] = 0
-        this.#defect({
+        this.#list.add({
           time,
           type: 'off-grid',
           where: path,
@@ -249,7 +144,7 @@ export class CandleZipReader {
     const sorted = [...picks].sort((a, b) => openTime[a]! - openTime[b]! || a - b)
     if (sorted.some((pick, index) => pick !== picks[index])) {
       const first = picks.find((pick, index) => pick !== sorted[index])
-      this.#defect({
+      this.#list.add({
         ...(first === undefined ? {} : { time: openTime[first]! }),
         type: 'out-of-order',
         where: path,
@@ -260,7 +155,7 @@ export class CandleZipReader {
     return sorted.filter((pick, index) => {
       const before = sorted[index - 1]
       if (before === undefined || openTime[before] !== openTime[pick]) return true
-      this.#defect({
+      this.#list.add({
         time: openTime[pick]!,
         type: 'duplicate',
         where: path,
@@ -273,27 +168,13 @@ export class CandleZipReader {
 
   #badRow(row: BadRow): void {
     const time = Number(/^(\d{13})(?:\d{3})?,/.exec(row.text)?.[1] ?? Number.NaN)
-    this.#defect({
+    this.#list.add({
       ...(Number.isNaN(time) ? {} : { time }),
       type: 'bad-row',
       where: `${this.#spec.path}:${row.line}`,
       detail: `${row.reason}: ${row.text}`,
       kept: 'none',
     })
-  }
-
-  #defect(defect: Defect): void {
-    this.#defectCount++
-    if (this.#defects.length < MAX_DEFECTS) this.#defects.push(defect)
-  }
-
-  /** Remembers the last bytes, where the directory of a zip stands. */
-  #keepTail(chunk: Uint8Array): void {
-    this.#tail.push(chunk)
-    this.#tailLength += chunk.length
-    while (this.#tail.length > 1 && this.#tailLength - this.#tail[0]!.length >= ZIP_TAIL) {
-      this.#tailLength -= this.#tail.shift()!.length
-    }
   }
 }
 

@@ -5,9 +5,11 @@ import type { Batch } from '../model/batch.ts'
 import { HttpError, isTicklakeError, NetworkError, ParseError } from '../model/errors.ts'
 import type { HttpClient } from '../net/http.ts'
 import { type RetryOptions, retryWithBackoff } from '../net/retry.ts'
-import type { CandleFileResult, CandleFileSpec } from './candle-zip.ts'
+
 import { fetchChecksum } from './checksum.ts'
+import type { FileSpec } from './file-spec.ts'
 import type { ParseJob, ParsePool } from './parse-pool.ts'
+import type { FileResult } from './zip-reader.ts'
 
 /** Takes the rows of a file while it arrives. Nothing of it counts before the file's end. */
 export interface RowSink {
@@ -42,7 +44,7 @@ export type FetchedFile =
   | {
       readonly state: 'verified' | 'mismatch' | 'no-checksum'
       readonly published?: string
-      readonly result: CandleFileResult
+      readonly result: FileResult
     }
   | { readonly state: 'missing' }
   | { readonly state: 'unreadable'; readonly published?: string; readonly error: Error }
@@ -58,9 +60,9 @@ const MAX_ROUNDS = 100
  * since it may have been replaced in between.
  * @throws NetworkError or HttpError when the archive can't be reached; what is wrong with the file itself is a state.
  */
-export async function fetchCandleFile(
+export async function fetchFile(
   hint: FileHint,
-  spec: CandleFileSpec,
+  spec: FileSpec,
   sink: RowSink,
   context: FetchContext,
 ): Promise<FetchedFile> {
@@ -87,11 +89,11 @@ export async function fetchCandleFile(
 
 async function fetchOnce(
   hint: FileHint,
-  spec: CandleFileSpec,
+  spec: FileSpec,
   sink: RowSink,
   context: FetchContext,
   fresh: boolean,
-): Promise<CandleFileResult | undefined> {
+): Promise<FileResult | undefined> {
   const transfer = new Transfer(hint, spec, sink, context, fresh)
   try {
     for (let round = 1; ; round++) {
@@ -120,7 +122,7 @@ async function fetchOnce(
 /** One file on its way: the parse job that it feeds, and its partial copy on disk. */
 class Transfer {
   readonly #hint: FileHint
-  readonly #spec: CandleFileSpec
+  readonly #spec: FileSpec
   readonly #sink: RowSink
   readonly #context: FetchContext
   readonly #url: string
@@ -133,7 +135,7 @@ class Transfer {
   received = 0
   #complete = false
 
-  constructor(hint: FileHint, spec: CandleFileSpec, sink: RowSink, context: FetchContext, fresh: boolean) {
+  constructor(hint: FileHint, spec: FileSpec, sink: RowSink, context: FetchContext, fresh: boolean) {
     this.#hint = hint
     this.#spec = spec
     this.#sink = sink
@@ -196,7 +198,7 @@ class Transfer {
     return true
   }
 
-  finish(): Promise<CandleFileResult> {
+  finish(): Promise<FileResult> {
     return this.#job!.end()
   }
 

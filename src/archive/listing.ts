@@ -1,6 +1,5 @@
-import type { ArchiveLayout, ArchivePeriod } from '../exchanges/exchange.ts'
+import type { ArchiveLayout, ArchivePeriod, ArchiveSeries } from '../exchanges/exchange.ts'
 import { HttpError, ParseError } from '../model/errors.ts'
-import type { Interval } from '../model/interval.ts'
 import type { Market } from '../model/series.ts'
 import type { TimeRange } from '../model/time.ts'
 import type { HttpClient } from '../net/http.ts'
@@ -16,7 +15,7 @@ export interface ListedObject {
   readonly modified: string
 }
 
-/** A candle file that the archive has. */
+/** A file of data that the archive has. */
 export interface ListedFile extends ListedObject, TimeRange {
   readonly period: ArchivePeriod
   /** Whether a checksum is published beside it. */
@@ -142,19 +141,19 @@ function firstLine(text: string): string {
   return text.trim().slice(0, 120).split('\n')[0] ?? ''
 }
 
-/** The candle files of a series that overlap `range`, rising. */
-export async function listCandleFiles(
+/** The files of a series that overlap `range`, rising. */
+export async function listFiles(
   options: ListOptions,
   layout: ArchiveLayout,
-  series: { readonly market: Market; readonly symbol: string; readonly interval: Interval },
+  series: ArchiveSeries,
   period: ArchivePeriod,
   range: TimeRange,
 ): Promise<ListedFile[]> {
-  const folder = layout.candleFolder(series.market, period, series.symbol, series.interval)
+  const folder = layout.folder(series, period)
   if (folder === undefined) return []
   // Keys sort by date: the listing begins just before the first file wanted and stops after the last.
   const dayOne = Number.isFinite(range.from) ? Math.max(range.from, Date.UTC(2000, 0, 1)) : Date.UTC(2000, 0, 1)
-  const after = layout.candleFile(series.market, period, series.symbol, series.interval, dayOne).replace(/\.zip$/, '')
+  const after = layout.file(series, period, dayOne).replace(/\.zip$/, '')
   const files = new Map<string, ListedFile>()
   const checksums = new Set<string>()
   pages: for await (const page of listObjects(options, folder, '/', after)) {
@@ -174,11 +173,16 @@ export async function listCandleFiles(
     .sort((a, b) => a.from - b.from)
 }
 
-/** Every symbol that the archive ever had candles of, delisted ones included. */
-export async function listSymbols(options: ListOptions, layout: ArchiveLayout, market: Market): Promise<string[]> {
+/** Every symbol that the archive ever had data of a kind of (candles, when none is named), delisted ones included. */
+export async function listSymbols(
+  options: ListOptions,
+  layout: ArchiveLayout,
+  market: Market,
+  kind?: string,
+): Promise<string[]> {
   const symbols = new Set<string>()
   for (const period of ['monthly', 'daily'] as const) {
-    const folder = layout.symbolsFolder(market, period)
+    const folder = layout.symbolsFolder(market, period, kind)
     for await (const page of listObjects(options, folder, '/')) {
       for (const prefix of page.folders) symbols.add(prefix.slice(folder.length).replace(/\/$/, ''))
     }

@@ -3,15 +3,16 @@ import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import type { Batch } from '../model/batch.ts'
 import { ParseError, TicklakeError } from '../model/errors.ts'
-import type { CandleFileResult, CandleFileSpec } from './candle-zip.ts'
+import type { FileSpec } from './file-spec.ts'
 import type { ParseRequest, ParseResponse } from './parse-worker.ts'
+import type { FileResult } from './zip-reader.ts'
 
 /** Reads one archive file in another thread. */
 export interface ParseJob {
   /** Takes the next bytes; resolves when more may come. Rejects once the file turned out unreadable. */
   write(chunk: Uint8Array): Promise<void>
-  /** Takes the end of the file. @throws ParseError when it is cut, damaged or no candle file. */
-  end(): Promise<CandleFileResult>
+  /** Takes the end of the file. @throws ParseError when it is cut, damaged or not what it should be. */
+  end(): Promise<FileResult>
   /** Gives the file up and frees what it holds. Safe at any time, also after the end. */
   abort(): void
 }
@@ -34,7 +35,7 @@ interface Slot {
 }
 
 interface JobState {
-  readonly spec: CandleFileSpec
+  readonly spec: FileSpec
   /** Undefined while the job waits for a thread. */
   slot: Slot | undefined
   /** What arrived while the job waited. */
@@ -47,7 +48,7 @@ interface JobState {
   chain: Promise<void>
   wake: (() => void) | undefined
   error: unknown
-  resolve: (result: CandleFileResult) => void
+  resolve: (result: FileResult) => void
   reject: (error: unknown) => void
 }
 
@@ -70,11 +71,11 @@ export class ParsePool implements AsyncDisposable {
   }
 
   /** Starts to read a file. `onBatch` gets its rows in order; while it works, reading waits. */
-  open(spec: CandleFileSpec, onBatch: (batch: Batch) => Promise<void> | void): ParseJob {
+  open(spec: FileSpec, onBatch: (batch: Batch) => Promise<void> | void): ParseJob {
     if (this.#closed) throw new TicklakeError('CLOSED', 'The parse pool is closed.')
     const job = this.#nextJob++
     let settle: Pick<JobState, 'resolve' | 'reject'> | undefined
-    const result = new Promise<CandleFileResult>((resolve, reject) => {
+    const result = new Promise<FileResult>((resolve, reject) => {
       settle = { resolve, reject }
     })
     // A failure reaches the caller by write() or end(); a caller that aborted does not want to hear of it.

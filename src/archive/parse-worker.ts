@@ -1,11 +1,12 @@
 import { parentPort } from 'node:worker_threads'
 import type { Batch } from '../model/batch.ts'
 import { isTicklakeError } from '../model/errors.ts'
-import { type CandleFileResult, type CandleFileSpec, CandleZipReader } from './candle-zip.ts'
+import { type FileSpec, openReader } from './file-spec.ts'
+import type { FileResult, ZipReader } from './zip-reader.ts'
 
 /** What the pool sends to a worker. `job` numbers one file. */
 export type ParseRequest =
-  | { readonly type: 'open'; readonly job: number; readonly spec: CandleFileSpec }
+  | { readonly type: 'open'; readonly job: number; readonly spec: FileSpec }
   | { readonly type: 'chunk'; readonly job: number; readonly bytes: Uint8Array }
   | { readonly type: 'end'; readonly job: number }
   | { readonly type: 'abort'; readonly job: number }
@@ -17,14 +18,14 @@ export type ParseResponse =
   /** Bytes were read: more may come. */
   | { readonly type: 'read'; readonly job: number; readonly bytes: number }
   | { readonly type: 'batch'; readonly job: number; readonly batch: Batch }
-  | { readonly type: 'done'; readonly job: number; readonly result: CandleFileResult }
+  | { readonly type: 'done'; readonly job: number; readonly result: FileResult }
   | { readonly type: 'failed'; readonly job: number; readonly message: string; readonly isParseError: boolean }
 
 /** Batches that may be under way to the main thread, per file. */
 const BATCHES_AHEAD = 2
 
 interface Job {
-  readonly reader: CandleZipReader
+  readonly reader: ZipReader
   /** The job's messages are dealt with one after another, each when the one before is done. */
   chain: Promise<void>
   underWay: number
@@ -39,8 +40,8 @@ function send(response: ParseResponse, transfer: ArrayBuffer[] = []): void {
   port?.postMessage(response, transfer)
 }
 
-function open(job: number, spec: CandleFileSpec): void {
-  const reader = new CandleZipReader(
+function open(job: number, spec: FileSpec): void {
+  const reader = openReader(
     spec,
     async (batch) => {
       state.underWay++

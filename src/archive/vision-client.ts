@@ -9,8 +9,8 @@ import { type Market, parseMarket } from '../model/series.ts'
 import { resolveNative } from '../model/symbol.ts'
 import { formatTime, parseTime, type TimeInput, type TimeRange } from '../model/time.ts'
 import { HttpClient } from '../net/http.ts'
-import { type FetchedFile, fetchCandleFile } from './fetch-file.ts'
-import { type ListedFile, type ListOptions, listCandleFiles, listSymbols } from './listing.ts'
+import { type FetchedFile, fetchFile } from './fetch-file.ts'
+import { type ListedFile, type ListOptions, listFiles, listSymbols } from './listing.ts'
 import { ParsePool } from './parse-pool.ts'
 import { dailyRanges, planArchive } from './plan.ts'
 
@@ -103,14 +103,15 @@ export class VisionClient implements AsyncDisposable {
 
   async #files(request: Wanted): Promise<{ monthly: ListedFile[]; daily: ListedFile[] }> {
     const layout = this.#layout
-    if (!layout.hasCandles(request.market, request.interval)) {
+    if (!layout.has({ ...request, kind: 'candle' })) {
       throw new InvalidRangeError(`The archive has no ${request.interval} candles of ${request.market}.`)
     }
     const options = this.#list(request.signal)
-    const monthly = await listCandleFiles(options, layout, request, 'monthly', request)
+    const series = { ...request, kind: 'candle' }
+    const monthly = await listFiles(options, layout, series, 'monthly', request)
     const daily: ListedFile[] = []
     for (const range of dailyRanges([request], monthly, Number.POSITIVE_INFINITY)) {
-      daily.push(...(await listCandleFiles(options, layout, request, 'daily', range)))
+      daily.push(...(await listFiles(options, layout, series, 'daily', range)))
     }
     return { monthly, daily }
   }
@@ -164,7 +165,7 @@ export class VisionClient implements AsyncDisposable {
     request: Wanted,
   ): Promise<{ state: FetchedFile['state']; rows: Batch | undefined }> {
     let batches: Batch[] = []
-    const fetched = await fetchCandleFile(
+    const fetched = await fetchFile(
       file,
       { path: file.path, interval: request.interval, from: file.from, to: file.to },
       {

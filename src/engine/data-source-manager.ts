@@ -174,7 +174,7 @@ export class DataSourceManager implements AsyncDisposable {
     }
     const attempts = this.#options.attempts ?? DEFAULT_ATTEMPTS
     const access = { archive: this.#archiveAccess(), http: this.#http, attempts, signal, log: this.#log }
-    return new SeriesArchive(access, { market, symbol, interval }, () => {}).start()
+    return new SeriesArchive(access, { kind: series.kind, market, symbol, interval }, () => {}).start()
   }
 
   /** Every symbol that the archive ever had candles of, delisted ones included. */

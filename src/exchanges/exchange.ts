@@ -77,20 +77,46 @@ export interface BaseDataClient extends AsyncDisposable {
   readonly repair?: RepairClient
 }
 
-/** How an exchange's archive names its files. Pure: knows nothing of the network. */
+/** A series as an archive has it. */
+export interface ArchiveSeries {
+  readonly market: Market
+  /** Id of the kind of data. */
+  readonly kind: string
+  readonly symbol: string
+  /** Of candles. */
+  readonly interval?: Interval
+}
+
+/** How the text of a CSV column is read. */
+export type ArchiveFieldType = 'id' | 'integer' | 'decimal' | 'time' | 'boolean'
+
+/** One column of an archive's CSV. */
+export interface ArchiveField {
+  /** Header words that name it, lower case, in all generations of files. */
+  readonly words: readonly string[]
+  /** Column of the kind that it becomes; undefined for what is not kept. */
+  readonly column?: string
+  readonly type?: ArchiveFieldType
+  /** A negative value is no value of this column, and 0 is odd. */
+  readonly isPositive?: boolean
+}
+
+/** How an exchange's archive names its files, and what is in them. Pure: knows nothing of the network. */
 export interface ArchiveLayout {
-  /** Whether the archive has candle files of this market and interval. */
-  hasCandles(market: Market, interval: Interval): boolean
+  /** Whether the archive has files of such series, whatever the symbol. */
+  has(series: Omit<ArchiveSeries, 'symbol'>): boolean
   /** Folder of a series, with a trailing slash. Undefined where the archive has no such folder. */
-  candleFolder(market: Market, period: ArchivePeriod, symbol: string, interval: Interval): string | undefined
-  /** Folder that holds one folder per symbol. */
-  symbolsFolder(market: Market, period: ArchivePeriod): string
+  folder(series: ArchiveSeries, period: ArchivePeriod): string | undefined
+  /** Folder that holds one folder per symbol; of candles when no kind is named. */
+  symbolsFolder(market: Market, period: ArchivePeriod, kind?: string): string
   /** Path of one file. `start` is the first instant of its day or month. */
-  candleFile(market: Market, period: ArchivePeriod, symbol: string, interval: Interval, start: number): string
-  /** The range that a path's file is about; undefined for anything that is not a candle file. */
+  file(series: ArchiveSeries, period: ArchivePeriod, start: number): string
+  /** The range that a path's file is about; undefined for anything that is no file of data. */
   parseFile(path: string): (TimeRange & { readonly period: ArchivePeriod }) | undefined
   /** Path of the file that holds the published hash. */
   checksumPath(path: string): string
+  /** The columns of a kind's CSV in the order of a file without a header; undefined for candles, which have their own reader. */
+  fields(market: Market, kind: string): readonly ArchiveField[] | undefined
 }
 
 export type ArchivePeriod = 'monthly' | 'daily'

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { readdir } from 'node:fs/promises'
 import { afterAll, describe, expect, it } from 'vitest'
-import { type FetchContext, type FetchedFile, fetchCandleFile } from '../../src/archive/fetch-file.ts'
+import { type FetchContext, type FetchedFile, fetchFile } from '../../src/archive/fetch-file.ts'
 import { parseListing } from '../../src/archive/listing.ts'
 import { ParsePool } from '../../src/archive/parse-pool.ts'
 import { HttpClient } from '../../src/net/http.ts'
@@ -77,7 +77,7 @@ async function fetchIt(
 ): Promise<{ fetched: FetchedFile; rows: number; resets: number }> {
   let rows = 0
   let resets = 0
-  const fetched = await fetchCandleFile(
+  const fetched = await fetchFile(
     { path: PATH, bytes: zip.length, etag: 'one' },
     SPEC,
     {

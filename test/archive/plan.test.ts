@@ -9,7 +9,7 @@ import { DAY, nextMonth } from '../../src/model/time.ts'
 const T0 = Date.UTC(2024, 0, 1)
 
 function file(period: 'monthly' | 'daily', from: number, bytes: number): ListedFile {
-  const path = binanceArchive.candleFile('spot', period, 'BTCUSDT', '1m', from)
+  const path = binanceArchive.file({ market: 'spot', kind: 'candle', symbol: 'BTCUSDT', interval: '1m' }, period, from)
   const to = period === 'daily' ? from + DAY : nextMonth(from)
   return { path, bytes, etag: path, modified: '', hasChecksum: true, period, from, to }
 }
@@ -94,16 +94,38 @@ describe("the archive's file names", () => {
       ['usdm', '1m', 'monthly'],
       ['spot', '1M', 'monthly'],
     ] as const) {
-      const path = binanceArchive.candleFile(market, period, '币安人生USDT', interval, Date.UTC(2024, 1, 1))
+      const series = { market, kind: 'candle', symbol: '币安人生USDT', interval }
+      const path = binanceArchive.file(series, period, Date.UTC(2024, 1, 1))
       expect(binanceArchive.parseFile(path)).toEqual({
         period,
         from: Date.UTC(2024, 1, 1),
         to: period === 'daily' ? Date.UTC(2024, 1, 2) : Date.UTC(2024, 2, 1),
       })
     }
-    expect(binanceArchive.candleFile('spot', 'monthly', 'BTCUSDT', '1M', T0)).toBe(
+    const months = { market: 'spot', kind: 'candle', symbol: 'BTCUSDT', interval: '1M' } as const
+    expect(binanceArchive.file(months, 'monthly', T0)).toBe(
       'data/spot/monthly/klines/BTCUSDT/1mo/BTCUSDT-1mo-2024-01.zip',
     )
+  })
+
+  it.each([
+    ['trade', 'data/futures/um/daily/trades/BTCUSDT/BTCUSDT-trades-2024-01-01.zip'],
+    ['aggTrade', 'data/futures/um/daily/aggTrades/BTCUSDT/BTCUSDT-aggTrades-2024-01-01.zip'],
+    ['fundingRate', 'data/futures/um/monthly/fundingRate/BTCUSDT/BTCUSDT-fundingRate-2024-01.zip'],
+  ])('of %s have the kind in them', (kind, path) => {
+    const period = kind === 'fundingRate' ? 'monthly' : 'daily'
+    const series = { market: 'usdm', kind, symbol: 'BTCUSDT' } as const
+    expect(binanceArchive.has(series)).toBe(true)
+    expect(binanceArchive.file(series, period, T0)).toBe(path)
+    expect(path.startsWith(binanceArchive.folder(series, period)!)).toBe(true)
+    expect(binanceArchive.parseFile(path)?.period).toBe(period)
+  })
+
+  it('are not offered where the archive has none', () => {
+    expect(binanceArchive.has({ market: 'spot', kind: 'fundingRate' })).toBe(false)
+    expect(binanceArchive.has({ market: 'usdm', kind: 'candle', interval: '1s' })).toBe(false)
+    const funding = { market: 'usdm', kind: 'fundingRate', symbol: 'BTCUSDT' } as const
+    expect(binanceArchive.folder(funding, 'daily')).toBeUndefined()
   })
 
   it.each([
@@ -113,5 +135,8 @@ describe("the archive's file names", () => {
     'data/spot/daily/klines/BTCUSDT/1m/BTCUSDT-1m-2024-02-30.zip',
     'data/spot/daily/klines/BTCUSDT/9m/BTCUSDT-9m-2024-02-03.zip',
     'data/spot/monthly/klines/BTCUSDT/1m/BTCUSDT-1m-2024-01.zip.CHECKSUM',
+    'data/spot/daily/trades/BTCUSDT/BTCUSDT-aggTrades-2024-01-01.zip',
+    'data/spot/daily/trades/BTCUSDT/1m/BTCUSDT-1m-2024-01-01.zip',
+    'data/spot/daily/nothing/BTCUSDT/BTCUSDT-nothing-2024-01-01.zip',
   ])('do not match %j', (path) => expect(binanceArchive.parseFile(path)).toBeUndefined())
 })

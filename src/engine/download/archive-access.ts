@@ -1,33 +1,24 @@
-import { type ListedFile, listCandleFiles } from '../../archive/listing.ts'
+import { type ListedFile, listFiles } from '../../archive/listing.ts'
 import { dailyRanges } from '../../archive/plan.ts'
-import type { ArchivePeriod, RetryInfo } from '../../exchanges/exchange.ts'
+import type { ArchivePeriod, ArchiveSeries, RetryInfo } from '../../exchanges/exchange.ts'
 import { InvalidRangeError, isTicklakeError } from '../../model/errors.ts'
-import type { Interval } from '../../model/interval.ts'
-import type { Market } from '../../model/series.ts'
 import type { TimeRange } from '../../model/time.ts'
 import type { DownloadContext } from './context.ts'
 
 /** What the archive is asked with. */
 export type ArchiveContext = Pick<DownloadContext, 'archive' | 'http' | 'attempts' | 'signal' | 'log'>
 
-/** Which series of candles. */
-interface CandleSeries {
-  readonly market: Market
-  readonly symbol: string
-  readonly interval: Interval
-}
-
 /** What the archive has of one series, as its listing tells. */
 export class SeriesArchive {
   readonly #context: ArchiveContext
-  readonly #series: CandleSeries
+  readonly #series: ArchiveSeries
   readonly #onRetry: (retry: RetryInfo) => void
   /** First and last instant that the files of the last listing are about. */
   span: TimeRange | undefined
   /** Whether the archive has answered. */
   answered = false
 
-  constructor(context: ArchiveContext, series: CandleSeries, onRetry: (retry: RetryInfo) => void) {
+  constructor(context: ArchiveContext, series: ArchiveSeries, onRetry: (retry: RetryInfo) => void) {
     this.#context = context
     this.#series = series
     this.#onRetry = onRetry
@@ -55,10 +46,11 @@ export class SeriesArchive {
     { mayAskRest, restServes }: { readonly mayAskRest: boolean; readonly restServes: boolean },
   ): Promise<{ monthly: ListedFile[]; daily: ListedFile[] } | undefined> {
     const { archive, signal, log } = this.#context
-    const { market, symbol, interval } = this.#series
-    if (!archive?.layout.hasCandles(market, interval)) {
+    const { market, symbol, kind, interval } = this.#series
+    if (!archive?.layout.has(this.#series)) {
       if (mayAskRest) return undefined
-      throw new InvalidRangeError(`The archive has no ${interval} candles of ${market}. Use --source rest.`)
+      const what = interval === undefined ? kind : `${interval} ${kind}s`
+      throw new InvalidRangeError(`The archive has no ${what} of ${market}. Use --source rest.`)
     }
     try {
       const range = { from: wanted[0]!.from, to: Math.min(wanted.at(-1)!.to, archiveUntil) }
@@ -74,19 +66,19 @@ export class SeriesArchive {
       // Without the archive REST can still serve; it is only slower. Whoever asked for the archive alone must know.
       if (signal?.aborted || !isTicklakeError(error) || !restServes) throw error
       log.warn(
-        { market, symbol, interval, error: error.message },
+        { market, symbol, kind, interval, error: error.message },
         'the archive can not be listed; REST is used instead',
       )
       return undefined
     }
   }
 
-  /** Files of one period that overlap a range; none when the archive keeps no candles of this kind. */
+  /** Files of one period that overlap a range; none when the archive keeps nothing of the kind. */
   async list(period: ArchivePeriod, range: TimeRange): Promise<ListedFile[]> {
     const { archive, http, attempts, signal } = this.#context
-    if (!archive?.layout.hasCandles(this.#series.market, this.#series.interval)) return []
+    if (!archive?.layout.has(this.#series)) return []
     const onRetry = (retry: Omit<RetryInfo, 'what'>): void => this.#onRetry({ ...retry, what: 'the archive listing' })
-    const files = await listCandleFiles(
+    const files = await listFiles(
       { url: archive.listUrl, http, retry: { attempts, onRetry }, ...(signal ? { signal } : {}) },
       archive.layout,
       this.#series,

@@ -1,5 +1,5 @@
 import { ABSURD_RATIO } from '../../archive/candle-zip.ts'
-import { type FetchedFile, fetchCandleFile } from '../../archive/fetch-file.ts'
+import { type FetchedFile, fetchFile } from '../../archive/fetch-file.ts'
 import type { ListedFile } from '../../archive/listing.ts'
 import { type Batch, clipBatch, columnOf, concatBatches, mergeBatches } from '../../model/batch.ts'
 import { CandleFlag, candle } from '../../model/candle.ts'
@@ -28,7 +28,7 @@ export async function takeArchiveFile(
   const rows = new FileRows(writer, file, ranges, context.permits)
   let committed = false
   try {
-    const fetched = await fetchCandleFile(
+    const fetched = await fetchFile(
       { path: file.path, bytes: file.bytes, etag: file.etag },
       { path: file.path, interval: download.interval, from: file.from, to: file.to },
       rows,

@@ -57,9 +57,7 @@ export class SeriesDownload {
     this.interval = interval
     this.writer = writer
     this.#commits = new CommitQueue(writer)
-    this.#archive = new SeriesArchive(context, { market: this.market, symbol: this.symbol, interval }, (retry) =>
-      this.onRetry(retry),
-    )
+    this.#archive = new SeriesArchive(context, { ...request.series, interval }, (retry) => this.onRetry(retry))
     this.rest = new SeriesRest(this)
     this.#listedAt = writer.coverage.listedAt
     this.#origin = writer.coverage.origin

@@ -1,0 +1,16 @@
+import type { Batch } from '../model/batch.ts'
+import { type CandleFileSpec, CandleZipReader } from './candle-zip.ts'
+import { type RecordFileSpec, RecordZipReader } from './record-zip.ts'
+import type { ZipReader } from './zip-reader.ts'
+
+/** What one archive file is expected to hold: candles of an interval, or events with columns. */
+export type FileSpec = CandleFileSpec | RecordFileSpec
+
+/** The reader of a file. */
+export function openReader(
+  spec: FileSpec,
+  onBatch: (batch: Batch) => void | Promise<void>,
+  options: { readonly hashes?: boolean } = {},
+): ZipReader {
+  return 'fields' in spec ? new RecordZipReader(spec, onBatch, options) : new CandleZipReader(spec, onBatch, options)
+}

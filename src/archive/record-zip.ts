@@ -1,0 +1,73 @@
+import type { ArchiveField } from '../exchanges/exchange.ts'
+import type { Batch } from '../model/batch.ts'
+import type { TimeRange } from '../model/time.ts'
+import { RecordCsvParser, type RecordRows } from './record-csv.ts'
+import { DefectList, type FileContent, ZipReader } from './zip-reader.ts'
+
+/** What one archive file of events is expected to hold. */
+export interface RecordFileSpec extends TimeRange {
+  /** Path in the archive, for messages. */
+  readonly path: string
+  readonly fields: readonly ArchiveField[]
+  readonly timeColumn: string
+}
+
+/** Reads one zipped CSV of events. Batches hold the columns that the file has, in the file's order. */
+export class RecordZipReader extends ZipReader {
+  /** @param options `hashes: false` leaves `sha256` empty, for a caller that hashes the bytes elsewhere. */
+  constructor(
+    spec: RecordFileSpec,
+    onBatch: (batch: Batch) => void | Promise<void>,
+    options: { readonly blockRows?: number; readonly hashes?: boolean } = {},
+  ) {
+    super(spec.path, new RecordContent(spec, options.blockRows), onBatch, options)
+  }
+}
+
+class RecordContent implements FileContent {
+  readonly #csv: RecordCsvParser
+  readonly #blocks: RecordRows[] = []
+  readonly #list = new DefectList()
+
+  constructor(spec: RecordFileSpec, blockRows: number | undefined) {
+    this.#csv = new RecordCsvParser({
+      fields: spec.fields,
+      timeColumn: spec.timeColumn,
+      range: spec,
+      ...(blockRows === undefined ? {} : { blockRows }),
+      onRows: (rows) => this.#blocks.push(rows),
+      onBadRow: ({ line, reason, text, time }) =>
+        this.#list.add({
+          ...(time === undefined ? {} : { time }),
+          type: 'bad-row',
+          where: `${spec.path}:${line}`,
+          detail: `${reason}: ${text}`,
+          kept: 'none',
+        }),
+    })
+  }
+
+  push(bytes: Uint8Array): void {
+    this.#csv.push(bytes)
+  }
+
+  finish(): void {
+    this.#csv.finish()
+  }
+
+  take(): Batch | undefined {
+    const rows = this.#blocks.shift()
+    if (!rows) return undefined
+    const columns: Record<string, Float64Array> = {}
+    // Handed over whole: most blocks are full, and a view's buffer would go along all the same.
+    for (const [name, values] of Object.entries(rows.columns))
+      columns[name] = rows.length === values.length ? values : values.slice(0, rows.length)
+    return { length: rows.length, columns }
+  }
+
+  summary(): ReturnType<FileContent['summary']> {
+    const { rowCount, inexactValues, timeUnit, hasHeader } = this.#csv
+    const { defects, count } = this.#list
+    return { rows: rowCount, inexactValues, timeUnit, hasHeader, defects, defectCount: count }
+  }
+}

@@ -1,0 +1,180 @@
+import { createHash, type Hash } from 'node:crypto'
+import { crc32 } from 'node:zlib'
+import type { Batch } from '../model/batch.ts'
+import type { Defect } from '../model/coverage.ts'
+import { ParseError } from '../model/errors.ts'
+import { makeUnpacker, type Unpacker } from './unpack.ts'
+import { readCentralDirectory, readLocalHeader, ZIP_TAIL, type ZipEntry } from './zip.ts'
+
+/** What was read from an archive file. */
+export interface FileResult {
+  /** Of the zip's bytes, lower-case hex. */
+  readonly sha256: string
+  readonly bytes: number
+  readonly rows: number
+  readonly inexactValues: number
+  readonly timeUnit: 'ms' | 'us' | undefined
+  readonly hasHeader: boolean
+  /** At most `MAX_DEFECTS`, the first ones. */
+  readonly defects: readonly Defect[]
+  readonly defectCount: number
+  /** Remarks on the zip itself, e.g. an entry name that is a path. */
+  readonly notes: readonly string[]
+}
+
+/** Makes batches of the unpacked bytes of one file. */
+export interface FileContent {
+  /** Takes the next bytes; they are not kept. */
+  push(bytes: Uint8Array): void
+  /** Takes the end. */
+  finish(): void
+  /** The next batch that is ready; undefined when more bytes are needed. */
+  take(): Batch | undefined
+  /** What was read so far. */
+  summary(): Pick<FileResult, 'rows' | 'inexactValues' | 'timeUnit' | 'hasHeader' | 'defects' | 'defectCount'>
+}
+
+/** Defects kept per file; more are only counted. A file that is all defects would fill memory and coverage. */
+export const MAX_DEFECTS = 200
+/** Deflate can't pack digits better than this; a zip that claims so is a bomb. */
+const MAX_RATIO = 250
+
+/** The defects of one file, the first of them kept. */
+export class DefectList {
+  readonly defects: Defect[] = []
+  count = 0
+
+  add(defect: Defect): void {
+    this.count++
+    if (this.defects.length < MAX_DEFECTS) this.defects.push(defect)
+  }
+}
+
+/**
+ * Reads one zipped CSV from its bytes as they arrive: hash, inflate, parse and check in one pass, with memory bounded by
+ * the block size. Batches come in the file's order.
+ */
+export class ZipReader {
+  readonly #path: string
+  readonly #content: FileContent
+  readonly #hash: Hash | undefined
+  readonly #onBatch: (batch: Batch) => void | Promise<void>
+  readonly #notes: string[] = []
+  #head: Uint8Array | undefined = new Uint8Array(0)
+  #tail: Uint8Array[] = []
+  #tailLength = 0
+  #bytes = 0
+  #unpacker: Unpacker | undefined
+  #left = Number.POSITIVE_INFINITY
+  #crc = 0
+  #size = 0
+
+  /** @param options `hashes: false` leaves `sha256` empty, for a caller that hashes the bytes elsewhere. */
+  constructor(
+    path: string,
+    content: FileContent,
+    onBatch: (batch: Batch) => void | Promise<void>,
+    options: { readonly hashes?: boolean } = {},
+  ) {
+    this.#path = path
+    this.#content = content
+    this.#hash = options.hashes === false ? undefined : createHash('sha256')
+    this.#onBatch = onBatch
+  }
+
+  /** Takes the next bytes of the zip; resolves when more may come. The chunk may be kept until `end`. */
+  async write(chunk: Uint8Array): Promise<void> {
+    if (chunk.length === 0) return
+    this.#hash?.update(chunk)
+    this.#bytes += chunk.length
+    this.#keepTail(chunk)
+    let data = chunk
+    if (this.#head !== undefined) {
+      const head = this.#head.length === 0 ? chunk : Buffer.concat([this.#head, chunk])
+      const entry = readLocalHeader(head, this.#path)
+      if (!entry) {
+        this.#head = head
+        if (head.length > ZIP_TAIL) throw new ParseError(this.#path, 'the zip has an endless header')
+        return
+      }
+      this.#head = undefined
+      this.#begin(entry)
+      data = head.subarray(entry.dataStart)
+    }
+    if (this.#left < data.length) data = data.subarray(0, this.#left)
+    this.#left -= data.length
+    if (data.length > 0) await this.#unpacker?.write(data)
+  }
+
+  /**
+   * Takes the end of the zip and gives what was read.
+   * @throws ParseError when the zip is cut, damaged or holds anything but one file.
+   */
+  async end(): Promise<FileResult> {
+    const path = this.#path
+    if (this.#head !== undefined) throw new ParseError(path, `not a zip: it has only ${this.#bytes} bytes`)
+    await this.#unpacker?.end()
+    this.#content.finish()
+    await this.#flush()
+    const tail = Buffer.concat(this.#tail)
+    const files = readCentralDirectory(tail, this.#bytes - tail.length, path).filter(
+      (entry) => !entry.name.endsWith('/'),
+    )
+    const entry = files[0]
+    if (!entry || files.length !== 1) throw new ParseError(path, `the zip holds ${files.length} files, not one`)
+    if (entry.size !== this.#size)
+      throw new ParseError(path, `the zip says ${entry.size} bytes but holds ${this.#size}`)
+    if (entry.crc32 !== this.#crc >>> 0)
+      throw new ParseError(path, 'the CRC-32 of the unpacked bytes is wrong: the zip is damaged')
+    return {
+      ...this.#content.summary(),
+      sha256: this.#hash?.digest('hex') ?? '',
+      bytes: this.#bytes,
+      notes: this.#notes,
+    }
+  }
+
+  /** Frees the unpacker. Safe at any time, also twice. */
+  destroy(): void {
+    this.#unpacker?.destroy()
+  }
+
+  #begin(entry: ZipEntry): void {
+    const stem = this.#path.slice(this.#path.lastIndexOf('/') + 1).replace(/\.zip$/, '')
+    // The name is never used as a path here, but a stranger's unzip would: it belongs on record.
+    if (entry.name !== `${stem}.csv`)
+      this.#notes.push(`the zip's entry is named ${JSON.stringify(entry.name.slice(0, 200))}`)
+    if (entry.compressedSize !== undefined) this.#left = entry.compressedSize
+    this.#unpacker = makeUnpacker(entry, this.#path, (bytes) => {
+      this.#consume(bytes)
+      return this.#flush()
+    })
+  }
+
+  #consume(chunk: Uint8Array): void {
+    this.#size += chunk.length
+    if (this.#size > MAX_RATIO * this.#bytes + 1024 * 1024) {
+      throw new ParseError(
+        this.#path,
+        `a zip bomb: ${this.#bytes} bytes unpack to more than ${this.#size}; no file of the archive packs that well`,
+      )
+    }
+    this.#crc = crc32(chunk, this.#crc)
+    this.#content.push(chunk)
+  }
+
+  async #flush(): Promise<void> {
+    for (let batch = this.#content.take(); batch; batch = this.#content.take()) {
+      if (batch.length > 0) await this.#onBatch(batch)
+    }
+  }
+
+  /** Remembers the last bytes, where the directory of a zip stands. */
+  #keepTail(chunk: Uint8Array): void {
+    this.#tail.push(chunk)
+    this.#tailLength += chunk.length
+    while (this.#tail.length > 1 && this.#tailLength - this.#tail[0]!.length >= ZIP_TAIL) {
+      this.#tailLength -= this.#tail.shift()!.length
+    }
+  }
+}
