@@ -246,7 +246,7 @@ export class MarketDataService implements AsyncDisposable {
   }
 
   async #stop(options: { repairMs?: number }): Promise<CollectorReport | undefined> {
-    this.#closing.abort()
+    this.#closing.abort(new ConfigError('The service was stopped.'))
     await this.#starting?.catch(() => {})
     await this.#change.catch(() => {})
     try {
@@ -384,7 +384,10 @@ export class MarketDataService implements AsyncDisposable {
     const channel = there?.channel ?? this.#channelOf(series)
     if (!there) this.#held.set(key, { channel, count: 1 })
     this.#wanted.add(channel)
-    await this.#reconcile(signal)
+    await this.#reconcile(signal).catch((error: unknown) => {
+      // The reader hears of the end when all that was received is handed out.
+      if (!this.#closing.signal.aborted) throw error
+    })
   }
 
   #release(series: SeriesId): void {

@@ -1,0 +1,197 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { describe, expect, it } from 'vitest'
+import { MarketDataService } from '../../../src/engine/live/service.ts'
+import { channelKey } from '../../../src/exchanges/stream.ts'
+import { ConfigError, InvalidRangeError, InvalidSymbolError } from '../../../src/model/errors.ts'
+import type { LiveRecord } from '../../../src/model/live/index.ts'
+import { FeedRig } from './feed-rig.ts'
+import { QUICK, SYMBOL } from './rig.ts'
+
+const keys = (rig: FeedRig): string[] => rig.service.collector.channels().map(channelKey).toSorted()
+
+describe('a market data service', () => {
+  it('subscribes symbols in any spelling, with several kinds and intervals', async () => {
+    await using rig = await FeedRig.open()
+    const { service } = rig
+    const spot = await service.subscribeSymbol('btc-usdt', {
+      kinds: ['trade', 'candle', 'bookDelta', 'bookSnapshot'],
+      intervals: ['1s', '5m'],
+      depth: 5,
+    })
+    const perpetual = await service.subscribeSymbol('BTC/USDT:USDT', { kinds: ['markPrice'] })
+    expect(spot).toMatchObject({ symbol: SYMBOL, market: 'spot', intervals: ['1s', '5m'], depth: 5 })
+    expect(perpetual).toMatchObject({ symbol: SYMBOL, market: 'usdm', kinds: ['markPrice'] })
+    expect(keys(rig)).toEqual([
+      'spot/bookDelta/BTCUSDT',
+      'spot/bookSnapshot/BTCUSDT/5',
+      'spot/candle/BTCUSDT/1s',
+      'spot/candle/BTCUSDT/5m',
+      'spot/trade/BTCUSDT',
+      'usdm/markPrice/BTCUSDT',
+    ])
+    const seen: LiveRecord[] = []
+    service.bus.on('market_data.*', (record) => void seen.push(record))
+    await rig.until('a book', () => service.book('BTC/USDT')?.state === 'synced')
+    await rig.until('every kind', () => new Set(seen.map(({ kind }) => kind)).size >= 5)
+    expect(service.book('BTC/USDT')!.book.bestBid).toBeGreaterThan(0)
+    expect(service.book('ETHUSDT')).toBeUndefined()
+    expect(seen.find((record) => record.kind === 'bookSnapshot' && record.depth === 5)).toBeDefined()
+    const statistics = service.getStatistics()
+    expect(statistics).toMatchObject({
+      running: true,
+      symbols: [{ symbol: SYMBOL, market: 'spot' }, { market: 'usdm' }],
+    })
+    expect(statistics.latestValues).toBeGreaterThan(3)
+    expect(statistics.bus.published).toBeGreaterThanOrEqual(seen.length)
+    // A second call adds.
+    await service.subscribeSymbol(SYMBOL, { kinds: ['quote'], interval: '1m' })
+    expect(spot.kinds).toEqual(['trade', 'candle', 'bookDelta', 'bookSnapshot', 'quote'])
+    expect(spot.intervals).toEqual(['1s', '5m', '1m'])
+    await perpetual.unsubscribe()
+    await service.unsubscribeSymbol('BTCUSDT')
+    expect(keys(rig)).toEqual([])
+    await expect(service.unsubscribeSymbol('BTCUSDT')).rejects.toThrow(/not subscribed on spot/)
+  })
+
+  it('changes a subscription at run time and loses nothing of what stays', async () => {
+    await using rig = await FeedRig.open({ stored: true, sandbox: { tradesPerSecond: 100 } })
+    const { service } = rig
+    const handle = await service.subscribeSymbol(SYMBOL, {
+      kinds: ['trade', 'candle', 'bookSnapshot', 'bookDelta'],
+      ...{ interval: '1s', depth: 5 },
+    })
+    const from = rig.sandbox.now()
+    const seen: LiveRecord[] = []
+    service.bus.on('market_data.trade', (record) => void seen.push(record))
+    await rig.until('a book', () => service.book(SYMBOL)?.state === 'synced')
+    const changes = [
+      { kinds: ['trade', 'candle', 'quote', 'bookSnapshot', 'bookDelta'] },
+      { intervals: ['1s', '1m'] },
+      { depth: 20 },
+      { kinds: ['trade', 'candle', 'bookSnapshot', 'bookDelta'], intervals: ['1s'] },
+      { kinds: ['trade', 'aggTrade', 'bookDelta', 'bookSnapshot', 'candle'], depth: 10 },
+    ]
+    for (const change of changes) {
+      await service.updateSubscription('BTC/USDT', change)
+      await sleep(150)
+    }
+    expect(keys(rig)).toEqual([
+      'spot/aggTrade/BTCUSDT',
+      'spot/bookDelta/BTCUSDT',
+      'spot/bookSnapshot/BTCUSDT/10',
+      'spot/candle/BTCUSDT/1s',
+      'spot/trade/BTCUSDT',
+    ])
+    expect(handle).toMatchObject({ depth: 10, intervals: ['1s'] })
+    const snapshot = () => rig.feed.getLatestData(SYMBOL, { kind: 'bookSnapshot' })?.record
+    await rig.until('ten levels', () => snapshot()?.bids.length === 20)
+    // The bus had every trade by itself: nothing was lost that a repair had to bring back.
+    const status = service.collector.status()
+    const trades = status.series.find(({ kind }) => kind === 'trade')!
+    expect(trades).toMatchObject({ holesFound: 0, gaps: [] })
+    expect(status.series.find(({ kind }) => kind === 'bookDelta')).toMatchObject({ breaks: 0, gaps: [] })
+    expect(status.series.find(({ kind }) => kind === 'bookSnapshot')).toMatchObject({ gaps: [] })
+    expect(status.counters.lost).toBe(0)
+    expect(service.book(SYMBOL)?.state).toBe('synced')
+    await rig.expectTruth(seen, Number((seen[0] as { time: number }).time))
+    expect(seen.length).toBeGreaterThan(20)
+    await rig.expectTruth(
+      await rig.readToNow(rig.feed.subscribeToUpdates(SYMBOL, { kind: 'candle', interval: '1s', from: from - 3000 })),
+      from - 3000,
+    )
+  })
+
+  it('fills what a symbol missed between two subscriptions', async () => {
+    await using rig = await FeedRig.open({ stored: true })
+    const { service } = rig
+    await service.subscribeSymbol(SYMBOL, { kinds: ['trade'] })
+    await rig.until('a trade', () => rig.feed.getLatestData(SYMBOL, { kind: 'trade' }) !== undefined)
+    const from = rig.sandbox.now() - 1000
+    await service.unsubscribeSymbol(SYMBOL)
+    await sleep(500)
+    await service.subscribeSymbol(SYMBOL, { kinds: ['trade'] })
+    await rig.expectTruth(await rig.readToNow(rig.feed.subscribeToUpdates(SYMBOL, { kind: 'trade', from })), from)
+  })
+
+  it.each([true, false])('gives the past as tables (stored: %s)', async (stored) => {
+    await using rig = await FeedRig.open({ stored })
+    const { service } = rig
+    const from = rig.sandbox.now() - 60_000
+    const candles = await service.getHistoricalData({ symbol: 'BTC/USDT', interval: '1s', from, to: from + 10_000 })
+    const truth = await rig.sandbox.truthCandles('spot', SYMBOL, '1s', from, from + 10_000)
+    expect([...candles.getChild('open_time')!]).toEqual(truth.map(([open]) => open))
+    expect(candles.schema.metadata.get('ticklake.complete')).toBe('true')
+    await service.subscribeSymbol(SYMBOL, { kinds: ['trade', 'quote'] })
+    await rig.until('a trade', () => rig.feed.getLatestData(SYMBOL, { kind: 'trade' }) !== undefined)
+    await sleep(300)
+    const latest = rig.feed.getLatestData(SYMBOL, { kind: 'trade' })!.record
+    const trades = await service.getHistoricalData({ symbol: SYMBOL, kind: 'trade', startTime: from })
+    const ids = [...(trades.getChild('id')!.toArray() as BigInt64Array)]
+    expect(ids.includes(BigInt(latest.id))).toBe(true)
+    for (let i = 1; i < ids.length; i++) expect(ids[i]! - ids[i - 1]!).toBe(1n)
+    const row = ids.indexOf(BigInt(latest.id))
+    expect(trades.getChild('price')!.get(row)).toBe(latest.price)
+    const quotes = service.getHistoricalData({ symbol: SYMBOL, kind: 'quote', from })
+    if (stored) expect((await quotes).numRows).toBeGreaterThan(0)
+    else await expect(quotes).rejects.toThrow(/give the service a dataDir/)
+    await expect(service.getHistoricalData({ symbol: SYMBOL, from })).rejects.toThrow(/interval is missing/)
+  })
+
+  it('remembers what was subscribed before its start, and ends in order', async () => {
+    await using rig = await FeedRig.open()
+    const service = new MarketDataService({ ...QUICK, client: { endpoint: rig.sandbox.endpoint }, market: 'usdm' })
+    await service.subscribeSymbol('BTC/USDT', { kinds: ['aggTrade'] })
+    expect(() => service.bus).toThrow(ConfigError)
+    await Promise.all([service.start(), service.start()])
+    const read: LiveRecord[] = []
+    const reading = (async () => {
+      for await (const record of service.feed.subscribeToUpdates(SYMBOL, { kind: 'aggTrade' })) read.push(record)
+    })()
+    await rig.until('trades', () => read.length > 3)
+    const report = await service.stop()
+    await reading
+    expect(report).toMatchObject({ complete: true })
+    expect(read.at(-1)).toMatchObject({ market: 'usdm', id: report!.series[0]!.last })
+    expect(await service.stop()).toBe(report)
+    expect(service.getStatistics().running).toBe(false)
+    expect(service.feed.subscriptions).toEqual([])
+  })
+
+  it('ends also while the exchange can not be reached', async () => {
+    await using rig = await FeedRig.open()
+    rig.faults({ type: 'refuse-upgrade' })
+    const subscribing = rig.service.subscribeSymbol(SYMBOL, { kinds: ['trade'] })
+    const refused = expect(subscribing).rejects.toThrow('The service was stopped.')
+    const waiting = rig.feed.subscribeToUpdates('ETHUSDT', { kind: 'trade' }).next()
+    await sleep(100)
+    await rig.service.stop()
+    await refused
+    expect(await waiting).toEqual({ done: true, value: undefined })
+  })
+
+  it('takes an abort, and then knows nothing of the symbol', async () => {
+    await using rig = await FeedRig.open()
+    rig.faults({ type: 'refuse-upgrade' })
+    const options = { kinds: ['trade'], signal: AbortSignal.timeout(100) }
+    await expect(rig.service.subscribeSymbol(SYMBOL, options)).rejects.toThrow()
+    expect(rig.service.subscriptions).toEqual([])
+    expect(keys(rig)).toEqual([])
+    rig.sandbox.clearFaults()
+    await rig.service.subscribeSymbol(SYMBOL, { kinds: ['trade'] })
+    await rig.until('a trade', () => rig.feed.getLatestData(SYMBOL, { kind: 'trade' })?.state === 'live')
+  })
+
+  it('refuses what the exchange does not have, and says what there is', async () => {
+    await using rig = await FeedRig.open()
+    const subscribe = (symbol: string, options: Parameters<MarketDataService['subscribeSymbol']>[1]) =>
+      rig.service.subscribeSymbol(symbol, options)
+    await expect(subscribe(SYMBOL, { kinds: ['trades'] })).rejects.toThrow(/Did you mean "trade"/)
+    await expect(subscribe(SYMBOL, { kinds: [] })).rejects.toThrow(/kinds is empty/)
+    await expect(subscribe(SYMBOL, { kinds: ['candle'], interval: '7m' })).rejects.toThrow(InvalidRangeError)
+    await expect(subscribe(SYMBOL, { kinds: ['bookSnapshot'], depth: 7 })).rejects.toThrow(/Use 5, 10, 20/)
+    await expect(subscribe('no symbol', { kinds: ['trade'] })).rejects.toThrow(InvalidSymbolError)
+    await expect(rig.service.updateSubscription(SYMBOL, { kinds: ['trade'] })).rejects.toThrow(/call subscribeSymbol/)
+    expect(rig.service.subscriptions).toEqual([])
+    expect(() => new MarketDataService({ market: 'moon' })).toThrow(InvalidRangeError)
+  })
+})
