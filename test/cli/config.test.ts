@@ -164,7 +164,7 @@ describe('what is wrong with a setting', () => {
     )
     await write('ticklake.config.yaml', 'downloads: {}\n')
     expect(await problemsOf()).toContain(
-      '"downloads" is not a group of settings; allowed: exchange, data, websocket, download. Did you mean download?',
+      '"downloads" is not a group of settings; allowed: exchange, data, websocket, collect, download. Did you mean download?',
     )
     await write('ticklake.config.yaml', 'dataDir: x\n')
     expect(await problemsOf()).toContain('Did you mean data.dataDir?')

@@ -43,9 +43,7 @@ connections are cut, and proves that the lake equals what really happened there.
     await show.result(
       'demo',
       { ok, durationMs: Math.round(performance.now() - started) },
-      ok
-        ? style.green(`Nothing is missing and nothing is wrong, after ${time}.`)
-        : style.red(`The proof failed, after ${time}.`),
+      ok ? style.green(`Everything is as it happened, after ${time}.`) : style.red(`The proof failed, after ${time}.`),
     )
     return ok ? ExitCode.done : ExitCode.failed
   },
