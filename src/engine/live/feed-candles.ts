@@ -1,9 +1,8 @@
-import { type Batch, columnOf } from '../../model/batch.ts'
 import { candle } from '../../model/candle.ts'
 import type { GapCause } from '../../model/coverage.ts'
 import { addOpens, ceilOpen, floorOpen, type Interval, type IntervalGrid } from '../../model/interval.ts'
-import { type LiveCandle, type LiveRecord, RecordFlag, type RecordId } from '../../model/live/index.ts'
-import type { SeriesId } from '../../model/series.ts'
+import { type LiveRecord, RecordFlag, type RecordId } from '../../model/live/index.ts'
+import { candlesOf } from './candle-rows.ts'
 import { SeriesHistory } from './event-history.ts'
 
 /** A candle of REST may still change so long after its end, ms. */
@@ -64,19 +63,4 @@ export class CandleHistory extends SeriesHistory {
   get #interval(): Interval {
     return this.options.series.interval!
   }
-}
-
-/** Rows with all columns of a candle as closed candles. */
-export function candlesOf({ market, symbol, interval }: SeriesId, batch: Batch, flags = 0): LiveCandle[] {
-  const columns = candle.columns.map((spec) => [spec.property, columnOf(batch, spec.name)] as const)
-  const records: LiveCandle[] = []
-  for (let row = 0; row < batch.length; row++) {
-    const values: Record<string, unknown> = { kind: 'candle', market, symbol, interval, closed: true }
-    for (const [property, column] of columns) values[property] = column[row]
-    values.eventTime = Number.NaN
-    values.receiveTime = Number.NaN
-    values.flags = (values.flags as number) | flags
-    records.push(values as unknown as LiveCandle)
-  }
-  return records
 }
