@@ -1,15 +1,15 @@
 import { setMaxListeners } from 'node:events'
 import type { BaseDataClient } from '../../exchanges/exchange.ts'
-import { columnOf } from '../../model/batch.ts'
 import type { GapCause } from '../../model/coverage.ts'
 import { ConfigError, InvalidRangeError, isAbortError, StorageError } from '../../model/errors.ts'
 import type { Interval } from '../../model/interval.ts'
-import { nextId, sameId } from '../../model/live/ids.ts'
+import { nextId } from '../../model/live/ids.ts'
 import { type LiveRecord, RecordFlag, type RecordId } from '../../model/live/index.ts'
 import type { Log } from '../../model/log.ts'
 import { silentLog } from '../../model/log.ts'
 import { sleep } from '../../net/abort.ts'
 import { Permits } from '../limiter.ts'
+import { candlesOf } from './candle-rows.ts'
 import type { Hole } from './id-ledger.ts'
 import type { LiveSeries } from './live-series.ts'
 
@@ -112,7 +112,8 @@ export class Backfill implements AsyncDisposable {
         const release = await this.#permits.take()
         try {
           signal.throwIfAborted()
-          for (const part of missing) neighbours = (await this.#ask(series, part)) && neighbours
+          // Others may have filled it while it waited for its turn.
+          for (const part of spansOf(series, hole)) neighbours = (await this.#ask(series, part, hole)) && neighbours
         } finally {
           release()
         }
@@ -166,16 +167,15 @@ export class Backfill implements AsyncDisposable {
   }
 
   /** One walk over a hole. True when REST had what comes right after it. */
-  async #ask(series: LiveSeries, hole: Hole): Promise<boolean> {
+  async #ask(series: LiveSeries, span: Hole, hole: Hole): Promise<boolean> {
     this.#requested++
-    return series.kind === 'candle' ? await this.#askCandles(series, hole) : await this.#askRecords(series, hole)
+    return series.kind === 'candle' ? await this.#askCandles(series, span) : await this.#askRecords(series, span, hole)
   }
 
-  async #askRecords(series: LiveSeries, { first, last }: Hole): Promise<boolean> {
+  async #askRecords(series: LiveSeries, { first, last }: Hole, hole: Hole): Promise<boolean> {
     const { repair } = this.#options.client
     if (!repair) return false
     const { market, symbol } = series.id
-    const behind = nextId(last)
     let seenBehind = false
     const pages = repair.recordPages({
       market,
@@ -183,7 +183,7 @@ export class Backfill implements AsyncDisposable {
       kind: series.kind as 'trade' | 'aggTrade',
       firstId: first,
       // One more than wanted: it is known to exist, so REST shows by it that it has come so far.
-      lastId: behind,
+      lastId: nextId(last),
       newestFirst: true,
       signal: this.#stop.signal,
     })
@@ -191,8 +191,9 @@ export class Backfill implements AsyncDisposable {
       const wanted: LiveRecord[] = []
       for (const record of page) {
         const id = (record as unknown as { readonly id: RecordId }).id
-        if (sameId(id, behind)) seenBehind = true
-        else wanted.push(record)
+        if (id > hole.last) seenBehind = true
+        // A request may reach over several holes: what lies between them is there already.
+        if (series.ledger?.isMissing(id)) wanted.push(record)
       }
       this.#deliver(series, wanted)
     }
@@ -210,49 +211,8 @@ export class Backfill implements AsyncDisposable {
       signal: this.#stop.signal,
     }
     for await (const { batch } of this.#options.client.candlePages(request)) {
-      const columns = Object.fromEntries(
-        [
-          'open_time',
-          'open',
-          'high',
-          'low',
-          'close',
-          'volume',
-          'close_time',
-          'quote_volume',
-          'trades',
-          'taker_buy_volume',
-          'taker_buy_quote_volume',
-          'flags',
-        ].map((name) => [name, columnOf(batch, name)] as const),
-      )
-      const at = (name: string, row: number) => (columns[name] as Float64Array)[row] as number
-      const records: LiveRecord[] = []
-      for (let row = 0; row < batch.length; row++) {
-        records.push({
-          kind: 'candle',
-          market,
-          symbol,
-          interval: interval as Interval,
-          openTime: at('open_time', row),
-          open: at('open', row),
-          high: at('high', row),
-          low: at('low', row),
-          close: at('close', row),
-          volume: at('volume', row),
-          closeTime: at('close_time', row),
-          quoteVolume: at('quote_volume', row),
-          trades: at('trades', row),
-          takerBuyVolume: at('taker_buy_volume', row),
-          takerBuyQuoteVolume: at('taker_buy_quote_volume', row),
-          // The stream went on after it, so it is closed.
-          closed: true,
-          eventTime: Number.NaN,
-          receiveTime: Number.NaN,
-          flags: at('flags', row) | RecordFlag.rest,
-        })
-      }
-      this.#deliver(series, records)
+      // The stream went on after them, so they are closed.
+      this.#deliver(series, candlesOf(series.id, batch, RecordFlag.rest))
     }
     return true
   }
@@ -265,6 +225,27 @@ export class Backfill implements AsyncDisposable {
       throw new StorageError(series.key, 'there is no room for what REST gave.', { retryable: true })
     this.#filled += records.length
   }
+}
+
+/** Positions that one request may ask for: a page of the exchange has as many at least, and costs the same. */
+const NEAR = 400
+
+/** What to ask for to fill a hole: its missing parts, and holes right behind it, where one request takes them along. */
+function spansOf(series: LiveSeries, { first, last }: Hole): Hole[] {
+  const { ledger } = series
+  if (!ledger) return []
+  const spans: { first: RecordId; last: RecordId }[] = []
+  for (const part of ledger.holes) {
+    if (part.last < first) continue
+    const span = spans.at(-1)
+    const isOwn = part.first <= last
+    const from = part.first < first ? first : part.first
+    const to = isOwn && part.last > last ? last : part.last
+    if (span && ledger.countOf(span.first, to) <= NEAR) span.last = to
+    else if (isOwn) spans.push({ first: from, last: to })
+    else break
+  }
+  return spans
 }
 
 function countMissing(series: LiveSeries, holes: readonly Hole[]): number {

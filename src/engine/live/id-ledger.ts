@@ -159,6 +159,12 @@ export class IdLedger {
     return this.sequence.count(first, last)
   }
 
+  /** Whether a position lies in a hole. */
+  isMissing(id: RecordId): boolean {
+    const hole = this.#holes[this.#find(id)]
+    return hole !== undefined && id >= hole.first
+  }
+
   /** What is still missing inside first…last. */
   missingIn(first: RecordId, last: RecordId): Hole[] {
     return this.#holes
@@ -178,13 +184,7 @@ export class IdLedger {
 
   /** Takes one position out of a hole. False when it is in none. */
   #punch(id: RecordId): boolean {
-    let low = 0
-    let high = this.#holes.length
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if ((this.#holes[middle] as Hole).last < id) low = middle + 1
-      else high = middle
-    }
+    const low = this.#find(id)
     const hole = this.#holes[low]
     if (!hole || id < hole.first) return false
     const atFirst = sameId(hole.first, id)
@@ -197,5 +197,17 @@ export class IdLedger {
       hole.last = this.sequence.previous(id)
     }
     return true
+  }
+
+  /** Index of the first hole that does not end before a position. */
+  #find(id: RecordId): number {
+    let low = 0
+    let high = this.#holes.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if ((this.#holes[middle] as Hole).last < id) low = middle + 1
+      else high = middle
+    }
+    return low
   }
 }

@@ -49,7 +49,7 @@ const CASES: readonly Case[] = [
   {
     title: 'cuts while holes are filled slowly',
     faults: [
-      { type: 'slow', bytesPerSecond: 8000, match: { path: 'rades' } },
+      { type: 'slow', bytesPerSecond: 8000, match: { path: 'aggTrades|historicalTrades' } },
       { type: 'disconnect', inMs: 100, everyMs: 600, times: 4, refuseMs: 100 },
     ],
     runMs: 2800,

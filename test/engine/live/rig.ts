@@ -20,7 +20,7 @@ export function everyKind(symbol = SYMBOL): Channel[] {
   return [
     ...[spot('trade'), spot('aggTrade'), spot('bookDelta'), spot('quote'), spot('ticker')],
     { ...spot('candle'), interval: '1s' },
-    ...[usdm('aggTrade'), usdm('bookDelta'), usdm('quote'), usdm('markPrice')],
+    ...[usdm('trade'), usdm('aggTrade'), usdm('bookDelta'), usdm('quote'), usdm('markPrice')],
   ]
 }
 
