@@ -1,14 +1,15 @@
 import { resolve } from 'node:path'
 import type { Collector } from '../../engine/live/collector.ts'
-import type { CollectorReport } from '../../engine/live/collector-report.ts'
+import type { CollectorReport, CollectorStatus } from '../../engine/live/collector-report.ts'
 import type { ControlServer } from '../../engine/live/control.ts'
-import { channelKey, type LiveExchange } from '../../exchanges/stream.ts'
+import { type Channel, channelKey, EVERY_SYMBOL, type LiveExchange } from '../../exchanges/stream.ts'
 import { ConfigError } from '../../model/errors.ts'
 import type { Log } from '../../model/log.ts'
 import { KIND_WORDS } from '../collect/kinds.ts'
 import { clientOptions, streamOptions } from '../collect/settings.ts'
 import type { LiveView } from '../collect/view.ts'
 import type { StatusWatch } from '../collect/watch.ts'
+import { partsOfKey } from '../collect/words.ts'
 import { span } from '../config/values.ts'
 import type { Context } from '../context.ts'
 import { chosenExchange } from '../engine.ts'
@@ -143,11 +144,11 @@ Exit codes: 0 complete, 1 failed, 2 wrong usage, 3 something is missing.
       await using _control = control
       const where = options.store ? `to ${context.shortPath(dataDir)}` : 'without storing'
       context.say(`Collecting ${plural(channels.length, 'stream')} ${where}; Ctrl-C ends it.`)
-      const alive = await follow(context, collector, view, watch, {
+      const { alive, started } = await follow(context, collector, view, watch, {
         durationMs,
         canReconnect: settings.websocket.autoReconnect,
       })
-      const silent = silentChannels(collector, exchange.live!)
+      const silent = silentChannels(collector.status(), channels, exchange.live!, started)
       if (context.io.signal.aborted) context.say('Stopping: everything is put on disk. Ctrl-C again stops at once.')
       const report = await collector.stop()
       view.news(watch.news(report))
@@ -177,23 +178,26 @@ function readDuration(text: string | undefined): number | undefined {
   return value
 }
 
-/** Runs until the time is up or the user wants to stop. False when nothing can come any more. */
+/**
+ * Runs until the time is up or the user wants to stop. `alive` is false when nothing can come any more, `started` when the
+ * exchange never took the subscriptions.
+ */
 async function follow(
   context: Context,
   collector: Collector,
   view: LiveView,
   watch: StatusWatch,
   options: { readonly durationMs: number | undefined; readonly canReconnect: boolean },
-): Promise<boolean> {
-  const [{ briefStatus }, { sleep }] = await Promise.all([
-    import('../../engine/live/json.ts'),
-    import('../../net/abort.ts'),
-  ])
+): Promise<{ readonly alive: boolean; readonly started: boolean }> {
+  const { briefStatus } = await import('../../engine/live/json.ts')
   const stop = new AbortController()
   const signal = AbortSignal.any([context.signal, stop.signal])
+  const end = performance.now() + (options.durationMs ?? Number.POSITIVE_INFINITY)
   let alive = true
+  let started = false
   let shownAt = performance.now()
   const look = (): void => {
+    if (performance.now() >= end) stop.abort()
     const status = collector.status()
     view.news(watch.news(status))
     if (!options.canReconnect && status.channels.length > 0 && status.channels.every(({ state }) => state === 'down')) {
@@ -208,14 +212,15 @@ async function follow(
   const timer = setInterval(look, LOOK_MS)
   try {
     await collector.start(signal)
-    if (options.durationMs === undefined) await new Promise<void>((done) => whenAborted(signal, done))
-    else await sleep(options.durationMs, signal)
+    started = !signal.aborted
+    await new Promise<void>((done) => whenAborted(signal, done))
   } catch (error) {
     if (!signal.aborted) throw error
   } finally {
     clearInterval(timer)
   }
-  return alive
+  // Who stops it at once has not waited for the streams.
+  return { alive, started: started || context.signal.aborted }
 }
 
 function whenAborted(signal: AbortSignal, done: () => void): void {
@@ -223,17 +228,31 @@ function whenAborted(signal: AbortSignal, done: () => void): void {
   else signal.addEventListener('abort', done, { once: true })
 }
 
-/** Streams that should have brought something by now and never did: acknowledged, and silent. */
-function silentChannels(collector: Collector, live: LiveExchange): string[] {
-  const status = collector.status()
+/** Streams that should have brought something by now and never did: refused, or acknowledged and silent. */
+function silentChannels(
+  status: CollectorStatus,
+  channels: readonly Channel[],
+  live: LiveExchange,
+  started: boolean,
+): string[] {
   const ranMs = status.at - status.startedAt
-  return collector.channels().flatMap((channel) => {
+  const heard = new Set<string>()
+  for (const { series, lastReceiveTime } of status.series) {
+    if (!Number.isFinite(lastReceiveTime)) continue
+    const { market, kind, symbol, interval } = partsOfKey(series)
+    heard.add(channelOf(market, kind, symbol, interval)).add(channelOf(market, kind, EVERY_SYMBOL, undefined))
+  }
+  return channels.flatMap((channel) => {
     const pace = live.pace(channel)
-    if (pace === undefined || ranMs < Math.max(SILENT_MS, SILENT_PACES * pace)) return []
-    const key = channelKey(channel)
-    const found = status.channels.find((other) => other.key === key || other.key.startsWith(`${key}/`))
-    return found && found.frames > 0 ? [] : [key]
+    const isOverdue = ranMs >= Math.max(SILENT_MS, SILENT_PACES * (pace ?? 0))
+    if (started && (pace === undefined || !isOverdue)) return []
+    const { market, kind, symbol, interval } = channel
+    return heard.has(channelOf(market, kind, symbol, interval)) ? [] : [channelKey(channel)]
   })
+}
+
+function channelOf(market: string, kind: string, symbol: string, interval: string | undefined): string {
+  return `${market}/${kind}/${symbol}/${interval ?? ''}`
 }
 
 async function tellReport(

@@ -218,6 +218,38 @@ describe('ticklake collect', () => {
   })
 })
 
+describe('ticklake collect, when nothing comes', () => {
+  it('is not complete though nothing is known to be missing', async () => {
+    await using other = await startSandbox({ seed: 9, faults: [{ type: 'refuse-upgrade' }] })
+    const args = ['collect', 'BTCUSDT', '--kinds', 'trade', '--duration', '2s', '--data-dir', 'silent']
+    const ran = await cli([...args, '--endpoint', other.endpoint])
+    expect(ran.stderr).toMatch(/spot: connecting again in/)
+    expect(ran.stdout).toContain('nothing ever arrived of spot/trade/BTCUSDT')
+    expect(ran.stdout).not.toContain('Complete')
+    expect(ran.code).toBe(3)
+  })
+
+  it('fails when a connection is lost and must not be made again', async () => {
+    await using other = await startSandbox({ seed: 9, tradesPerSecond: 50 })
+    await writeFile(folder.join('once.yaml'), 'websocket: { autoReconnect: false }\n')
+    other.addFaults([{ type: 'disconnect', after: 10, times: 1 }])
+    const args = ['collect', 'BTCUSDT', '--kinds', 'trade', '--data-dir', 'once', '--config', 'once.yaml']
+    const ran = await cli([...args, '--endpoint', other.endpoint])
+    expect(ran.stderr).toContain('every connection is lost, and websocket.autoReconnect is off.')
+    expect(ran.code).toBe(1)
+  })
+
+  it('ends at once when the user stops it before anything came', async () => {
+    await using other = await startSandbox({ seed: 9, faults: [{ type: 'refuse-upgrade' }] })
+    const user = new AbortController()
+    const args = ['collect', 'BTCUSDT', '--data-dir', 'stopped', '--endpoint', other.endpoint]
+    setTimeout(() => user.abort(new Interruption('SIGINT')), 700)
+    const ran = await cli(args, user.signal)
+    expect(ran.stderr).toContain('Stopping: everything is put on disk.')
+    expect(ran.code).toBe(0)
+  })
+})
+
 describe('ticklake prove', () => {
   it('finds what never happened', async () => {
     await using other = await startSandbox({ tradesPerSecond: 50, seed: 5 })
