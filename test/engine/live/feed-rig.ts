@@ -55,7 +55,9 @@ export class FeedRig implements AsyncDisposable {
   }
 
   /** What was read is, from an instant on, exactly what happened: nothing missing, nothing twice, in order. */
-  async expectTruth(records: readonly LiveRecord[], from: number): Promise<void> {
+  async expectTruth(told: readonly LiveRecord[], from: number): Promise<void> {
+    // More may be told while the truth is asked for.
+    const records = [...told]
     const { market, symbol, kind } = records[0]!
     const last = records.at(-1)!
     const truth = new Truth(this.sandbox.endpoint)
@@ -66,12 +68,13 @@ export class FeedRig implements AsyncDisposable {
       expect(read).toEqual(rows.map((row) => [row[0], row[1], row[4], row[5], row[8]].map(Number)))
       return
     }
-    // One record of a trade may not yet be in the truth of its own millisecond.
+    // The truth of a millisecond is known when it is over.
+    await this.until('the next millisecond', () => this.sandbox.now() > (last as TradeRecord).time + 1)
     const rows = await truth.ask<unknown[]>({ market, symbol, kind }, { from })
     const id = (last as TradeRecord).id
     const read = (records as TradeRecord[]).map((one) => [one.id, Math.floor(one.time), one.price, one.quantity])
-    const told = rows.map((row) => [Number(row[0]), Math.floor(Number(row[1])), Number(row[2]), Number(row[3])])
-    expect(read).toEqual(told.filter((row) => row[0]! <= id))
+    const real = rows.map((row) => [Number(row[0]), Math.floor(Number(row[1])), Number(row[2]), Number(row[3])])
+    expect(read).toEqual(real.filter((row) => row[0]! <= id))
   }
 
   /** Waits until something holds. */
