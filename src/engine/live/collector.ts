@@ -22,11 +22,13 @@ import { BadFrameFile } from './bad-frames.ts'
 import { BookKeeper } from './book-keeper.ts'
 import { type CollectorParts, openParts } from './collector-parts.ts'
 import { type CollectorReport, type CollectorStatus, reportOf } from './collector-report.ts'
+import { Compaction } from './compaction.ts'
 import { ConnectionLog } from './connection-log.ts'
 import { Flusher } from './flusher.ts'
 import { FundingPoll } from './funding-poll.ts'
 import { Intake, type IntakeSeries, isStorable, seriesOf } from './intake.ts'
 import { LiveSeries } from './live-series.ts'
+import { Openings } from './openings.ts'
 import type { CollectorOptions } from './options.ts'
 import type { FrameRecorder } from './recorder.ts'
 import { gapNote, recoverSpool } from './recovery.ts'
@@ -34,7 +36,6 @@ import { openSink, plainGrid } from './sinks.ts'
 
 /** Folder of a lake for what a collector reports. */
 export const REPORTS_FOLDER = '.reports'
-const COMPACT_MS = 600_000
 
 /**
  * Collects live data: from the streams through the ledgers to the spool, the lake and the bus; fills what is missed from
@@ -63,7 +64,8 @@ export class Collector implements AsyncDisposable {
   readonly #channels = new Map<string, Channel>()
   readonly #gapHandlers = new Set<(series: SeriesId, gap: Gap) => void>()
   readonly #stop = new AbortController()
-  #compaction: NodeJS.Timeout | undefined
+  readonly #openings = new Openings<IntakeSeries>()
+  readonly #compaction: Compaction
   #closed: Promise<CollectorReport> | undefined
   #closing = false
   #recovering = false
@@ -87,6 +89,7 @@ export class Collector implements AsyncDisposable {
     this.#badFrames = lake && new BadFrameFile(join(lake.dataDir, REPORTS_FOLDER, 'bad-frames.jsonl'), this.#log)
     this.bus = new EventBus({ log: this.#log })
     this.#intake = new Intake(exchange.id, this.bus)
+    this.#compaction = new Compaction(() => this.#intake.all, this.#log)
     this.#backfill = new Backfill({
       client,
       deliver: (series, records) => this.#deliver(series.id.market, records),
@@ -173,7 +176,7 @@ export class Collector implements AsyncDisposable {
   /** Subscribes to the channels of the options. */
   async start(signal?: AbortSignal): Promise<void> {
     await this.subscribe(this.#options.channels ?? [], signal)
-    this.#compaction ??= setInterval(() => void this.#compact(), COMPACT_MS)
+    this.#compaction.start()
   }
 
   /** Adds channels; records flow as soon as the exchange sends them. */
@@ -281,8 +284,9 @@ export class Collector implements AsyncDisposable {
   }
 
   async #close(repairMs: number): Promise<CollectorReport> {
-    clearInterval(this.#compaction)
+    this.#compaction.stop()
     this.#closing = true
+    await this.#openings.close()
     await this.#stream.close()
     if (repairMs > 0) await this.#backfill.settled(AbortSignal.timeout(repairMs))
     this.#stop.abort()
@@ -312,8 +316,10 @@ export class Collector implements AsyncDisposable {
   }
 
   async #open(id: SeriesId, resume: boolean): Promise<IntakeSeries> {
-    const there = this.#intake.find(id)
-    if (there) return there
+    return this.#intake.find(id) ?? (await this.#openings.once(seriesKey(id), () => this.#openNew(id, resume)))
+  }
+
+  async #openNew(id: SeriesId, resume: boolean): Promise<IntakeSeries> {
     const opened = this.#lake ? await openSink(this.#lake, id, this.#spool?.id) : undefined
     const series = new LiveSeries(id, opened?.grid ?? plainGrid(id))
     const sink = opened?.sink
@@ -346,13 +352,12 @@ export class Collector implements AsyncDisposable {
     if (!spool) return
     this.#recovering = true
     let waiting = 0
-    const entryOf = async (id: SeriesId): Promise<IntakeSeries> => this.#intake.find(id) ?? (await this.#open(id, true))
     /** Sequence of each series' last record. */
     const before = new Map<IntakeSeries, number>()
     const report = await recoverSpool(spool, (market) => this.#live.createParser(market), {
       take: async (record, sequence) => {
         if (record.kind === 'candle' && !record.closed) return
-        const entry = await entryOf(this.#intake.idOf(record))
+        const entry = await this.#open(this.#intake.idOf(record), true)
         const { series, sink } = entry
         const last = before.get(entry) ?? sink?.resume.sequence
         // Another run, and nobody collected in between.
@@ -360,7 +365,7 @@ export class Collector implements AsyncDisposable {
         before.set(entry, sequence)
         if (series.take(record, Date.now()) && sink?.append(record, sequence)) waiting++
       },
-      gap: async (id, gap) => (await entryOf(id)).sink?.gap(gap),
+      gap: async (id, gap) => (await this.#open(id, true)).sink?.gap(gap),
       pause: async (sequence) => {
         this.#recovered = sequence
         if (waiting < (this.#options.flushRecords ?? 200_000)) return
@@ -395,7 +400,8 @@ export class Collector implements AsyncDisposable {
         return
       }
     }
-    const now = Date.now()
+    // The clock was read when the bytes arrived.
+    const now = Math.floor(frame.receiveTime)
     for (let index = 0; index < records.length; index++) this.#take(records[index] as LiveRecord, sequence, now)
   }
 
@@ -485,14 +491,5 @@ export class Collector implements AsyncDisposable {
       if (channel.interval === undefined || id.interval === channel.interval) series.down(at)
     }
     if (kind === 'bookDelta') this.#books.disconnected(market, symbol, reason, at)
-  }
-
-  async #compact(): Promise<void> {
-    for (const { series, sink } of this.#intake.all) {
-      if (this.#stop.signal.aborted) return
-      await sink?.compact?.().catch((error: unknown) => {
-        this.#log.warn({ err: error, series: series.key }, 'small files could not be merged')
-      })
-    }
   }
 }

@@ -86,6 +86,11 @@ export class Rig implements AsyncDisposable {
     return this.folder.join(this.#lake)
   }
 
+  /** Whether there is a collector, which may still be starting. */
+  get started(): boolean {
+    return this.#collector !== undefined
+  }
+
   get collector(): Collector {
     return this.#collector!
   }
