@@ -83,8 +83,10 @@ describe('ticklake collect', () => {
         const { connectControl } = await import('../../../src/engine/live/control.ts')
         const client = await until(() => connectControl(dataDir).catch(() => undefined))
         await using _client = client
-        const isLive = async () => (await client.status()).channels.every(({ state }) => state === 'live')
-        await until(isLive)
+        await until(async () => {
+          const { channels, books } = await client.status()
+          return channels.every(({ state }) => state === 'live') && books[0]?.state === 'synced'
+        })
         other.addFaults([{ type: 'disconnect', refuseMs: 300, times: 1 }])
         const filled = async (): Promise<boolean> => {
           const { series, books } = await client.status()

@@ -38,7 +38,8 @@ describe('a running collector', () => {
     const end = ended(process)
     await until(async () => {
       await using client = await connectControl(folder.join(dataDir)).catch(() => undefined)
-      return (await client?.status())?.channels.every(({ state }) => state === 'live')
+      const status = await client?.status()
+      return status?.channels.every(({ state }) => state === 'live') && status.books[0]?.state === 'synced'
     })
     return { process, end }
   }
