@@ -27,6 +27,11 @@ const EXPECTED: Readonly<Record<string, readonly (string | RegExp)[]>> = {
     /^2024-01\tBTCUSDT\t.*\t744$/m,
     /^2024-02\tETHUSDT\t.*\t696$/m,
   ],
+  'live-feed.js': [
+    /^\d+ trades of the last minute, then 20 live ones, 0 holes$/m,
+    /^last price \d+(\.\d+)?, the stream is live$/m,
+    /^the book is (syncing|synced)/m,
+  ],
   'save-own-candles.js': ['2024-01-01T00:10:00.000Z 110 user', '10 rows in 1 file, 1 missing'],
   'rest-client.js': [
     'BTCUSDT: price step 0.01000000, least quantity 0.00001000 BTC',

@@ -54,8 +54,10 @@ beforeAll(async () => {
     folder.join('hooks.mjs'),
     `export async function load(url, context, next) {
       const loaded = await next(url, context)
-      if (!url.endsWith('/exchanges/binance/endpoints.js')) return loaded
-      const source = String(loaded.source).replace(/'https:[^']*'/g, "'${sandbox.endpoint}'")
+      if (!/\\/exchanges\\/binance\\/(stream-)?endpoints\\.js$/.test(url)) return loaded
+      const source = String(loaded.source)
+        .replace(/'https:[^']*'/g, "'${sandbox.endpoint}'")
+        .replace(/'wss:[^']*'/g, "'${sandbox.ws}'")
       return { ...loaded, source }
     }`,
   )
@@ -81,9 +83,9 @@ function environment(extra: Readonly<Record<string, string>> = {}): Record<strin
   return cleanEnv({ PATH: path, npm_config_update_notifier: 'false', npm_config_offline: 'true', ...extra })
 }
 
-/** Runs a block as typed. The two variables are all that points the commands to the sandbox. */
+/** Runs a block as typed. The three variables are all that points the commands to the sandbox. */
 function runShell(code: string): Promise<Ran> {
-  const env = environment({ REST_URL: sandbox.endpoint, ARCHIVE_URL: sandbox.endpoint })
+  const env = environment({ REST_URL: sandbox.endpoint, ARCHIVE_URL: sandbox.endpoint, WS_URL: sandbox.ws })
   return ended(spawn('sh', ['-eu', '-c', code.replaceAll('9000', String(port))], { cwd: folder.path, env }))
 }
 
@@ -150,10 +152,12 @@ describe('the README', () => {
       expect(ran.code, name).toBe(0)
       outputs.push(ran.stdout)
     }
-    const [getData, client, storage] = outputs as [string, string, string]
+    const [getData, client, storage, live] = outputs as [string, string, string, string]
     expect(getData).toMatch(/^744\n\d+(\.\d+)?\ntrue\n$/)
     expect(client).toMatch(/^\d+\.\d{8} 0\.01000000 5\.00000000 \d+$/m)
     expect(client.split('\n').length).toBeGreaterThan(5)
+    expect(live.trimEnd().split('\n')).toHaveLength(5)
+    expect(live).toMatch(/^\d+ \d+(\.\d+)? \d+(\.\d+)? (syncing|synced)$/m)
     expect(storage).toMatch(/^24 1704067200000$/m)
     expect(storage).toContain('rows: 744')
     expect(storage.match(/^2024-01-\d\dT\d\d:00:00\.000Z \d+/gm)).toHaveLength(3)

@@ -12,7 +12,8 @@ try {
   await service.start()
   await service.subscribeSymbol('BTC/USDT', { kinds: ['trade', 'bookDelta'] })
 
-  const begin = Date.now()
+  // The exchange's clock: this machine's may be off.
+  const begin = (await service.collector?.client.now('spot')) ?? Date.now()
   const trades = service.feed.subscribeToUpdates('BTC/USDT', {
     kind: 'trade',
     from: begin - 60_000,
