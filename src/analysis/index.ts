@@ -1,1 +1,2 @@
+export * from './indicators/index.ts'
 export * from './validate/index.ts'

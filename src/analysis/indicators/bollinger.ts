@@ -1,0 +1,57 @@
+import { decimal, define, integer, type Kernel } from './definition.ts'
+import { VarianceWindow } from './variance-window.ts'
+
+class BollingerKernel implements Kernel {
+  readonly window: VarianceWindow
+  readonly width: number
+
+  constructor(period: number, width: number) {
+    this.window = new VarianceWindow(period)
+    this.width = width
+  }
+
+  run(
+    [x]: readonly Float64Array[],
+    from: number,
+    to: number,
+    [middle, upper, lower, percentB, bandwidth]: readonly Float64Array[],
+  ): void {
+    const { window, width } = this
+    for (let i = from; i < to; i++) {
+      const value = x![i]!
+      window.next(value)
+      const warm = window.warm
+      const { mean } = window
+      const reach = width * Math.sqrt(window.deviation / window.period)
+      const top = mean + reach
+      const bottom = mean - reach
+      middle![i] = warm ? mean : Number.NaN
+      upper![i] = warm ? top : Number.NaN
+      lower![i] = warm ? bottom : Number.NaN
+      percentB![i] = warm && top > bottom ? (value - bottom) / (top - bottom) : Number.NaN
+      bandwidth![i] = warm && mean !== 0 ? (top - bottom) / mean : Number.NaN
+    }
+  }
+}
+
+/** A band of some standard deviations about the mean. */
+export const bollinger = define({
+  id: 'bollinger',
+  title: 'Bollinger bands',
+  parameters: [
+    integer('period', 20, 1, 'values in the window'),
+    decimal('width', 2, 0, 'standard deviations from the mean to either band'),
+  ],
+  inputs: ['source'],
+  outputs: {
+    middle: 'mean',
+    upper: 'mean plus width deviations',
+    lower: 'mean less width deviations',
+    percentB: 'place between the bands: 0 at the lower, 1 at the upper',
+    bandwidth: 'distance of the bands over the mean',
+  },
+  warmUp: ({ period }) => period - 1,
+  convention:
+    'John Bollinger: the deviation is that of the population (TA-Lib BBANDS, TradingView, Stock.Indicators). percentB is NaN where the bands meet.',
+  create: ({ period, width }) => new BollingerKernel(period, width),
+})

@@ -1,0 +1,144 @@
+import { candle } from '../../model/candle.ts'
+import { ConfigError } from '../../model/errors.ts'
+import { DERIVED_COLUMNS } from './expression.ts'
+
+/** A column of an Arrow table, as far as it is read here. */
+export interface ArrowColumn {
+  readonly length: number
+  readonly nullCount: number
+  readonly type: { readonly unit?: number }
+  toArray(): ArrayLike<number> | BigInt64Array
+  isValid(index: number): boolean
+}
+
+/** An Arrow table, as far as it is read here; told apart by `getChild`. */
+export interface ArrowTable {
+  readonly numRows: number
+  getChild(name: string): ArrowColumn | null
+}
+
+/** Rows with the properties of candles; more or fewer do not matter. */
+export type CandleRow = Readonly<Record<string, unknown>>
+
+/**
+ * What an indicator is computed of: a batch of the lake, an Arrow table, columns by name (snake or camel case), candles
+ * as rows, or one series alone, which then stands for every column.
+ */
+export type IndicatorData =
+  | { readonly length: number; readonly columns: Readonly<Record<string, Float64Array>> }
+  | ArrowTable
+  | { readonly [column: string]: ArrayLike<number> }
+  | readonly CandleRow[]
+  | ArrayLike<number>
+
+/** Property of a candle row that holds a column. */
+export function propertyOf(column: string): string {
+  return candle.columns.find(({ name }) => name === column)?.property ?? column
+}
+
+/**
+ * The columns named, as float64 arrays of one length; arrays that are float64 already are not copied.
+ * @throws ConfigError when one is missing, or two differ in length.
+ */
+export function readColumns(data: IndicatorData, names: readonly string[]): Float64Array[] {
+  const read = reader(data)
+  const found = new Map<string, Float64Array>()
+  const columnOf = (name: string): Float64Array | undefined => {
+    let values = found.get(name)
+    if (!values) {
+      const parts = DERIVED_COLUMNS[name]
+      values = read(name) ?? (parts ? derive(parts.map((part) => need(part))) : undefined)
+      if (values) found.set(name, values)
+    }
+    return values
+  }
+  const need = (name: string): Float64Array => {
+    const values = columnOf(name)
+    if (!values) throw new ConfigError(`The data have no column "${name}", which an indicator here reads.`)
+    return values
+  }
+  const columns = names.map(need)
+  const length = columns[0]?.length ?? 0
+  const odd = columns.findIndex((values) => values.length !== length)
+  if (odd >= 0) {
+    throw new ConfigError(
+      `The columns differ in length: ${names[0]} has ${length} values, ${names[odd]} ${columns[odd]!.length}.`,
+    )
+  }
+  return columns
+}
+
+function derive(parts: readonly Float64Array[]): Float64Array {
+  const values = new Float64Array(Math.min(...parts.map((part) => part.length)))
+  for (let i = 0; i < values.length; i++) {
+    let sum = 0
+    for (const part of parts) sum += part[i]!
+    values[i] = sum / parts.length
+  }
+  return values
+}
+
+function reader(data: IndicatorData): (name: string) => Float64Array | undefined {
+  if ('getChild' in data && typeof data.getChild === 'function') {
+    const table = data as ArrowTable
+    return (name) => {
+      const column = table.getChild(name)
+      return column ? fromArrow(column) : undefined
+    }
+  }
+  if (Array.isArray(data) && typeof data[0] === 'object' && data[0] !== null)
+    return fromRows(data as readonly CandleRow[])
+  if (ArrayBuffer.isView(data) || Array.isArray(data)) {
+    const values = asFloats(data as ArrayLike<number>)
+    return () => values
+  }
+  const inner = (data as { readonly columns?: unknown }).columns
+  const columns = (
+    typeof inner === 'object' && inner !== null && !ArrayBuffer.isView(inner) && !Array.isArray(inner) ? inner : data
+  ) as Readonly<Record<string, ArrayLike<number>>>
+  return (name) => {
+    const values = columns[name] ?? columns[propertyOf(name)]
+    return values === undefined ? undefined : asFloats(values)
+  }
+}
+
+function asFloats(values: ArrayLike<number>): Float64Array {
+  if (values instanceof Float64Array) return values
+  const floats = new Float64Array(values.length)
+  for (let i = 0; i < floats.length; i++) {
+    const value: unknown = values[i]
+    floats[i] = value === null || value === undefined ? Number.NaN : Number(value)
+  }
+  return floats
+}
+
+function fromRows(rows: readonly CandleRow[]): (name: string) => Float64Array | undefined {
+  return (name) => {
+    const property = propertyOf(name)
+    if (rows[0]![property] === undefined) return undefined
+    const values = new Float64Array(rows.length)
+    for (let i = 0; i < rows.length; i++) {
+      const value = rows[i]![property]
+      values[i] = typeof value === 'number' ? value : Number.NaN
+    }
+    return values
+  }
+}
+
+/** Units of an Arrow timestamp per millisecond, by its `unit`: seconds, milliseconds, microseconds, nanoseconds. */
+const PER_MILLISECOND = [0.001, 1, 1_000, 1_000_000]
+
+function fromArrow(column: ArrowColumn): Float64Array {
+  const raw = column.toArray()
+  let values: Float64Array
+  if (raw instanceof BigInt64Array) {
+    const scale = column.type.unit === undefined ? 1 : PER_MILLISECOND[column.type.unit]!
+    values = new Float64Array(raw.length)
+    for (let i = 0; i < raw.length; i++) values[i] = Number(raw[i]!) / scale
+  } else values = asFloats(raw)
+  if (column.nullCount === 0) return values
+  // What lies under a null is anything; the table's own memory is left as it is.
+  const checked = Float64Array.from(values)
+  for (let i = 0; i < checked.length; i++) if (!column.isValid(i)) checked[i] = Number.NaN
+  return checked
+}

@@ -1,0 +1,35 @@
+import { define, integer, type Kernel } from './definition.ts'
+import { VarianceWindow } from './variance-window.ts'
+
+class StdKernel implements Kernel {
+  readonly window: VarianceWindow
+  readonly degrees: number
+
+  constructor(period: number, ddof: number) {
+    this.window = new VarianceWindow(period)
+    this.degrees = period - ddof
+  }
+
+  run([x]: readonly Float64Array[], from: number, to: number, [out]: readonly Float64Array[]): void {
+    const { window, degrees } = this
+    for (let i = from; i < to; i++) {
+      window.next(x![i]!)
+      out![i] = window.warm ? Math.sqrt(window.deviation / degrees) : Number.NaN
+    }
+  }
+}
+
+/** Standard deviation of the last `period` values. */
+export const std = define({
+  id: 'std',
+  title: 'Rolling standard deviation',
+  parameters: [
+    integer('period', 20, 2, 'values in the window'),
+    integer('ddof', 0, 0, 'taken off the count: 0 population, 1 sample', 1),
+  ],
+  inputs: ['source'],
+  outputs: { value: 'standard deviation' },
+  warmUp: ({ period }) => period - 1,
+  convention: 'Population unless ddof=1 (TA-Lib STDDEV, Tulip stddev; pandas rolling().std() is ddof=1).',
+  create: ({ period, ddof }) => new StdKernel(period, ddof),
+})
