@@ -105,7 +105,8 @@ export class BookSync {
     this.#quotes.clear()
     this.#refresh = undefined
     this.#heardAt = Number.NaN
-    this.#steady(at)
+    // A book that was right until the connection went has no fault of its own to wait for.
+    if (this.#phase === 'live') this.#attempt = 0
     if (this.#phase === 'live' || this.#phase === 'bridging') this.#isResumable = true
     this.#phase = 'idle'
     this.#change('stale', 'disconnected', reason, at)
