@@ -73,7 +73,7 @@ const CASES: readonly Case[] = [
     title: 'cuts at the start',
     faults: [
       { type: 'refuse-upgrade', forMs: 400 },
-      { type: 'disconnect', inMs: 500, everyMs: 200, times: 3 },
+      { type: 'disconnect', inMs: 500, everyMs: 300, times: 6 },
     ],
     atStart: true,
     sees: (report) => report.counters.lost,

@@ -154,7 +154,13 @@ export class Rig implements AsyncDisposable {
     }
     const deadline = Date.now() + deadlineMs
     while (open().length > 0) {
-      if (Date.now() > deadline) throw new Error(`it did not settle: ${open().join('; ')}`)
+      if (Date.now() > deadline) {
+        const { bookChanges } = this.collector.report()
+        const changes = bookChanges
+          .slice(-6)
+          .map(({ market, to, reason, detail }) => `${market} ${to}: ${reason} ${detail}`)
+        throw new Error(`it did not settle: ${open().join('; ')}. The last changes of books: ${changes.join('; ')}`)
+      }
       await sleep(50)
     }
   }
