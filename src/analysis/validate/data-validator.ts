@@ -14,6 +14,13 @@ import type {
   OrderVerdict,
   UncheckedRule,
 } from './outcome.ts'
+import type { RecordInput } from './records/cursor.ts'
+import {
+  type CheckedKind,
+  type RecordCheckOptions,
+  type RecordReport,
+  validateRecords,
+} from './records/record-validator.ts'
 import { rulesOf } from './rules/index.ts'
 import { type Findings, limitsOf, type OrderInstrument, type OrderRule } from './rules/rule.ts'
 
@@ -49,7 +56,7 @@ export class DataValidator {
   readonly #exchangeFilters: readonly Filter[]
 
   /** @throws ParseError where an exchangeInfo is not what the exchange gives. */
-  constructor(source: readonly OrderInstrument[] | ExchangeInfoBody | string, options: DataValidatorOptions = {}) {
+  constructor(source: readonly OrderInstrument[] | ExchangeInfoBody | string = [], options: DataValidatorOptions = {}) {
     const isList = (given: typeof source): given is readonly OrderInstrument[] => Array.isArray(given)
     const { instruments, exchangeFilters } = isList(source)
       ? { instruments: source, exchangeFilters: [] }
@@ -140,6 +147,11 @@ export class DataValidator {
   limits(symbol: string, field: 'price' | 'quantity', options: { readonly type?: string } = {}): FieldLimits[] {
     const order = emptyOrder(isMarketType(options.type) && field === 'quantity')
     return this.#bounds(symbol, order, field).map(limitsOf)
+  }
+
+  /** Checks records of one series: see `validateRecords`. Needs no exchangeInfo. */
+  validateRecords(kind: CheckedKind, input: RecordInput, options: RecordCheckOptions = {}): RecordReport {
+    return validateRecords(kind, input, options)
   }
 
   #bounds(symbol: string, order: CheckedOrder, field: OrderField): Bound[] {

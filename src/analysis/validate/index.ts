@@ -19,4 +19,5 @@ export type {
   RefusedOrder,
   UncheckedRule,
 } from './outcome.ts'
+export * from './records/index.ts'
 export type { OrderInstrument } from './rules/rule.ts'

@@ -1,0 +1,158 @@
+import { InvalidRangeError } from '../../../model/errors.ts'
+import { KINDS } from '../../../model/kinds.ts'
+import { BOOK_DELTA_RULES, BOOK_SNAPSHOT_RULES, QUOTE_RULES } from './books.ts'
+import { CANDLE_RULES, type CandleContext } from './candles.ts'
+import { bookRecordsOf, isColumns, type RecordColumns, type RecordInput, rowsOf } from './cursor.ts'
+import type { EventContext } from './events.ts'
+import type { CheckContext, Finding, RecordRules, Report, RowCheck } from './stage.ts'
+import { TRADE_RULES } from './trades.ts'
+
+/** Kinds whose records can be checked. */
+export type CheckedKind = 'candle' | 'trade' | 'aggTrade' | 'bookDelta' | 'bookSnapshot' | 'quote'
+
+/** Rules by kind. A new kind is a line here. */
+const RULES: Readonly<Record<CheckedKind, RecordRules<never, never>>> = {
+  candle: CANDLE_RULES,
+  trade: TRADE_RULES,
+  aggTrade: TRADE_RULES,
+  bookDelta: BOOK_DELTA_RULES,
+  bookSnapshot: BOOK_SNAPSHOT_RULES,
+  quote: QUOTE_RULES,
+}
+
+export interface RecordCheckOptions extends CandleContext, EventContext {
+  /** Only these stages; all without it. See `recordStages`. */
+  readonly stages?: readonly string[]
+  /** Findings kept in the report; more are only counted. Default 10,000. */
+  readonly maxFindings?: number
+}
+
+/** What was found in many records. */
+export interface RecordReport {
+  readonly kind: CheckedKind
+  /** Rows looked at; of books, records. */
+  readonly rows: number
+  /** Whether no finding is an error. */
+  readonly ok: boolean
+  /** Rows with at least one error. */
+  readonly badRows: number
+  /** In the order of the rows, the first `maxFindings`. */
+  readonly findings: readonly Finding[]
+  /** How often each rule was broken, those not kept included: by `stage/rule`. */
+  readonly counts: Readonly<Record<string, number>>
+}
+
+/** The stages of a kind, in the order in which they run, and what each holds. */
+export function recordStages(kind: CheckedKind): { readonly name: string; readonly meaning: string }[] {
+  return rulesOf(kind).stages.map(({ name, meaning }) => ({ name, meaning }))
+}
+
+/** Stands for no findings, so that a good row allocates nothing. */
+const NOTHING: Finding[] = []
+
+/**
+ * Checks records of one series as they come: rows of a live feed, or batches one after the other. It remembers what
+ * order, identity and continuity need of the rows before, and nothing else.
+ */
+export class RecordValidator {
+  readonly kind: CheckedKind
+  readonly #rules: RecordRules<object, CheckContext>
+  readonly #checks: readonly { readonly stage: string; readonly check: RowCheck<object> }[]
+  readonly #maxFindings: number
+  readonly #findings: Finding[] = []
+  readonly #counts: Record<string, number> = {}
+  #rows = 0
+  #badRows = 0
+  #record: object = {}
+  #stage = ''
+  #found: Finding[] = NOTHING
+  readonly #report: Report = (rule, severity, detail, missing) => {
+    if (this.#found === NOTHING) this.#found = []
+    const time = this.#rules.timeOf(this.#record)
+    const finding = { stage: this.#stage, rule, severity, row: this.#rows, time, detail }
+    this.#found.push(missing === undefined ? finding : { ...finding, missing })
+  }
+
+  /** @throws InvalidRangeError for a kind or stage that does not exist. */
+  constructor(kind: CheckedKind, options: RecordCheckOptions = {}) {
+    this.kind = kind
+    this.#rules = rulesOf(kind)
+    this.#maxFindings = options.maxFindings ?? 10_000
+    const names = this.#rules.stages.map(({ name }) => name)
+    const unknown = options.stages?.find((name) => !names.includes(name))
+    if (unknown !== undefined) {
+      throw new InvalidRangeError(`Records of kind "${kind}" have no stage "${unknown}", only ${names.join(', ')}.`)
+    }
+    this.#checks = this.#rules.stages.flatMap((stage) => {
+      if (options.stages?.includes(stage.name) === false) return []
+      const check = stage.start(options)
+      return check === undefined ? [] : [{ stage: stage.name, check }]
+    })
+  }
+
+  /** Checks one record. @returns what was found in it */
+  push(record: object): Finding[] {
+    return this.#check(record)
+  }
+
+  /** Checks many records that follow those before. */
+  add(input: RecordInput): this {
+    if (!isColumns(input)) for (const record of input) this.#check(record)
+    else if (this.kind === 'bookDelta' || this.kind === 'bookSnapshot') this.#addBooks(input)
+    else for (const row of rowsOf(KINDS[this.kind]!, input)) this.#check(row)
+    return this
+  }
+
+  /** What was found so far. */
+  get report(): RecordReport {
+    return {
+      kind: this.kind,
+      rows: this.#rows,
+      ok: this.#badRows === 0,
+      badRows: this.#badRows,
+      findings: [...this.#findings],
+      counts: { ...this.#counts },
+    }
+  }
+
+  #addBooks(input: RecordColumns): void {
+    for (const { row } of bookRecordsOf(KINDS[this.kind]!, input)) this.#check(row)
+  }
+
+  #check(record: object): Finding[] {
+    this.#found = NOTHING
+    this.#record = record
+    for (const { stage, check } of this.#checks) {
+      this.#stage = stage
+      check(record, this.#report)
+    }
+    this.#rows++
+    if (this.#found.length > 0) this.#keep(this.#found)
+    return this.#found === NOTHING ? [] : this.#found
+  }
+
+  #keep(found: readonly Finding[]): void {
+    for (const finding of found) {
+      const key = `${finding.stage}/${finding.rule}`
+      this.#counts[key] = (this.#counts[key] ?? 0) + 1
+      if (this.#findings.length < this.#maxFindings) this.#findings.push(finding)
+    }
+    if (found.some(({ severity }) => severity === 'error')) this.#badRows++
+  }
+}
+
+/**
+ * Checks records of one series: columns (of lake, collector or Arrow) or rows. Nothing is changed.
+ * @throws InvalidRangeError for a kind or stage that does not exist.
+ */
+export function validateRecords(kind: CheckedKind, input: RecordInput, options: RecordCheckOptions = {}): RecordReport {
+  return new RecordValidator(kind, options).add(input).report
+}
+
+function rulesOf(kind: CheckedKind): RecordRules<object, CheckContext> {
+  if (!Object.hasOwn(RULES, kind)) {
+    throw new InvalidRangeError(`Records of kind "${kind}" cannot be checked, only ${Object.keys(RULES).join(', ')}.`)
+  }
+  // The table is typed by what each kind's rows are; from here on rows are checked, not trusted.
+  return RULES[kind] as unknown as RecordRules<object, CheckContext>
+}
