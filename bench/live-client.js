@@ -17,7 +17,7 @@ let cpu
 let finish = () => {}
 let latencies
 let origin = 0
-let sum = 0
+let characters = 0
 
 /** One more message got through. `price` holds the time of sending where latencies are measured. */
 function got(price) {
@@ -61,7 +61,7 @@ const contenders = {
   'ws and JSON.parse': () =>
     plainSocket((data) => {
       const message = JSON.parse(data)
-      sum += message.stream.length
+      characters += message.stream.length
       got(latencies === undefined ? 0 : Number(message.data.p))
     }),
   ticklake: async () => checked(await collector()),
@@ -69,7 +69,8 @@ const contenders = {
     const folder = await mkdtemp(join(tmpdir(), 'ticklake-bench-'))
     process.on('exit', () => import('node:fs').then(({ rmSync }) => rmSync(folder, { recursive: true, force: true })))
     const made = await collector({
-      collector: { dataDir: folder, ...(process.env.BENCH_FLUSH ? {} : { flushRecords: 1e9, flushMs: 1e9 }) },
+      // A burst is more than any disk takes: it has to have room.
+      collector: { dataDir: folder, spool: { memoryBytes: 256 * 1024 * 1024 }, flushRecords: 1e9, flushMs: 1e9 },
     })
     const check = checked(made)
     return {
@@ -95,14 +96,16 @@ const contenders = {
     const { Spot } = await import('@binance/spot')
     const client = new Spot({ configurationWebsocketStreams: { wsURL: `ws://127.0.0.1:${port}` } })
     const connection = await client.websocketStreams.connect()
-    const handle = kind === 'trade' ? connection.trade({ symbol: 'btcusdt' }) : connection.diffBookDepth({ symbol: 'btcusdt' })
+    const handle =
+      kind === 'trade' ? connection.trade({ symbol: 'btcusdt' }) : connection.diffBookDepth({ symbol: 'btcusdt' })
     handle.on('message', () => got(0))
   },
   'ccxt pro': async () => {
     const { default: ccxt } = await import('ccxt')
     const exchange = new ccxt.pro.binance({ newUpdates: true })
     for (const [name, url] of Object.entries(exchange.urls.api)) {
-      if (typeof url === 'string') exchange.urls.api[name] = url.replace(/^https?:\/\/[^/]+/, `http://127.0.0.1:${port}`)
+      if (typeof url === 'string')
+        exchange.urls.api[name] = url.replace(/^https?:\/\/[^/]+/, `http://127.0.0.1:${port}`)
     }
     exchange.urls.api.ws.spot = `ws://127.0.0.1:${port}/ws`
     exchange.setMarkets([ccxtMarket])
@@ -114,7 +117,7 @@ const contenders = {
     }
     const watch = kind === 'trade' ? () => exchange.watchTrades('BTC/USDT') : () => exchange.watchOrderBook('BTC/USDT')
     ;(async () => {
-      for (;;) sum += (await watch()).length ?? 0
+      for (;;) characters += (await watch()).length ?? 0
     })().catch((error) => {
       console.error(error)
       process.exit(1)
@@ -162,7 +165,10 @@ let running = {}
 
 const commands = {
   async start(request) {
-    if (request.symbols) running = checked(await collector({ symbols: manySymbols(request.symbols), collector: { bookDepth: 100, ...request.collector } }))
+    if (request.symbols)
+      running = checked(
+        await collector({ symbols: manySymbols(request.symbols), collector: { bookDepth: 100, ...request.collector } }),
+      )
     else running = (await contenders[contender]()) ?? {}
   },
   /** What comes next is a round of so many messages. */
@@ -213,4 +219,5 @@ process.on('message', ({ call, command, ...request }) => {
   )
 })
 process.on('disconnect', () => process.exit())
+process.on('exit', () => characters < 0 && console.log(characters))
 process.send({ call: 0 })

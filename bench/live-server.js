@@ -21,7 +21,8 @@ function tape(kind, count, combined, symbol = 'BTCUSDT') {
   let made = tapes.get(key)
   if (!made) {
     const seed = symbol.length + symbol.charCodeAt(1)
-    made = kind === 'trade' ? tradeTape(count, { combined, symbol, seed }) : depthTape(count, { combined, symbol, seed })
+    made =
+      kind === 'trade' ? tradeTape(count, { combined, symbol, seed }) : depthTape(count, { combined, symbol, seed })
     tapes.set(key, made)
   }
   return made

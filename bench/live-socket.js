@@ -5,13 +5,14 @@ import { Child, pause, summary, table, targets } from './live-parts.js'
 
 const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 7)
 const only = process.argv[2]
+const names = process.env.BENCH_ONLY?.split(';')
 
 /** Messages per round: enough for half a second of each. */
 const TRADES = {
   ticklake: 300_000,
   'ws, frames counted': 200_000,
   'ws and JSON.parse': 100_000,
-  'ticklake, stored': 80_000,
+  'ticklake, stored': 240_000,
   binance: 60_000,
   '@binance/spot': 30_000,
   'ccxt pro': 30_000,
@@ -19,7 +20,7 @@ const TRADES = {
 const DEPTH = {
   ticklake: 50_000,
   'ws and JSON.parse': 30_000,
-  'ticklake, stored': 20_000,
+  'ticklake, stored': 50_000,
   'ccxt pro': 6000,
 }
 
@@ -27,13 +28,14 @@ async function run(kind, sizes) {
   const server = await Child.start('live-server.js')
   const field = []
   for (const [name, count] of Object.entries(sizes)) {
+    if (names && !names.includes(name)) continue
     const port = await server.call('listen')
     const client = await Child.start('live-client.js', [name, String(port), kind], ['--expose-gc'])
     await client.call('start')
     field.push({ name, count, port, client, rounds: [] })
   }
   await pause(500)
-  if (process.env.DEBUG) console.error("started")
+  if (process.env.DEBUG) console.error('started')
   // Books start with their first updates.
   for (const { port, client, count } of field) {
     await server.call('build', { port, kind, count })

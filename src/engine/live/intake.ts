@@ -23,6 +23,8 @@ export class Intake {
   /** By market and kind, then by symbol, for candles with the interval. */
   readonly #routes = new Map<Market, Map<LiveKind, Map<string, IntakeSeries>>>()
   readonly #all = new Map<string, IntakeSeries>()
+  /** Where the last record went, which is where the next one mostly goes. */
+  #last: IntakeSeries | undefined
   /** Records of series that nobody asked for. */
   unrouted = 0
 
@@ -40,6 +42,7 @@ export class Intake {
   }
 
   add(entry: IntakeSeries): void {
+    this.#last = undefined
     const { id } = entry.series
     const kinds = this.#routes.get(id.market) ?? new Map<LiveKind, Map<string, IntakeSeries>>()
     this.#routes.set(id.market, kinds)
@@ -50,6 +53,7 @@ export class Intake {
   }
 
   remove(id: SeriesId): void {
+    this.#last = undefined
     this.#routes
       .get(id.market)
       ?.get(id.kind as LiveKind)
@@ -59,9 +63,20 @@ export class Intake {
 
   /** The series that a record belongs to. */
   route(record: LiveRecord): IntakeSeries | undefined {
+    const id = this.#last?.series.id
+    if (
+      id !== undefined &&
+      id.symbol === record.symbol &&
+      id.kind === record.kind &&
+      id.market === record.market &&
+      (record.kind !== 'candle' || id.interval === record.interval)
+    )
+      return this.#last
     const symbols = this.#routes.get(record.market)?.get(record.kind)
     if (symbols === undefined) return undefined
-    return symbols.get(record.kind === 'candle' ? routeKey(record.symbol, record.interval) : record.symbol)
+    const entry = symbols.get(record.kind === 'candle' ? routeKey(record.symbol, record.interval) : record.symbol)
+    if (entry !== undefined) this.#last = entry
+    return entry
   }
 
   /** The id of the series that a record belongs to. */

@@ -21,14 +21,26 @@ export class LagHistogram {
   #count = 0
   #min = Number.POSITIVE_INFINITY
   #max = Number.NEGATIVE_INFINITY
+  /** The bucket of the last positive lag, and lags that surely belong to it: the next one is mostly like it. */
+  #bucket = 0
+  #from = 0
+  #to = 0
 
   add(lagMs: number): void {
     if (Number.isNaN(lagMs)) return
     this.#count++
     if (lagMs < this.#min) this.#min = lagMs
     if (lagMs > this.#max) this.#max = lagMs
-    if (lagMs >= 0) this.#positive[bucketOf(lagMs)]!++
-    else {
+    if (lagMs >= this.#from && lagMs <= this.#to) this.#positive[this.#bucket]!++
+    else if (lagMs >= 0) {
+      const bucket = bucketOf(lagMs)
+      if (bucket !== this.#bucket) {
+        this.#bucket = bucket
+        this.#from = this.#to = lagMs
+      } else if (lagMs < this.#from) this.#from = lagMs
+      else this.#to = lagMs
+      this.#positive[bucket]!++
+    } else {
       this.#negative ??= new Uint32Array(BUCKETS)
       this.#negative[bucketOf(-lagMs)]!++
     }

@@ -75,15 +75,24 @@ export function splitChunks(kind: Kind, batch: EventBatch, files: readonly LakeF
   const highest = highestKey(files)
   let place = 0
   const rowsOf = new Map<string, { day: string; rows: number[] }>()
+  // Rows in a row mostly belong together: their file is looked for when the day or the place changes.
+  let group: { day: string; rows: number[] } | undefined
+  let groupDay = Number.NaN
+  let groupPlace = Number.NaN
   for (let row = 0; row < batch.length; row++) {
     const key = keys[row]!
     while (place < starts.length && starts[place]! <= key) place++
-    const isLate = highest !== undefined && key <= highest
-    const day = formatDay(instants[row]!)
-    const name = `${isLate ? place : 'new'} ${day}`
-    const group = rowsOf.get(name)
-    if (group) group.rows.push(row)
-    else rowsOf.set(name, { day, rows: [row] })
+    const ownPlace = highest !== undefined && key <= highest ? place : -1
+    const start = floorDay(instants[row]!)
+    if (group === undefined || start !== groupDay || ownPlace !== groupPlace) {
+      const day = formatDay(start)
+      const name = `${ownPlace < 0 ? 'new' : ownPlace} ${day}`
+      group = rowsOf.get(name) ?? { day, rows: [] }
+      rowsOf.set(name, group)
+      groupDay = start
+      groupPlace = ownPlace
+    }
+    group.rows.push(row)
   }
   return [...rowsOf.values()].map(({ day, rows }) => {
     const part = rowsOf.size === 1 ? batch : pickRows(batch, Uint32Array.from(rows))

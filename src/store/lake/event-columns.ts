@@ -1,6 +1,7 @@
 import { InvalidRangeError } from '../../model/errors.ts'
 import type { ColumnSpec, Kind } from '../../model/kind.ts'
 import { BookSide, type LiveRecord, type RecordId } from '../../model/live/index.ts'
+import { halvesOf, type PutRow, putId, rowPutter } from './event-rows.ts'
 
 /**
  * Records of a live kind as columns. Ids are BigInt64Array (exact beyond 2^53; -1 where an optional one is lacking), all
@@ -29,8 +30,6 @@ export function numbersOf(batch: EventBatch, name: string): Float64Array {
   throw new InvalidRangeError(`The batch has no column "${name}", only ${Object.keys(batch.columns).join(', ')}.`)
 }
 
-/** Halves of 64-bit integers in memory: little-endian on every platform Node runs on. */
-const TWO_32 = 4_294_967_296
 const FIRST_CAPACITY = 64
 
 /** The values of one record, by property. */
@@ -48,6 +47,8 @@ export class EventColumns {
   readonly kind: Kind
   readonly #specs: readonly ColumnSpec[]
   readonly #level: LevelColumns | undefined
+  /** Puts a record into its row, for kinds that come in thousands a second. */
+  #put: PutRow | undefined
   #columns: EventColumn[]
   /** The id columns as halves: writing a BigInt per id would be several times slower. */
   #halves: (Int32Array | undefined)[]
@@ -67,6 +68,7 @@ export class EventColumns {
     this.#columns = kind.columns.map((spec) => newColumn(spec, FIRST_CAPACITY))
     this.#halves = this.#columns.map(halvesOf)
     this.#record = new Uint32Array(FIRST_CAPACITY)
+    this.#put = rowPutter(kind, this.#columns)
   }
 
   get rows(): number {
@@ -77,9 +79,20 @@ export class EventColumns {
     return this.#records
   }
 
-  /** Memory held, bytes. */
+  /** Size of what was appended, bytes. As it grows, up to twice as much memory is held. */
   get bytes(): number {
+    return this.#rows * (this.#columns.length * 8 + 4)
+  }
+
+  /** Memory held, bytes. */
+  get capacityBytes(): number {
     return this.#capacity * (this.#columns.length * 8 + 4)
+  }
+
+  /** Forgets the rows and keeps the memory. Views of it must not be in use any more. */
+  clear(): void {
+    this.#rows = 0
+    this.#records = 0
   }
 
   append(record: LiveRecord): void {
@@ -89,13 +102,15 @@ export class EventColumns {
       this.#reserve(1)
       const at = this.#rows++
       this.#record[at] = this.#records
-      for (let index = 0; index < this.#specs.length; index++) {
-        const value = values[this.#specs[index]!.property]
-        const halves = this.#halves[index]
-        // Assigning to a Float64Array makes numbers of true and false, and NaN of what is not there.
-        if (halves === undefined) this.#columns[index]![at] = value as number
-        else putId(halves, this.#columns[index] as BigInt64Array, at, value as RecordId)
-      }
+      if (this.#put !== undefined) this.#put(record, at)
+      else
+        for (let index = 0; index < this.#specs.length; index++) {
+          const value = values[this.#specs[index]!.property]
+          const halves = this.#halves[index]
+          // Assigning to a Float64Array makes numbers of true and false, and NaN of what is not there.
+          if (halves === undefined) this.#columns[index]![at] = value as number
+          else putId(halves, this.#columns[index] as BigInt64Array, at, value as RecordId)
+        }
     }
     this.#records++
   }
@@ -159,6 +174,7 @@ export class EventColumns {
     const record = new Uint32Array(this.#capacity)
     record.set(this.#record)
     this.#record = record
+    this.#put = rowPutter(this.kind, this.#columns)
   }
 }
 
@@ -169,18 +185,6 @@ export function isBookKind(kind: Kind): boolean {
 
 function newColumn(spec: ColumnSpec, rows: number): EventColumn {
   return spec.type === 'id' ? new BigInt64Array(rows) : new Float64Array(rows)
-}
-
-function halvesOf(column: EventColumn): Int32Array | undefined {
-  return column instanceof BigInt64Array ? new Int32Array(column.buffer) : undefined
-}
-
-function putId(halves: Int32Array, column: BigInt64Array, at: number, id: RecordId | undefined): void {
-  if (typeof id === 'number' && Number.isSafeInteger(id)) {
-    const high = Math.floor(id / TWO_32)
-    halves[2 * at] = id - high * TWO_32
-    halves[2 * at + 1] = high
-  } else column[at] = typeof id === 'bigint' ? id : -1n
 }
 
 /** The rows with the given indexes, in their order. */

@@ -37,6 +37,8 @@ export interface FlushSummary {
 }
 
 const DEFAULT_PENDING = 64 * 1024 * 1024
+/** Part of the memory that is kept for the next records; a series that once had more gives it back. */
+const SPARE = 1 / 2
 
 /** Records that wait for their file. */
 interface Pending {
@@ -66,6 +68,8 @@ export class EventWriter implements AsyncDisposable {
   /** Memory of all but the last of them, bytes. */
   #waitingBytes = 0
   readonly #maxBytes: number
+  /** Columns whose records are stored: the next ones go into their memory. */
+  #spare: EventColumns | undefined
   readonly #timeProperty: string
   #tempNumber = 0
   #queue: Promise<unknown> = Promise.resolve()
@@ -231,7 +235,9 @@ export class EventWriter implements AsyncDisposable {
   }
 
   #newPending(): Pending {
-    return { columns: new EventColumns(this.kind), from: Number.POSITIVE_INFINITY, to: -1, inexact: 0 }
+    const columns = this.#spare ?? new EventColumns(this.kind)
+    this.#spare = undefined
+    return { columns, from: Number.POSITIVE_INFINITY, to: -1, inexact: 0 }
   }
 
   #enqueue<T>(work: () => Promise<T>, doing: string): Promise<T> {
@@ -269,6 +275,11 @@ export class EventWriter implements AsyncDisposable {
       const renames = made.map(({ file, temp }) => [temp, file.name] as const)
       await this.#commit({ renames, removes: [], coverage }, () => {
         this.#setPending(this.#pending.filter((pending) => !taken.includes(pending)))
+        const columns = taken[0]?.columns
+        if (columns !== undefined && columns.capacityBytes <= this.#maxBytes * SPARE) {
+          columns.clear()
+          this.#spare = columns
+        }
       })
       const count = (of: (file: LakeFile) => number) => made.reduce((sum, { file }) => sum + of(file), 0)
       return {

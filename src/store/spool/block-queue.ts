@@ -1,7 +1,7 @@
 import { BLOCK_HEADER, Block, ENTRY_HEADER } from './format.ts'
 
-/** Spare blocks kept for reuse; more would only hold memory after a burst. */
-const SPARE = 4
+/** Share of the memory that spare blocks may keep: as much as waits for a sync under load, so that it goes round. */
+const SPARE = 1 / 4
 
 /**
  * Blocks on their way to the disk: one that is being filled, then those to be written, then those written but not yet
@@ -14,12 +14,14 @@ export class BlockQueue {
   #unwritten: Block[] = []
   #unsynced: Block[] = []
   readonly #spare: Block[] = []
+  readonly #maxSpare: number
   #memory = 0
   #unsyncedMemory = 0
 
   constructor(blockBytes: number, memoryBytes: number) {
     this.#blockBytes = blockBytes
     this.#memoryBytes = memoryBytes
+    this.#maxSpare = Math.floor((memoryBytes * SPARE) / blockBytes)
   }
 
   /** Memory of all blocks that hold entries, bytes. */
@@ -84,7 +86,7 @@ export class BlockQueue {
       const block = this.#unsynced.shift()!
       this.#memory -= block.capacity
       this.#unsyncedMemory -= block.capacity
-      if (block.capacity === this.#blockBytes && this.#spare.length < SPARE) this.#spare.push(block)
+      if (block.capacity === this.#blockBytes && this.#spare.length < this.#maxSpare) this.#spare.push(block)
     }
   }
 

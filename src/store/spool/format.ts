@@ -49,6 +49,11 @@ export function parseSegmentHeader(bytes: Buffer): SegmentHeader | undefined {
   return { id: bytes.toString('hex', 24, 40), first: bytes.readDoubleLE(8), createdAt: bytes.readDoubleLE(16) }
 }
 
+/** Nearly all entries are frames. */
+function typeNumber(type: SpoolEntryType): number {
+  return type === 'frame' ? 0 : ENTRY_TYPES.indexOf(type)
+}
+
 /** Entries on their way to the disk, as the bytes of one block. */
 export class Block {
   readonly bytes: Buffer
@@ -89,7 +94,7 @@ export class Block {
     const view = this.#view
     const at = this.length
     view.setUint32(at, end - start, true)
-    view.setUint32(at + 4, ENTRY_TYPES.indexOf(type) | (MARKETS.indexOf(market) << 8), true)
+    view.setUint32(at + 4, typeNumber(type) | (MARKETS.indexOf(market) << 8), true)
     view.setFloat64(at + 8, receiveTime, true)
     this.bytes.set(source.subarray(start, end), at + ENTRY_HEADER)
     this.length = at + ENTRY_HEADER + end - start

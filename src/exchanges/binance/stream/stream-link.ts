@@ -291,7 +291,7 @@ export class StreamLink implements FrameSink {
     if (subscription) {
       // The tail of a channel that was let go is nobody's.
       if (subscription.state === 'leaving') {
-        frame.records.length = 0
+        empty(frame.records)
         return
       }
       subscription.frames++
@@ -303,7 +303,7 @@ export class StreamLink implements FrameSink {
       this.dataFrames++
       this.#owner.frame(frame)
     }
-    frame.records.length = 0
+    empty(frame.records)
   }
 
   #first(subscription: Subscription): void {
@@ -436,4 +436,10 @@ export class StreamLink implements FrameSink {
       frame: bytes.slice(start, Math.min(end, start + KEPT_FRAME)),
     })
   }
+}
+
+/** Setting the length to 0 would give the memory back, and take new memory for every frame. */
+function empty(records: LiveRecord[]): void {
+  if (records.length === 1) records.pop()
+  else records.length = 0
 }
