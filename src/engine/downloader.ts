@@ -1,8 +1,10 @@
 import { isAbortError, isTicklakeError } from '../model/errors.ts'
 import { parseInterval } from '../model/interval.ts'
+import { kindOf } from '../model/kinds.ts'
 import { normaliseRanges } from '../model/ranges.ts'
 import { seriesKey } from '../model/series.ts'
 import type { DownloadContext } from './download/context.ts'
+import { EventDownload } from './download/event-download.ts'
 import { SeriesDownload } from './download/series-download.ts'
 import { checkHistory } from './history.ts'
 import type { DownloadRequest, SeriesReport } from './types.ts'
@@ -44,8 +46,14 @@ async function downloadOne(requests: readonly DownloadRequest[], context: Downlo
   const { series } = requests[0]!
   const reports: SeriesReport[] = []
   try {
-    await using writer = await context.lake.writer(series, context.signal ? { signal: context.signal } : {})
-    for (const request of requests) reports.push(await new SeriesDownload(request, context, writer).run())
+    const waiting = context.signal ? { signal: context.signal } : {}
+    if (kindOf(series.kind).hasInterval) {
+      await using writer = await context.lake.writer(series, waiting)
+      for (const request of requests) reports.push(await new SeriesDownload(request, context, writer).run())
+    } else {
+      await using writer = await context.lake.eventWriter(series, waiting)
+      for (const request of requests) reports.push(await new EventDownload(request, context, writer).run())
+    }
     return reports
   } catch (error) {
     if (context.signal?.aborted || isAbortError(error) || !isTicklakeError(error)) throw error

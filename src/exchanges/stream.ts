@@ -217,6 +217,8 @@ export interface RepairClient {
     request: Omit<RecordRequest, 'firstId' | 'lastId'> & TimeRange,
   ): AsyncGenerator<readonly LiveRecord[], void, void>
   bookSnapshot(request: { market: Market; symbol: string; depth: number; signal?: AbortSignal }): Promise<BookSnapshot>
+  /** How far back REST gives records of a kind, ms before now: 0 for not at all, Infinity for all there are. */
+  reach(request: Pick<RecordRequest, 'market' | 'kind'>): number
   /** Fundings paid in [from, to). */
   fundingRates(
     request: { market: Market; symbol: string; signal?: AbortSignal } & TimeRange,

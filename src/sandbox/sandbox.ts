@@ -327,7 +327,7 @@ class SandboxServer implements Sandbox {
       path: path + decoded(url.search),
       market: file?.market,
       symbol: file?.symbol,
-      interval: file && archiveInterval(file.interval),
+      interval: file?.interval && archiveInterval(file.interval),
     }
     this.#usage.archive('requests')
     const early = this.#early(facts)

@@ -240,10 +240,10 @@ describe('download', () => {
       )
       expect(both.code).toBe(3)
       expect(jsonLines(both.stdout)).toMatchObject([{ symbol: 'AVAXUSDT', interval: '1d', rows: 31, complete: true }])
-      expect(both.stderr).toContain('the exchange has no candles of AVAXUSDT 15m; it is left out')
+      expect(both.stderr).toContain('the exchange has no data of AVAXUSDT 15m; it is left out')
       const alone = await here('download', 'AVAXUSDT', '--interval', '15m')
       expect(alone.code).toBe(2)
-      expect(alone.stderr).toContain('The exchange has no candles of AVAXUSDT 15m.')
+      expect(alone.stderr).toContain('The exchange has no data of AVAXUSDT 15m.')
     },
   )
 

@@ -80,7 +80,7 @@ describe('download, when REST is dead', () => {
     await start(refusedPort)
     const ran = await here('download', 'BTCUSTD', ...RANGE)
     expect(ran.code).not.toBe(0)
-    expect(ran.stderr).toContain('The exchange has no candles of BTCUSTD 1h')
+    expect(ran.stderr).toContain('The exchange has no data of BTCUSTD 1h')
   })
 
   it('asks it nothing with --source archive', async () => {

@@ -1,6 +1,6 @@
 import { checkHistory } from '../../engine/history.ts'
 import type { SeriesReport } from '../../engine/types.ts'
-import { checkCombination, type DownloadOptions, planDownload, planUpdate } from '../download/plan.ts'
+import { checkCombination, checkIntervals, type DownloadOptions, planDownload, planUpdate } from '../download/plan.ts'
 import { printReports } from '../download/reports.ts'
 import { chosenExchange, openEngine } from '../engine.ts'
 import { wordOption } from '../options.ts'
@@ -8,7 +8,7 @@ import { createProgressView, type ProgressView } from '../progress/show.ts'
 import { seriesLabel } from '../progress/state.ts'
 import { readRange } from '../range.ts'
 import { plural } from '../render/text.ts'
-import { readIntervals, readKind, seriesFields } from '../select.ts'
+import { readKind, seriesFields } from '../select.ts'
 import { ExitCode, examples, type Verb } from '../verb.ts'
 
 export const verb: Verb<DownloadOptions> = {
@@ -16,7 +16,7 @@ export const verb: Verb<DownloadOptions> = {
     command
       .argument('[symbols...]', 'symbols in any spelling; without any, the pairs of the config')
       .option('--symbols <list...>', 'more symbols')
-      .option('--kind <kind>', 'kind of data (default: candle)')
+      .option('--kind <kind>', 'kind of data: candle, trade, aggTrade (default: candle)')
       .option('--interval <list>', 'intervals, e.g. 1m,1h (default: DEFAULT_INTERVAL, 1m; of the pairs: 30m, 1h, 2h)')
       .option('--intervals <list...>', 'intervals, e.g. 1m 1h')
       .option('--from <time>', 'first instant wanted: 2024-01-31, ISO or epoch ms (default: since listing)')
@@ -32,7 +32,7 @@ export const verb: Verb<DownloadOptions> = {
       'after',
       `
 What the lake has is not fetched again. When REST does not answer, the archive is taken as far as it goes.
-Exit codes: 0 complete, 1 something failed, 3 done, but candles are missing or unknown.
+Exit codes: 0 complete, 1 something failed, 3 done, but data are missing or unknown.
 Ctrl-C stops cleanly, and the same command then goes on where it was.
 --json gives a line per series with its rows, gaps, files and defects; times are epoch ms.`,
     )
@@ -46,6 +46,7 @@ Ctrl-C stops cleanly, and the same command then goes on where it was.
         'ticklake download --symbols BTCUSDT ETHUSDT --intervals 1h --start-date 2024-01-01 --end-date 2024-01-31',
         'January, both ends included',
       ],
+      ['ticklake download BTCUSDT --kind aggTrade --days 7', 'aggregate trades of a week'],
       ['ticklake download', 'the pairs and intervals of pairs.yaml'],
       ['ticklake download --update', 'bring the whole lake up to now'],
     ])
@@ -55,7 +56,7 @@ Ctrl-C stops cleanly, and the same command then goes on where it was.
     checkCombination(options)
     checkHistory(readKind(options))
     readRange(options)
-    readIntervals(options)
+    checkIntervals(options)
     const settings = await context.settings({ 'download.parallel': options.parallel })
     const exchange = await chosenExchange(settings)
     const typed = [...operands, ...(options.symbols ?? [])]

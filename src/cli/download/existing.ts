@@ -7,7 +7,7 @@ import { seriesLabel } from '../progress/state.ts'
 
 /**
  * One look per series before anything is fetched: a typing mistake should cost a second, not an hour. Gives the series
- * that the exchange has candles of.
+ * that the exchange has data of.
  */
 export async function existingSeries(
   context: Context,
@@ -16,13 +16,13 @@ export async function existingSeries(
   source: SourceChoice,
 ): Promise<SeriesId[]> {
   const archived = archiveMemory(context, engine)
-  const found = await Promise.all(series.map((id) => hasCandles(context, engine, id, source, archived)))
+  const found = await Promise.all(series.map((id) => hasData(context, engine, id, source, archived)))
   const empty = series.filter((_, index) => !found[index])
   if (empty.length === series.length) {
-    throw new InvalidRangeError(`${owner(source)} has no candles of ${empty.map(seriesLabel).join(', ')}.`)
+    throw new InvalidRangeError(`${owner(source)} has no data of ${empty.map(seriesLabel).join(', ')}.`)
   }
   for (const id of empty)
-    context.warn(`${owner(source).toLowerCase()} has no candles of ${seriesLabel(id)}; it is left out.`)
+    context.warn(`${owner(source).toLowerCase()} has no data of ${seriesLabel(id)}; it is left out.`)
   return series.filter((_, index) => found[index])
 }
 
@@ -45,7 +45,7 @@ export async function existingPairs(
   const archived = archiveMemory(context, engine)
   const found = await Promise.all(
     groups.map(([first]) =>
-      hasCandles(context, engine, first!, source, archived).catch((error: unknown) => {
+      hasData(context, engine, first!, source, archived).catch((error: unknown) => {
         if (error instanceof InvalidSymbolError) return false
         throw error
       }),
@@ -83,7 +83,7 @@ function archiveMemory(context: Context, engine: DataSourceManager): ArchivedSym
   }
 }
 
-async function hasCandles(
+async function hasData(
   context: Context,
   engine: DataSourceManager,
   id: SeriesId,

@@ -4,6 +4,7 @@ import type { DownloadRequest, SourceChoice } from '../../engine/types.ts'
 import type { Exchange } from '../../exchanges/exchange.ts'
 import { ConfigError, InvalidRangeError } from '../../model/errors.ts'
 import { floorOpen, type Interval } from '../../model/interval.ts'
+import { kindOf } from '../../model/kinds.ts'
 import type { Market, SeriesId } from '../../model/series.ts'
 import { loadPairs } from '../config/pairs.ts'
 import type { Context } from '../context.ts'
@@ -12,6 +13,13 @@ import { plural } from '../render/text.ts'
 import { formatInstant } from '../render/time.ts'
 import { openLake, readIntervals, readKind, readSymbols, type SelectOptions, selectSeries } from '../select.ts'
 import { existingPairs, existingSeries } from './existing.ts'
+
+/** @throws ConfigError for intervals of a kind that has none. */
+export function checkIntervals(options: DownloadOptions): void {
+  const kind = readKind(options)
+  if (kindOf(kind).hasInterval || readIntervals(options).length === 0) return
+  throw new ConfigError(`${kind} has no intervals: leave --interval out.`)
+}
 
 /** The flags of `download`. */
 export interface DownloadOptions extends SelectOptions, RangeOptions {
@@ -71,19 +79,16 @@ export async function planDownload(
     months = pairs.months
     const from =
       pairs.from === 'default' ? 'the default pairs (ticklake init writes a pairs.yaml to change)' : pairs.from
-    context.say(`${plural(symbols.length, 'pair')} of ${from}, ${intervals.join(', ')}`)
+    context.say(
+      `${plural(symbols.length, 'pair')} of ${from}, ${kindOf(kind).hasInterval ? intervals.join(', ') : kind}`,
+    )
   }
   if (intervals.length === 0) intervals = [settings.download.defaultInterval]
 
-  const wanted: SeriesId[] = symbols.flatMap(({ symbol, market }) =>
-    intervals.map((interval) => ({
-      exchange: settings.exchange.name,
-      market: market ?? 'spot',
-      kind,
-      symbol,
-      interval,
-    })),
-  )
+  const wanted: SeriesId[] = symbols.flatMap(({ symbol, market }) => {
+    const id = { exchange: settings.exchange.name, market: market ?? 'spot', kind, symbol }
+    return kindOf(kind).hasInterval ? intervals.map((interval) => ({ ...id, interval })) : [id]
+  })
   checkSeries(exchange, wanted)
   // One question, before many are asked at once: an exchange that can't be reached is told once, and soon.
   const nows = new Map<Market, number>()
@@ -105,10 +110,11 @@ export async function planDownload(
     // 0 stands for the listing, which the engine finds.
     const start = from ?? (months === undefined ? 0 : addMonths(end, -months))
     // A length that counts back from now would else begin inside a candle.
-    const onGrid = options.from === undefined && options.startDate === undefined && start > 0 && id.interval !== '3d'
+    const isCounted = options.from === undefined && options.startDate === undefined && start > 0
+    const grid = id.interval !== undefined && id.interval !== '3d' ? { interval: id.interval } : undefined
     return {
       series: id,
-      from: onGrid ? floorOpen({ interval: id.interval! }, start) : start,
+      from: isCounted && grid ? floorOpen(grid, start) : start,
       to: end,
       source,
     }

@@ -1,5 +1,5 @@
 import { ABSURD_RATIO } from '../../archive/candle-zip.ts'
-import { type FetchedFile, fetchFile } from '../../archive/fetch-file.ts'
+import { fetchFile } from '../../archive/fetch-file.ts'
 import type { ListedFile } from '../../archive/listing.ts'
 import { type Batch, clipBatch, columnOf, concatBatches, mergeBatches } from '../../model/batch.ts'
 import { CandleFlag, candle } from '../../model/candle.ts'
@@ -9,6 +9,7 @@ import type { TimeRange } from '../../model/time.ts'
 import type { SeriesChange, StagedRows } from '../../store/lake/change.ts'
 import { type GapFinding, missingOpens } from '../../store/lake/gaps.ts'
 import { compareBatches, differences } from './compare.ts'
+import { checkOf, hashProblem, lostFile, type ReadFile } from './file-check.ts'
 import { FileRows, withFlag } from './file-rows.ts'
 import type { SeriesDownload } from './series-download.ts'
 
@@ -45,7 +46,7 @@ export async function takeArchiveFile(
     )
     await rows.finish()
     if (fetched.state === 'missing' || fetched.state === 'unreadable') {
-      await download.commit({ checks: [checkOf(file, fetched, fetched.state)], defects: lostFile(file, fetched) })
+      await download.commit({ checks: [checkOf(file, fetched, fetched.state)], defects: [lostFile(file, fetched)] })
       return false
     }
     const change =
@@ -69,8 +70,6 @@ export async function takeArchiveFile(
     rows.release()
   }
 }
-
-type ReadFile = Extract<FetchedFile, { state: 'verified' | 'mismatch' | 'no-checksum' }>
 
 /** The file is what was published: its rows stand, what is missing in it is looked for elsewhere. */
 async function verifiedChange(
@@ -108,7 +107,7 @@ async function doubtfulChange(
   rows: FileRows,
   fetched: ReadFile,
 ): Promise<SeriesChange> {
-  const reason = fetched.state === 'mismatch' ? 'the hash differs from the published one' : 'no checksum is published'
+  const reason = hashProblem(fetched)
   const batches: Batch[] = []
   const defects: Defect[] = [...fetched.result.defects]
   const findings: GapFinding[] = []
@@ -273,30 +272,6 @@ function markFilled(defects: readonly Defect[], filled: ReadonlySet<number>): De
   return defects.map((defect) =>
     defect.time !== undefined && filled.has(defect.time) ? { ...defect, kept: 'rest' as const } : defect,
   )
-}
-
-function lostFile(file: ListedFile, fetched: Extract<FetchedFile, { state: 'missing' | 'unreadable' }>): Defect[] {
-  const detail =
-    fetched.state === 'missing' ? 'listed, but the archive answers that it does not exist' : fetched.error.message
-  return [{ type: 'lost-file', where: file.path, detail, kept: 'none' }]
-}
-
-function checkOf(file: ListedFile, fetched: FetchedFile, outcome: FileCheck['outcome']): FileCheck {
-  const at = new Date().toISOString()
-  if (fetched.state === 'missing') return { path: file.path, outcome, at }
-  const published = fetched.published === undefined ? {} : { published: fetched.published }
-  if (fetched.state === 'unreadable')
-    return { path: file.path, outcome, at, ...published, note: fetched.error.message.replace(`${file.path}: `, '') }
-  const { sha256, rows, notes } = fetched.result
-  return {
-    path: file.path,
-    outcome,
-    sha256,
-    rows,
-    at,
-    ...published,
-    ...(notes.length > 0 ? { note: notes.join('; ') } : {}),
-  }
 }
 
 function filledNote(count: number): string | undefined {

@@ -9,7 +9,7 @@ import type {
   TradeRecord,
 } from '../../model/live/index.ts'
 import type { Market } from '../../model/series.ts'
-import { formatTime, HOUR, type TimeRange } from '../../model/time.ts'
+import { DAY, formatTime, HOUR, type TimeRange } from '../../model/time.ts'
 import type { RecordRequest, RepairClient } from '../stream.ts'
 import { aggTradesOf, fundingsOf, snapshotOf, tradesOf } from './repair-rows.ts'
 import type { BinanceRest } from './rest.ts'
@@ -28,6 +28,9 @@ const FUTURES_DEPTHS = [5, 10, 20, 50, 100, 500, 1000]
 const SPOT_DEPTH = 5000
 /** An aggregate trade of futures joins the trades of this time, ms, and may have happened before the last of them. */
 const AGGREGATION = 100
+/** How far back futures give aggregate trades, and (with a key) trades; older ones are in the archive only. */
+const FUTURES_AGG_REACH = 48 * HOUR
+const FUTURES_TRADE_REACH = 30 * DAY
 /** Futures refuse a span of an hour or more. */
 const WINDOW = HOUR - 1
 
@@ -45,6 +48,12 @@ export class BinanceRepairClient implements RepairClient {
   constructor(rest: BinanceRest, options: { readonly hasKey?: boolean } = {}) {
     this.#rest = rest
     this.#hasKey = options.hasKey ?? false
+  }
+
+  reach({ market, kind }: Pick<RecordRequest, 'market' | 'kind'>): number {
+    if (market === 'spot') return Number.POSITIVE_INFINITY
+    if (kind === 'aggTrade') return FUTURES_AGG_REACH
+    return this.#hasKey ? FUTURES_TRADE_REACH : 0
   }
 
   async *recordPages(

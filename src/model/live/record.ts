@@ -24,6 +24,8 @@ export const RecordFlag = {
   stream: 2,
   /** Took the place of an earlier value of the same record. */
   revised: 16,
+  /** From an archive file whose checksum could not be confirmed; see `checks` in series.json. */
+  unverified: 32,
   /** Breaks a rule (a price of zero, a crossed quote) though the exchange sent it so. */
   suspect: 64,
   /** At least one value has more digits than a float64 keeps. */

@@ -12,12 +12,18 @@ import type { SandboxMarket } from '../market/listing.ts'
 
 export type Period = 'daily' | 'monthly'
 
-/** A candle file of the archive, as its key tells. */
+/** Folders of the kinds of data that the sandbox has files of. */
+export const ARCHIVE_KINDS = ['aggTrades', 'fundingRate', 'klines', 'trades'] as const
+export type ArchiveKind = (typeof ARCHIVE_KINDS)[number]
+
+/** A file of the archive, as its key tells. */
 export interface ArchiveFile {
   readonly market: SandboxMarket
   readonly period: Period
+  readonly kind: ArchiveKind
   readonly symbol: string
-  readonly interval: Interval
+  /** Of candles. */
+  readonly interval?: Interval
   /** First instant of the day or month, epoch ms. */
   readonly start: number
 }
@@ -39,47 +45,48 @@ export function archiveIntervals(market: SandboxMarket, period: Period): Interva
   )
 }
 
+/** Whether a market has files of a kind by day or by month. */
+export function hasKind(market: SandboxMarket, period: Period, kind: ArchiveKind): boolean {
+  return kind !== 'fundingRate' || (market !== 'spot' && period === 'monthly')
+}
+
 /** `data/spot/daily/klines/BTCUSDT/1m/` */
 export function folderOf(market: SandboxMarket, period: Period, symbol: string, interval: Interval): string {
   return `${MARKET_FOLDER[market]}${period}/klines/${symbol}/${archiveInterval(interval)}/`
 }
 
-/** `BTCUSDT-1m-2025-01-01` */
+/** `BTCUSDT-1m-2025-01-01`, `BTCUSDT-trades-2025-01` */
 export function stemOf(file: ArchiveFile): string {
   const date = file.period === 'daily' ? formatDay(file.start) : formatMonth(file.start)
-  return `${file.symbol}-${archiveInterval(file.interval)}-${date}`
+  return `${file.symbol}-${file.interval === undefined ? file.kind : archiveInterval(file.interval)}-${date}`
 }
 
 export function keyOf(file: ArchiveFile): string {
-  return `${folderOf(file.market, file.period, file.symbol, file.interval)}${stemOf(file)}.zip`
+  const folder = `${MARKET_FOLDER[file.market]}${file.period}/${file.kind}/${file.symbol}/`
+  const inside = file.interval === undefined ? folder : `${folder}${archiveInterval(file.interval)}/`
+  return `${inside}${stemOf(file)}.zip`
 }
 
-const KEY = /^data\/(spot|futures\/um)\/(daily|monthly)\/klines\/([^/]+)\/([^/]+)\/([^/]+)\.zip$/
+const KEY = /^data\/(spot|futures\/um)\/(daily|monthly)\/([A-Za-z]+)\/([^/]+)\/(?:([^/]+)\/)?([^/]+)\.zip$/
 const DATE = /-(\d{4})-(\d{2})(?:-(\d{2}))?$/
 
 /** Reads the key of a zip; undefined for anything else. */
 export function parseKey(key: string): ArchiveFile | undefined {
   const parts = KEY.exec(key)
   if (!parts) return undefined
-  const [, folder, period, symbol, interval, stem] = parts as unknown as [
-    string,
-    string,
-    Period,
-    string,
-    string,
-    string,
+  const [, folder, period, word, symbol, interval, stem] = parts as unknown as [
+    ...[whole: string, folder: string, period: Period, kind: string, symbol: string],
+    ...[interval: string | undefined, stem: string],
   ]
-  if (!isInterval(interval) && interval !== '1mo') return undefined
+  const kind = ARCHIVE_KINDS.find((known) => known === word)
+  const market = folder === 'spot' ? 'spot' : 'usdm'
+  if (!kind || !hasKind(market, period, kind) || (kind === 'klines') !== (interval !== undefined)) return undefined
+  if (interval !== undefined && !isInterval(interval) && interval !== '1mo') return undefined
   const date = DATE.exec(stem)
   if (!date || (date[3] === undefined) !== (period === 'monthly')) return undefined
   const start = Date.UTC(Number(date[1]), Number(date[2]) - 1, Number(date[3] ?? 1))
-  const file: ArchiveFile = {
-    market: folder === 'spot' ? 'spot' : 'usdm',
-    period,
-    symbol,
-    interval: parseInterval(interval),
-    start,
-  }
+  const step = interval === undefined ? {} : { interval: parseInterval(interval) }
+  const file: ArchiveFile = { market, period, kind, symbol, start, ...step }
   return stemOf(file) === stem ? file : undefined
 }
 
@@ -92,10 +99,10 @@ export function periodEnd(file: Pick<ArchiveFile, 'period' | 'start'>): number {
  * When a file appears: a day is there two days after it began (so the archive ends with the day before yesterday), a
  * month from the first Monday of the next one; neither before its last candle is a day old.
  */
-export function publishedAt(file: Pick<ArchiveFile, 'period' | 'start'>, grid: IntervalGrid): number {
+export function publishedAt(file: Pick<ArchiveFile, 'period' | 'start'>, grid?: IntervalGrid): number {
   const end = periodEnd(file)
   // The last candle that opens in the file closes where the first one beyond it opens.
-  const complete = ceilOpen(grid, end) + DAY
+  const complete = (grid ? ceilOpen(grid, end) : end) + DAY
   if (file.period === 'daily') return complete
   const weekday = new Date(end).getUTCDay()
   return Math.max(complete, end + ((8 - weekday) % 7) * DAY)

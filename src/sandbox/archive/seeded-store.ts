@@ -3,21 +3,19 @@ import { createReadStream } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
-import { constants, deflateRaw } from 'node:zlib'
-import { floorOpen, type Interval, intervalLength } from '../../model/interval.ts'
-import { DAY, floorDay, floorMonth, HOUR } from '../../model/time.ts'
-import { Breath } from '../breath.ts'
-import { ByteWriter } from '../bytes.ts'
+import { type Interval, type IntervalGrid, intervalLength } from '../../model/interval.ts'
+import { floorDay, floorMonth, HOUR } from '../../model/time.ts'
 import { Lru } from '../lru.ts'
 import { gridOrigin, type Listing, type SandboxMarket } from '../market/listing.ts'
-import { SeededRows } from '../market/rows.ts'
 import type { SeededMarket } from '../market/seeded.ts'
 import type { SymbolMarket } from '../market/symbol-market.ts'
 import {
+  ARCHIVE_KINDS,
   type ArchiveFile,
+  type ArchiveKind,
   archiveInterval,
   archiveIntervals,
+  hasKind,
   keyOf,
   MARKET_FOLDER,
   type Period,
@@ -26,25 +24,14 @@ import {
   publishedAt,
   stemOf,
 } from './keys.ts'
+import { csvOf, type SeededFiles, sampledRowBytes, seededFiles } from './seeded-files.ts'
 import { type ArchiveObject, type ArchiveStore, CHECKSUM, checksumText } from './store.ts'
 import { PAD_ROOM, zipOf, zipOverhead, zipToFile } from './zip-writer.ts'
-
-const deflate = promisify(deflateRaw)
-
-/** Spot files tell microseconds from here on. */
-const MICROSECONDS_FROM = Date.UTC(2025, 0, 1)
-/** USD-M files have a header row from here on; older ones were never rewritten. */
-const HEADER_FROM = Date.UTC(2022, 5, 1)
-const HEADER =
-  'open_time,open,high,low,close,volume,close_time,quote_volume,count,taker_buy_volume,taker_buy_quote_volume,ignore\n'
 
 /** Zips of more rows than this are made on disk, never in memory. */
 const ROWS_IN_MEMORY = 60_000
 const MEMORY_LIMIT = 32 * 1024 * 1024
 const DISK_LIMIT = 1024 * 1024 * 1024
-/** Stretches, and rows of each, that the promised size of files is reckoned from. */
-const SAMPLES = 8
-const SAMPLE_ROWS = 600
 /** Small files stray further from the mean than large ones: bytes per root of the rows. */
 const SPREAD = 40
 /** So many zips are made at the same time. */
@@ -64,6 +51,7 @@ interface Built {
 export class SeededStore implements ArchiveStore {
   readonly #market: SeededMarket
   readonly #seed: number
+  readonly #kinds: Readonly<Record<ArchiveKind, SeededFiles>>
   readonly #small = new Lru<Built>(MEMORY_LIMIT)
   readonly #large = new Lru<Built>(DISK_LIMIT, (built) => void rm(built.held as string, { force: true }))
   readonly #making = new Map<string, Promise<Built>>()
@@ -75,6 +63,7 @@ export class SeededStore implements ArchiveStore {
 
   constructor(market: SeededMarket, seed: number) {
     this.#market = market
+    this.#kinds = seededFiles(market)
     this.#seed = seed
   }
 
@@ -102,15 +91,20 @@ export class SeededStore implements ArchiveStore {
       const [period, kind, symbol, interval, ...rest] = folder.slice(MARKET_FOLDER[market].length).split('/')
       if (period === '') return ['daily/', 'monthly/']
       if (period !== 'daily' && period !== 'monthly') return []
-      if (kind === '') return ['klines/']
-      if (kind !== 'klines') return []
-      if (symbol === '') return this.#symbols(market, period, now)
+      const kinds = ARCHIVE_KINDS.filter((name) => hasKind(market, period, name))
+      if (kind === '') return kinds.map((name) => `${name}/`)
+      const known = kinds.find((name) => name === kind)
+      if (known === undefined) return []
+      if (symbol === '') return this.#symbols(market, period, known, now)
       const one = this.#market.symbolMarket(market, symbol ?? '')
       if (!one) return []
-      const intervals = archiveIntervals(market, period).filter((name) => published(one.listing, period, name, now))
+      if (known !== 'klines') return interval === '' && rest.length === 0 ? this.#files(one, period, known, now) : []
+      const intervals = archiveIntervals(market, period).filter((name) =>
+        this.#published(one.listing, period, known, now, name),
+      )
       if (interval === '') return intervals.map((name) => `${archiveInterval(name)}/`).sort()
-      const known = intervals.find((name) => archiveInterval(name) === interval)
-      return known && rest.length === 1 ? this.#files(one, period, known, now) : []
+      const step = intervals.find((name) => archiveInterval(name) === interval)
+      return step && rest.length === 1 ? this.#files(one, period, known, now, step) : []
     }
     return []
   }
@@ -119,37 +113,48 @@ export class SeededStore implements ArchiveStore {
     return this.#market.listings(market).length > 0
   }
 
-  #symbols(market: SandboxMarket, period: Period, now: number): string[] {
+  #symbols(market: SandboxMarket, period: Period, kind: ArchiveKind, now: number): string[] {
     return this.#market
       .listings(market)
       .filter((listing) =>
-        archiveIntervals(market, period).some((interval) => published(listing, period, interval, now)),
+        kind === 'klines'
+          ? archiveIntervals(market, period).some((interval) => this.#published(listing, period, kind, now, interval))
+          : this.#published(listing, period, kind, now),
       )
       .map((listing) => `${listing.symbol}/`)
       .sort()
   }
 
-  #files(one: SymbolMarket, period: Period, interval: Interval, now: number): string[] {
+  #files(one: SymbolMarket, period: Period, kind: ArchiveKind, now: number, interval?: Interval): string[] {
     const { listing } = one
     const { market, symbol } = listing
     const names: string[] = []
-    for (let start = firstPeriod(listing, period, interval); start < listing.endsAt; ) {
-      const file = { market, symbol, period, interval, start }
+    for (let start = this.#firstPeriod(listing, period, kind, interval); start < listing.endsAt; ) {
+      const file = { market, symbol, period, kind, start, ...(interval === undefined ? {} : { interval }) }
       if (publishedAt(file, gridOf(listing, interval)) > now) break
-      const end = periodEnd(file)
-      if (one.count(interval, start, end) > 0) names.push(`${stemOf(file)}.zip`, `${stemOf(file)}.zip${CHECKSUM}`)
-      start = end
+      if (this.#kinds[kind].count(one, file) > 0) names.push(`${stemOf(file)}.zip`, `${stemOf(file)}.zip${CHECKSUM}`)
+      start = periodEnd(file)
     }
     return names
+  }
+
+  #firstPeriod(listing: Listing, period: Period, kind: ArchiveKind, interval?: Interval): number {
+    const first = this.#kinds[kind].start(listing, interval)
+    return period === 'daily' ? floorDay(first) : floorMonth(first)
+  }
+
+  #published(listing: Listing, period: Period, kind: ArchiveKind, now: number, interval?: Interval): boolean {
+    const start = this.#firstPeriod(listing, period, kind, interval)
+    return publishedAt({ period, start }, gridOf(listing, interval)) <= now
   }
 
   async object(key: string, now: number): Promise<ArchiveObject | undefined> {
     const isChecksum = key.endsWith(CHECKSUM)
     const file = parseKey(isChecksum ? key.slice(0, -CHECKSUM.length) : key)
     const one = file && this.#market.symbolMarket(file.market, file.symbol)
-    if (!one || !archiveIntervals(file.market, file.period).includes(file.interval)) return undefined
+    if (!one || (file.interval && !archiveIntervals(file.market, file.period).includes(file.interval))) return undefined
     const lastModified = publishedAt(file, gridOf(one.listing, file.interval))
-    const rows = one.count(file.interval, file.start, periodEnd(file))
+    const rows = this.#kinds[file.kind].count(one, file)
     if (lastModified > now || rows <= 0) return undefined
     // Not an MD5 (the bytes may not be made yet) but marked as such, like that of an S3 object uploaded in parts.
     const etag = `${createHash('md5').update(`${this.#seed} ${this.#version} ${key}`).digest('hex')}-1`
@@ -204,18 +209,21 @@ export class SeededStore implements ArchiveStore {
 
   async #build(one: SymbolMarket, file: ArchiveFile, key: string): Promise<Built> {
     const version = this.#version
-    const rows = one.count(file.interval, file.start, periodEnd(file))
+    const rows = this.#kinds[file.kind].count(one, file)
     const size = await this.#sizeOf(one, file, rows)
     const name = `${stemOf(file)}.csv`
     if (rows > ROWS_IN_MEMORY) {
       this.#folder ??= mkdtemp(join(tmpdir(), 'ticklake-sandbox-'))
       const path = join(await this.#folder, `${randomUUID()}.zip`)
-      const built: Built = { ...(await zipToFile(path, name, () => csvOf(one, file), size)), held: path }
+      const built: Built = {
+        ...(await zipToFile(path, name, () => csvOf(this.#kinds[file.kind], one, file), size)),
+        held: path,
+      }
       if (version === this.#version) this.#large.set(key, built, built.size)
       return built
     }
     const pieces: Buffer[] = []
-    for await (const piece of csvOf(one, file)) pieces.push(piece)
+    for await (const piece of csvOf(this.#kinds[file.kind], one, file)) pieces.push(piece)
     const zip = await zipOf(name, Buffer.concat(pieces), size)
     const built = { sha256: createHash('sha256').update(zip).digest('hex'), size: zip.length, held: zip }
     if (version === this.#version) this.#small.set(key, built, zip.length)
@@ -224,67 +232,17 @@ export class SeededStore implements ArchiveStore {
 
   /** The size that a file is promised to have: deflated rows of a sample, and room to spare. */
   async #sizeOf(one: SymbolMarket, file: ArchiveFile, rows: number): Promise<number> {
-    const series = `${file.market}:${file.symbol}:${file.interval}`
+    const series = `${file.market}:${file.symbol}:${file.kind}:${file.interval}`
     let perRow = this.#rowBytes.get(series)
     if (perRow === undefined) {
-      perRow = intervalLength(file.interval) >= HOUR ? 110 : await sampledRowBytes(one, file.interval)
+      const isSparse = file.interval !== undefined && intervalLength(file.interval) >= HOUR
+      perRow = isSparse || file.kind === 'fundingRate' ? 110 : await sampledRowBytes(this.#kinds[file.kind], one, file)
       this.#rowBytes.set(series, perRow)
     }
     return zipOverhead(`${stemOf(file)}.csv`) + PAD_ROOM + 400 + Math.ceil(rows * perRow + SPREAD * Math.sqrt(rows))
   }
 }
 
-function gridOf(listing: Listing, interval: Interval) {
-  return { interval, origin: gridOrigin(listing) }
-}
-
-function firstPeriod(listing: Listing, period: Period, interval: Interval): number {
-  const open = floorOpen(gridOf(listing, interval), listing.listedAt)
-  return period === 'daily' ? floorDay(open) : floorMonth(open)
-}
-
-function published(listing: Listing, period: Period, interval: Interval, now: number): boolean {
-  const start = firstPeriod(listing, period, interval)
-  return publishedAt({ period, start }, gridOf(listing, interval)) <= now
-}
-
-/** Deflated bytes a row, with room to spare: from stretches at all hours of the day and days of the week. */
-async function sampledRowBytes(one: SymbolMarket, interval: Interval): Promise<number> {
-  const first = floorDay(one.listing.listedAt) + 30 * DAY
-  const writer = new ByteWriter()
-  let deflated = 0
-  let rows = 0
-  for (let i = 0; i < SAMPLES; i++) {
-    const from = first + i * 21 * HOUR
-    const range = { interval, from, to: Number.MAX_SAFE_INTEGER, max: SAMPLE_ROWS }
-    const columns = await one.read(range, Number.MAX_SAFE_INTEGER)
-    const csv = csvBytes(writer, new SeededRows(columns, one.listing), 'us')
-    deflated += (await deflate(csv, { level: 1, finishFlush: constants.Z_SYNC_FLUSH })).length
-    rows += columns.length
-  }
-  return (deflated / Math.max(1, rows)) * 1.06 + 1
-}
-
-function csvBytes(writer: ByteWriter, rows: SeededRows, unit: 'ms' | 'us'): Buffer {
-  for (let row = 0; row < rows.length; row++) {
-    rows.writeCsv(writer, row, unit)
-    writer.byte(10)
-  }
-  return writer.take()
-}
-
-/** The CSV of a file, piece by piece. */
-async function* csvOf(one: SymbolMarket, file: ArchiveFile): AsyncGenerator<Buffer> {
-  const unit = file.market === 'spot' && file.start >= MICROSECONDS_FROM ? 'us' : 'ms'
-  if (file.market === 'usdm' && file.start >= HEADER_FROM) yield Buffer.from(HEADER)
-  const end = periodEnd(file)
-  const step = file.interval === '1s' ? HOUR : intervalLength(file.interval) < HOUR ? DAY : end - file.start
-  const writer = new ByteWriter()
-  const breath = new Breath()
-  for (let from = file.start; from < end; from += step) {
-    const to = Math.min(end, from + step)
-    const range = { interval: file.interval, from, to, max: Number.MAX_SAFE_INTEGER }
-    yield csvBytes(writer, new SeededRows(await one.read(range, Number.MAX_SAFE_INTEGER), one.listing), unit)
-    await breath.take()
-  }
+function gridOf(listing: Listing, interval: Interval | undefined): IntervalGrid | undefined {
+  return interval && { interval, origin: gridOrigin(listing) }
 }

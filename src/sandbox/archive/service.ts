@@ -154,7 +154,7 @@ function factsOf(zipKey: string, method: string): Request {
     path: `/${zipKey}`,
     market: file?.market,
     symbol: file?.symbol,
-    interval: file && archiveInterval(file.interval),
+    interval: file?.interval && archiveInterval(file.interval),
   }
 }
 

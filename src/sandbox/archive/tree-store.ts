@@ -58,6 +58,7 @@ class TreeStore implements ArchiveStore {
     if (!file) return true
     if (this.#symbols && !this.#symbols.includes(file.symbol)) return false
     const origin = file.interval === '3d' ? await this.#market.originOf(file.market, file.symbol) : undefined
+    if (file.interval === undefined) return publishedAt(file) <= now
     return publishedAt(file, { interval: file.interval, ...(origin === undefined ? {} : { origin }) }) <= now
   }
 

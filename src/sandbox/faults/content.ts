@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { constants, crc32, deflateRawSync } from 'node:zlib'
 import { parseTime } from '../../model/time.ts'
+import { type ArchiveKind, parseKey } from '../archive/keys.ts'
 import { unzip, wrapDeflated, zipOf } from '../archive/zip-writer.ts'
 import { Breath } from '../breath.ts'
 import { hash32 } from '../market/noise.ts'
@@ -16,65 +17,103 @@ export async function distorted(zip: Buffer, fault: VariantFault, source: string
       return bomb(name, fault.bytes ?? 512 * 1024 * 1024)
     default: {
       const lines = content.toString('latin1').split('\n')
-      const changed = changeLines(lines, fault)
+      const changed = changeLines(lines, fault, COLUMNS[parseKey(source)?.kind ?? 'klines'])
       if (!changed) return zip
       return zipOf(name, Buffer.from(changed.join('\n'), 'latin1'), zip.length)
     }
   }
 }
 
+/** Which columns of a kind's files faults go for. */
+interface Columns {
+  readonly time: number
+  readonly price: number
+  /** An amount that is never negative. */
+  readonly amount: number
+  readonly high: number
+  /** What an older version has less of, as decimals and as a count. */
+  readonly amounts: readonly number[]
+  readonly count?: number
+}
+
+const COLUMNS: Readonly<Record<ArchiveKind, Columns>> = {
+  klines: { time: 0, price: 4, amount: 5, high: 2, amounts: [5, 7, 9, 10], count: 8 },
+  trades: { time: 4, price: 1, amount: 2, high: 1, amounts: [2, 3] },
+  aggTrades: { time: 5, price: 1, amount: 2, high: 1, amounts: [2] },
+  fundingRate: { time: 0, price: 2, amount: 1, high: 2, amounts: [2] },
+}
+
 const isData = (line: string): boolean => /^\d/.test(line)
 
-function changeLines(lines: readonly string[], fault: VariantFault): string[] | undefined {
+function changeLines(lines: readonly string[], fault: VariantFault, columns: Columns): string[] | undefined {
   switch (fault.type) {
     case 'missing-rows': {
       const from = parseTime(fault.from)
       const to = parseTime(fault.to)
-      const kept = lines.filter((line) => !isData(line) || !(openTime(line) >= from && openTime(line) < to))
+      const kept = lines.filter(
+        (line) => !isData(line) || !(timeOf(line, columns) >= from && timeOf(line, columns) < to),
+      )
       return kept.length === lines.length ? undefined : kept
     }
     case 'bad-rows': {
       const rows = lines.flatMap((line, index) => (isData(line) ? [index] : []))
       const count = Math.min(fault.rows ?? 3, rows.length)
       const bad = new Set(Array.from({ length: count }, (_, i) => rows[Math.floor(((i + 0.5) * rows.length) / count)]!))
-      return lines.map((line, index) => (bad.has(index) ? garbled(line, fault.kind) : line))
+      return lines.map((line, index) => (bad.has(index) ? garbled(line, fault.kind, columns) : line))
+    }
+    case 'shuffled-rows':
+      return shuffled(lines, fault.rows ?? 20)
+    case 'repeated-rows': {
+      const every = Math.max(1, fault.every ?? 50)
+      let count = 0
+      return lines.flatMap((line) => (isData(line) && ++count % every === 0 ? [line, line] : [line]))
     }
     case 'republished': {
       const share = fault.share ?? 0.1
-      return lines.map((line) => (isData(line) && isOld(line, share) ? lessVolume(line) : line))
+      return lines.map((line) => (isData(line) && isOld(line, share, columns) ? lessVolume(line, columns) : line))
     }
     default:
       return undefined
   }
 }
 
-function openTime(line: string): number {
-  const time = Number(line.slice(0, line.indexOf(',')))
+/** Rows in an order of their own: each goes to a place near by, as files of November 2023 have it. */
+function shuffled(lines: readonly string[], reach: number): string[] {
+  const rows = lines.filter(isData)
+  const place = rows.map((_, index) => index + (hash32(0x5f1e, index) % (reach + 1)))
+  const order = rows.map((_, index) => index).sort((a, b) => place[a]! - place[b]! || b - a)
+  const turned = order.map((index) => rows[index]!)
+  let next = 0
+  return lines.map((line) => (isData(line) ? turned[next++]! : line))
+}
+
+function timeOf(line: string, columns: Columns): number {
+  const time = Number(line.split(',', columns.time + 1)[columns.time])
   return time >= 1e14 ? Math.floor(time / 1000) : time
 }
 
-function garbled(line: string, kind: 'cut' | 'nan' | 'negative' | 'absurd'): string {
+function garbled(line: string, kind: 'cut' | 'nan' | 'negative' | 'absurd', columns: Columns): string {
   if (kind === 'cut') return line.slice(0, Math.floor(line.length * 0.6))
   const fields = line.split(',')
-  if (kind === 'nan') fields[4] = 'NaN'
-  else if (kind === 'negative') fields[5] = `-${fields[5]}`
-  else fields[2] = '1e300'
+  if (kind === 'nan') fields[columns.price] = 'NaN'
+  else if (kind === 'negative') fields[columns.amount] = `-${fields[columns.amount]}`
+  else fields[columns.high] = '1e300'
   return fields.join(',')
 }
 
-function isOld(line: string, share: number): boolean {
-  return hash32(0x0ddba11, Math.floor(openTime(line) / 1000) | 0) / 0x100000000 < share
+function isOld(line: string, share: number, columns: Columns): boolean {
+  return hash32(0x0ddba11, Math.floor(timeOf(line, columns) / 1000) | 0) / 0x100000000 < share
 }
 
 /** What an older copy of a candle looks like: the last tenth of its volumes had not been counted yet. */
-function lessVolume(line: string): string {
+function lessVolume(line: string, columns: Columns): string {
   const fields = line.split(',')
-  for (const index of [5, 7, 9, 10]) {
+  for (const index of columns.amounts) {
     const text = fields[index] ?? '0'
     const digits = (text.split('.')[1] ?? '').length
     fields[index] = digits === 0 ? String(Math.floor(Number(text) * 0.9)) : (Number(text) * 0.9).toFixed(digits)
   }
-  fields[8] = String(Math.floor(Number(fields[8]) * 0.9))
+  if (columns.count !== undefined) fields[columns.count] = String(Math.floor(Number(fields[columns.count]) * 0.9))
   return fields.join(',')
 }
 

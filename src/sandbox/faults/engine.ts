@@ -40,7 +40,10 @@ export interface FaultEntry {
 export type FaultState = FaultSpec & { readonly seen: number; readonly hits: number }
 
 /** Types that change what an archive file holds; zip and checksum must tell one story. */
-export const VARIANT_TYPES = ['missing-rows', 'bad-rows', 'republished', 'zip-bomb', 'zip-path-entry'] as const
+export const VARIANT_TYPES = [
+  ...(['missing-rows', 'bad-rows', 'shuffled-rows', 'repeated-rows'] as const),
+  ...(['republished', 'zip-bomb', 'zip-path-entry'] as const),
+] as const
 export type VariantFault = FaultOf<(typeof VARIANT_TYPES)[number]>
 
 /** Decides which fault shows when. The same requests in the same order meet the same faults. */

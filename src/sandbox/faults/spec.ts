@@ -84,10 +84,14 @@ export type FaultSpec =
   | Of<'missing-checksum'>
   /** Not in the listing, and 404. `day` names daily files, `month` monthly ones; neither means every matching file. */
   | Of<'missing-file', { readonly day?: string; readonly month?: string }>
-  /** The archive lacks the candles that open in [from, to); the checksum fits. REST has them. */
+  /** The archive lacks what happened (candles: opened) in [from, to); the checksum fits. REST has it. */
   | Of<'missing-rows', { readonly from: string | number; readonly to: string | number }>
   /** Garbled rows in the archive; the checksum fits. */
   | Of<'bad-rows', { readonly kind: 'cut' | 'nan' | 'negative' | 'absurd'; readonly rows?: number }>
+  /** Rows of a file stand up to `rows` places (default 20) from where they belong; the checksum fits. */
+  | Of<'shuffled-rows', { readonly rows?: number }>
+  /** One of `every` rows (default 50) stands twice; the checksum fits. */
+  | Of<'repeated-rows', { readonly every?: number }>
   /** The archive holds an older version with less volume in some rows, until `at` or until fetched `times` times. */
   | Of<'republished', { readonly at?: string | number; readonly share?: number }>
   /** The exchange tells a time that is off by so much, in REST and in the Date header. */
@@ -218,6 +222,8 @@ const TYPES: Readonly<Record<FaultType, Readonly<Record<string, Check>>>> = {
   },
   'missing-rows': { 'from!': time, 'to!': time },
   'bad-rows': { 'kind!': oneOf('cut', 'nan', 'negative', 'absurd'), rows: whole(1) },
+  'shuffled-rows': { rows: whole(1) },
+  'repeated-rows': { every: whole(1) },
   republished: { at: time, share },
   'clock-skew': { 'ms!': anyNumber },
   'zip-bomb': { bytes: whole(1) },

@@ -49,8 +49,10 @@ export function planCompaction(
     }
     size += bytes
   }
-  const isDone = (bin: readonly LakeFile[]): boolean => bin.length === 1 && bin[0]!.compacted === true
-  const taken = new Set(bins.filter(isDone).map((bin) => bin[0]!.name))
+  // An archive's day comes in parts that are whole already: joining them would cost much and win nothing.
+  const isDone = (bin: readonly LakeFile[]): boolean =>
+    bin.every((file) => file.compacted === true) && groupOverlapping(bin).length === bin.length
+  const taken = new Set(bins.filter(isDone).flatMap((bin) => bin.map((file) => file.name)))
   const merges: Merge[] = []
   for (const sources of bins.filter((bin) => !isDone(bin))) {
     let name = `${day}.parquet`

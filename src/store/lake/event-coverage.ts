@@ -1,10 +1,17 @@
-import type { CoveredRange, Gap } from '../../model/coverage.ts'
+import type { CoveredRange, Defect, FileCheck, Gap } from '../../model/coverage.ts'
 import type { Kind } from '../../model/kind.ts'
 import { addId, countIds, maxId, minId } from '../../model/live/ids.ts'
 import type { BookDelta, LiveRecord, RecordId } from '../../model/live/index.ts'
 import { intersectRanges, subtractRanges } from '../../model/ranges.ts'
 import type { TimeRange } from '../../model/time.ts'
-import { joinCovered, type LakeFile, type SeriesCoverage, type SpoolMark, type StoredIds } from './coverage-file.ts'
+import {
+  joinCovered,
+  type LakeFile,
+  MAX_DEFECTS,
+  type SeriesCoverage,
+  type SpoolMark,
+  type StoredIds,
+} from './coverage-file.ts'
 import { type HeldIds, type IdHole, IdRanges, type IdSpan, readId, storeId } from './ids.ts'
 
 /** What is known of a series besides its records. */
@@ -15,6 +22,20 @@ export interface EventFacts {
   readonly gaps?: readonly Gap[]
   /** Time ranges that no longer count as covered. */
   readonly uncover?: readonly TimeRange[]
+  readonly checks?: readonly FileCheck[]
+  /** Archive paths whose checks no longer hold. */
+  readonly forget?: readonly string[]
+  readonly defects?: readonly Defect[]
+  /** Defects seen beyond those listed. */
+  readonly moreDefects?: number
+  /** First instant that the exchange has data for. */
+  readonly listedAt?: number
+}
+
+/** Whether there is anything to put on record. */
+export function hasFacts(facts: EventFacts): boolean {
+  const lists = [facts.covered, facts.gaps, facts.uncover, facts.checks, facts.forget, facts.defects]
+  return facts.listedAt !== undefined || lists.some((list) => list !== undefined && list.length > 0)
 }
 
 /** Whether the held ids of a kind are kept: its ids are counted one by one, or each record names the one before it. */
@@ -64,6 +85,7 @@ export function nextEventCoverage(
   const held = change.held
   const gaps = held ? gapsInIds(kind, held, before.gaps, change) : gapsInTime(before.gaps, change)
   const spool = change.spool ?? before.spool
+  const paths = new Set([...(change.forget ?? []), ...(change.checks ?? []).map((check) => check.path)])
   return {
     ...before,
     revision: before.revision + 1,
@@ -71,7 +93,13 @@ export function nextEventCoverage(
     covered,
     files: sortFiles(change.files),
     gaps,
+    checks: [...before.checks.filter((check) => !paths.has(check.path)), ...(change.checks ?? [])].sort((a, b) =>
+      a.path < b.path ? -1 : 1,
+    ),
+    defects: [...before.defects, ...(change.defects ?? [])].slice(-MAX_DEFECTS),
+    defectCount: before.defectCount + (change.defects?.length ?? 0) + (change.moreDefects ?? 0),
     inexactValues: before.inexactValues + (change.inexactValues ?? 0),
+    ...(change.listedAt === undefined ? {} : { listedAt: change.listedAt }),
     ...(held ? { ids: storeHeld(held) } : {}),
     ...(spool ? { spool } : {}),
   }

@@ -93,7 +93,7 @@ async function writeNow(path: string, kind: Kind, batch: EventBatch, compression
           const start = values.byteOffset + offset * 8
           bindings.copy_data_to_vector(vector, 0, values.buffer as ArrayBuffer, start, rows * 8)
         } else {
-          const bytes = pack(values, offset, rows, spec.type, scratch)
+          const bytes = packColumn(values, offset, rows, spec.type, scratch)
           bindings.copy_data_to_vector(vector, 0, scratch, 0, bytes)
         }
         if (spec.isOptional && markValid(values, offset, rows, validity)) {
@@ -133,7 +133,13 @@ async function takeTools(kind: Kind, api: DuckModules['api']): Promise<WriteTool
 }
 
 /** Puts values into `scratch` as DuckDB holds them and gives their length in bytes. */
-function pack(values: Float64Array, offset: number, rows: number, type: ColumnType, scratch: ArrayBuffer): number {
+export function packColumn(
+  values: Float64Array,
+  offset: number,
+  rows: number,
+  type: ColumnType,
+  scratch: ArrayBuffer,
+): number {
   if (type === 'flags') {
     const target = new Int32Array(scratch)
     for (let i = 0; i < rows; i++) target[i] = values[offset + i]!
@@ -156,7 +162,7 @@ function pack(values: Float64Array, offset: number, rows: number, type: ColumnTy
 }
 
 /** Sets the bits of the rows that have a value. False when all have one. */
-function markValid(values: EventColumn, offset: number, rows: number, validity: ArrayBuffer): boolean {
+export function markValid(values: EventColumn, offset: number, rows: number, validity: ArrayBuffer): boolean {
   const bits = new Uint8Array(validity).fill(255)
   let lacks = false
   for (let i = 0; i < rows; i++) {

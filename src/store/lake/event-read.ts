@@ -92,7 +92,7 @@ export async function* readEventFiles(
 const MAX_FILES_AT_ONCE = 64
 
 /** SQL for the rows whose instant lies in a range. */
-function boundsSql(kind: Kind, from: number, to: number): string {
+export function boundsSql(kind: Kind, from: number, to: number): string {
   const columns = timeColumnsOf(kind).map(quoteName)
   const spec = kind.columns.find((column) => column.name === kind.timeColumn)
   // A column that every row has can be looked up in the files' statistics.

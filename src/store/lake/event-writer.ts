@@ -4,16 +4,26 @@ import { StorageError } from '../../model/errors.ts'
 import type { Kind } from '../../model/kind.ts'
 import { type LiveRecord, RecordFlag, type RecordId } from '../../model/live/index.ts'
 import type { SeriesId } from '../../model/series.ts'
+import type { TimeRange } from '../../model/time.ts'
 import { type Commit, commitChange, recoverCommit } from './commit.ts'
 import { emptyCoverage, type LakeFile, readCoverage, type SeriesCoverage, type SpoolMark } from './coverage-file.ts'
 import { storageError } from './errors.ts'
 import { type Chunk, describeFile, highestKey, keyAt, nextChunkName, risingOrder, splitChunks } from './event-chunks.ts'
 import { type EventBatch, EventColumns, joinEvents, pickRows } from './event-columns.ts'
 import { type CompactionPlan, mergeFiles, planCompaction, planTidying } from './event-compact.ts'
-import { type EventFacts, hasHeldIds, idSpanOf, nextEventCoverage, readHeld, storeHeld } from './event-coverage.ts'
+import {
+  type EventFacts,
+  hasFacts,
+  hasHeldIds,
+  idSpanOf,
+  nextEventCoverage,
+  readHeld,
+  storeHeld,
+} from './event-coverage.ts'
 import { describeEventFile } from './event-inspect.ts'
 import { writeEvents } from './event-parquet.ts'
 import { readKeys } from './event-read.ts'
+import { EventStage, overlaps } from './event-stage.ts'
 import { removeEmpty, removeIfThere, sweepTemps, TEMP_PREFIX } from './files.ts'
 import { type HeldIds, IdRanges } from './ids.ts'
 import type { FileLock } from './lock.ts'
@@ -196,6 +206,25 @@ export class EventWriter implements AsyncDisposable {
   }
 
   /**
+   * Begins to take the rows of one source that is too large for memory (an archive file): they go to disk at once, and
+   * count when `adopt` is called.
+   * @param wanted ranges of the kind's time that rows are taken of.
+   */
+  stage(wanted: readonly TimeRange[]): EventStage {
+    const { folder, kind } = this
+    const tempName = (day: string): string => this.#tempName(day)
+    return new EventStage({ folder, kind, compression: this.#options.compression, held: this.#held, tempName }, wanted)
+  }
+
+  /**
+   * Makes the rows of a stage part of the series, with what is known besides them, in one change.
+   * @returns false, and nothing has happened, when ids of it have come from elsewhere meanwhile.
+   */
+  adopt(stage: EventStage, facts: EventFacts & { readonly inexactValues?: number } = {}): Promise<boolean> {
+    return this.#enqueue(() => this.#adopt(stage, facts), 'the records could not be stored')
+  }
+
+  /**
    * Merges the files of a day, named `2024-01-31`, into one that is sorted throughout. False when there is nothing to
    * merge, or when readers hold the files: then the next call may do it. Records that come meanwhile are not held up.
    */
@@ -248,10 +277,35 @@ export class EventWriter implements AsyncDisposable {
     })
   }
 
+  async #adopt(stage: EventStage, facts: EventFacts & { readonly inexactValues?: number }): Promise<boolean> {
+    const staged = await stage.finish()
+    if (this.#held && overlaps(this.#held, stage.ids)) return false
+    await this.#finishEarlier()
+    const { files: before } = this.#coverage
+    const taken = new Set(before.map((file) => file.period))
+    const made: { file: LakeFile; temp: string }[] = []
+    for (const { file, temp } of staged) {
+      const parts = staged.filter((other) => other.file.period === file.period)
+      const names = [...before, ...made.map((one) => one.file)].map((one) => one.name)
+      const name = taken.has(file.period)
+        ? nextChunkName(file.period, names)
+        : wholeDayName(file.period, parts.length, parts.findIndex((part) => part.temp === temp) + 1)
+      made.push({ file: { ...file, name, ...(taken.has(file.period) ? {} : { compacted: true }) }, temp })
+    }
+    const coverage = nextEventCoverage(this.kind, this.#coverage, {
+      ...facts,
+      files: [...before, ...made.map(({ file }) => file)],
+      held: this.#held && new IdRanges([...readHeld(this.#coverage.ids), ...stage.ids.ranges]).ranges,
+    })
+    await this.#commit({ renames: made.map(({ file, temp }) => [temp, file.name]), removes: [], coverage }, () => {
+      for (const { first, last, from, to } of stage.ids.ranges) this.#held?.add(first, last, from, to)
+    })
+    return true
+  }
+
   async #flush(facts: EventFacts): Promise<FlushSummary> {
     const taken = this.#pending.filter(({ columns }) => columns.rows > 0)
-    const hasFacts = [facts.covered, facts.gaps, facts.uncover].some((list) => list !== undefined && list.length > 0)
-    if (taken.length === 0 && !hasFacts) return { records: 0, rows: 0, bytes: 0 }
+    if (taken.length === 0 && !hasFacts(facts)) return { records: 0, rows: 0, bytes: 0 }
     const held = this.#held?.ranges.map((range) => ({ ...range }))
     this.#setPending([...taken, this.#newPending()])
     const temps: string[] = []
@@ -420,6 +474,11 @@ export class EventWriter implements AsyncDisposable {
     if (this.#unfinished) return
     for (const temp of temps) await removeIfThere(join(this.folder, temp)).catch(() => {})
   }
+}
+
+/** Name of a file that holds a whole day, or a part of one. */
+function wholeDayName(day: string, parts: number, part: number): string {
+  return parts === 1 ? `${day}.parquet` : `${day}.p${String(part).padStart(3, '0')}.parquet`
 }
 
 /** A coverage that was rebuilt from the data files does not know the ids in them: they are read anew. */

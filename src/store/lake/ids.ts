@@ -56,6 +56,11 @@ export class IdRanges {
     return range !== undefined && range.first <= id
   }
 
+  /** The first held id above one that is not held. */
+  after(id: RecordId): RecordId | undefined {
+    return this.#ranges[this.#find(id)]?.first
+  }
+
   /** Adds ids `first` to `last`, of records between the instants `from` and `to`. */
   add(first: RecordId, last: RecordId, from: number, to = from): void {
     const newest = this.#ranges.at(-1)

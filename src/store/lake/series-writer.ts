@@ -20,7 +20,8 @@ import { type Compression, readParquet, writeParquet } from './parquet.ts'
 import { type Period, periodLength, periodOf } from './periods.ts'
 import { markRevised } from './revisions.ts'
 
-const PARTS_FOLDER = '.parts'
+/** In a series' folder: archive files that have arrived in part. */
+export const PARTS_FOLDER = '.parts'
 /** Replaced values put on record per change; more are only counted. */
 const MAX_REVISIONS = 200
 
