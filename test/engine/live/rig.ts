@@ -1,4 +1,4 @@
-import { cp } from 'node:fs/promises'
+import { cpSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'vitest'
 import { Collector } from '../../../src/engine/live/collector.ts'
@@ -170,13 +170,31 @@ export class Rig implements AsyncDisposable {
     return this.collector.stop()
   }
 
-  /** Goes on with the lake as it would be had the collector been killed now: what it does from here on is not seen. */
+  /**
+   * Goes on with the lake as it would be had the collector been killed now: what it does from here on is not seen. Real
+   * kills, in the middle of changes too, are those of `kills.ts`.
+   */
   async abandon(): Promise<void> {
+    await this.#betweenFlushes()
     const copy = `${this.#lake}-again`
-    await cp(this.dataDir, this.folder.join(copy), { recursive: true })
+    cpSync(this.dataDir, this.folder.join(copy), { recursive: true })
     clearInterval(this.#sampler)
     await this.collector.stop({ repairMs: 0 })
     this.#lake = copy
+  }
+
+  /** No copy is made of a change that is under way: unlike a kill, it would see its parts at different times. */
+  async #betweenFlushes(): Promise<void> {
+    const { flushMs = 0 } = this.collector.options
+    const giveUp = Date.now() + 1500
+    if (flushMs > 1000) return
+    for (;;) {
+      const { flushes } = this.collector.status().flusher
+      while (this.collector.status().flusher.flushes === flushes && Date.now() < giveUp) await sleep(5)
+      await sleep(Math.random() * 150)
+      // The next flush begins so long after the last one, at the soonest.
+      if (Date.now() - this.collector.status().flusher.lastFlushAt < flushMs - 10 || Date.now() >= giveUp) return
+    }
   }
 
   /** Reads the lake and says what is not true in it. */
