@@ -235,8 +235,8 @@ function spansOf(series: LiveSeries, { first, last }: Hole): Hole[] {
   const { ledger } = series
   if (!ledger) return []
   const spans: { first: RecordId; last: RecordId }[] = []
-  for (const part of ledger.holes) {
-    if (part.last < first) continue
+  for (let index = ledger.find(first); index < ledger.holes.length; index++) {
+    const part = ledger.holes[index] as Hole
     const span = spans.at(-1)
     const isOwn = part.first <= last
     const from = part.first < first ? first : part.first

@@ -126,12 +126,9 @@ export class IdLedger {
   /** Gives up what is missing in first…last: it is no hole any more. Returns how many positions that were. */
   giveUp(first: RecordId, last: RecordId): number {
     let given = 0
-    for (let index = 0; index < this.#holes.length; ) {
+    for (let index = this.find(first); index < this.#holes.length; ) {
       const hole = this.#holes[index] as Hole
-      if (hole.last < first || hole.first > last) {
-        index++
-        continue
-      }
+      if (hole.first > last) break
       const from = hole.first < first ? first : hole.first
       const to = hole.last > last ? last : hole.last
       given += this.sequence.count(from, to)
@@ -161,18 +158,22 @@ export class IdLedger {
 
   /** Whether a position lies in a hole. */
   isMissing(id: RecordId): boolean {
-    const hole = this.#holes[this.#find(id)]
+    const hole = this.#holes[this.find(id)]
     return hole !== undefined && id >= hole.first
   }
 
   /** What is still missing inside first…last. */
   missingIn(first: RecordId, last: RecordId): Hole[] {
-    return this.#holes
-      .filter((hole) => !(hole.last < first || hole.first > last))
-      .map((hole) => ({
+    const missing: Hole[] = []
+    for (let index = this.find(first); index < this.#holes.length; index++) {
+      const hole = this.#holes[index] as Hole
+      if (hole.first > last) break
+      missing.push({
         first: hole.first < first ? first : hole.first,
         last: hole.last > last ? last : hole.last,
-      }))
+      })
+    }
+    return missing
   }
 
   #advance(id: RecordId): void {
@@ -184,7 +185,7 @@ export class IdLedger {
 
   /** Takes one position out of a hole. False when it is in none. */
   #punch(id: RecordId): boolean {
-    const low = this.#find(id)
+    const low = this.find(id)
     const hole = this.#holes[low]
     if (!hole || id < hole.first) return false
     const atFirst = sameId(hole.first, id)
@@ -199,8 +200,8 @@ export class IdLedger {
     return true
   }
 
-  /** Index of the first hole that does not end before a position. */
-  #find(id: RecordId): number {
+  /** Index in `holes` of the first one that does not end before a position. */
+  find(id: RecordId): number {
     let low = 0
     let high = this.#holes.length
     while (low < high) {

@@ -160,20 +160,22 @@ export class LiveSeries {
         lastId: storedId(hole.last),
       })
     }
-    for (const hole of this.#open) {
-      if (hole.first >= first && hole.last <= last) {
-        hole.cause = cause
-        hole.note = note
-      }
+    for (let index = this.#find(first); index < this.#open.length; ) {
+      const hole = this.#open[index] as HoleReport
+      if (hole.first > last) break
+      hole.cause = cause
+      hole.note = note
+      if (this.#isOver(hole)) this.#close(index, Date.now())
+      else index++
     }
-    this.#settle(Date.now())
   }
 
   /** Takes up a hole that an earlier run left. */
   reopen(hole: Hole, range: { from: number; to: number }, now: number): void {
     if (!this.ledger) return
     this.#holesFound++
-    this.#open.push({ ...hole, ...range, count: this.ledger.countOf(hole.first, hole.last), openedAt: now, filled: 0 })
+    const count = this.ledger.countOf(hole.first, hole.last)
+    this.#open.splice(this.#find(hole.first), 0, { ...hole, ...range, count, openedAt: now, filled: 0 })
   }
 
   /** The instants between which first…last must lie, by the records around the hole. */
@@ -263,20 +265,35 @@ export class LiveSeries {
 
   #countFill(record: LiveRecord, now: number): void {
     const position = record.kind === 'candle' ? record.openTime : (record as { id: RecordId }).id
-    const hole = this.#open.find(({ first, last }) => first <= position && position <= last)
-    if (hole) hole.filled++
-    this.#settle(now)
+    const index = this.#find(position)
+    const hole = this.#open[index]
+    if (!hole || hole.first > position) return
+    hole.filled++
+    if (this.#isOver(hole)) this.#close(index, now)
   }
 
-  /** Moves holes without anything missing to the finished ones. */
-  #settle(now: number): void {
-    for (let index = this.#open.length - 1; index >= 0; index--) {
-      const hole = this.#open[index] as HoleReport
-      if (hole.filled < hole.count && hole.cause === undefined) continue
-      hole.closedAt = now
-      this.#open.splice(index, 1)
-      if (this.#done.length < MAX_KEPT) this.#done.push(hole)
+  /** Index of the first open hole that does not end before a position. */
+  #find(position: RecordId): number {
+    let low = 0
+    let high = this.#open.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if ((this.#open[middle] as HoleReport).last < position) low = middle + 1
+      else high = middle
     }
+    return low
+  }
+
+  /** Nothing of it is missing any more: it is filled, or the rest was given up. */
+  #isOver({ first, last, filled, count, cause }: HoleReport): boolean {
+    return filled >= count || (cause !== undefined && this.ledger?.missingIn(first, last).length === 0)
+  }
+
+  #close(index: number, now: number): void {
+    const [hole] = this.#open.splice(index, 1)
+    if (!hole) return
+    hole.closedAt = now
+    if (this.#done.length < MAX_KEPT) this.#done.push(hole)
   }
 
   #gap(gap: Gap): void {

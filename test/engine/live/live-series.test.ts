@@ -1,0 +1,88 @@
+import { describe, expect, it } from 'vitest'
+import { LiveSeries } from '../../../src/engine/live/live-series.ts'
+import type { QuoteRecord, TradeRecord } from '../../../src/model/live/index.ts'
+
+function trade(id: number, rest = false): TradeRecord {
+  const time = 1_700_000_000_000 + id
+  const receiveTime = rest ? Number.NaN : time + 5
+  const facts = { kind: 'trade', market: 'spot', symbol: 'BTCUSDT', price: 1, quantity: 1, buyerIsMaker: true } as const
+  return { ...facts, id, time, eventTime: time, receiveTime, flags: rest ? 1 : 2 }
+}
+
+function quote(updateId: number): QuoteRecord {
+  const facts = { kind: 'quote', market: 'spot', symbol: 'BTCUSDT', bidPrice: 1, bidQuantity: 1, askPrice: 2 } as const
+  return {
+    ...facts,
+    updateId,
+    askQuantity: 1,
+    transactionTime: Number.NaN,
+    eventTime: Number.NaN,
+    receiveTime: updateId,
+    flags: 2,
+  }
+}
+
+const series = (kind: string) => new LiveSeries({ exchange: 'binance', market: 'spot', kind, symbol: 'BTCUSDT' })
+
+describe('a series of trades', () => {
+  it('keeps the books on tens of thousands of holes', () => {
+    const one = series('trade')
+    let opened = 0
+    one.onHole = () => opened++
+    const count = 60_000
+    for (let id = 0; id < count; id++) one.take(trade(2 * id), 0)
+    expect(opened).toBe(count - 1)
+    expect(one.status()).toMatchObject({ holesOpen: count - 1, missing: count - 1 })
+    for (let id = count - 2; id >= 0; id--) expect(one.take(trade(2 * id + 1, true), 0)).toBe(true)
+    expect(one.status()).toMatchObject({ holesOpen: 0, missing: 0, filled: count - 1, records: 2 * count - 1 })
+  })
+
+  it('ends a hole that is filled in part and given up in part, whichever comes first', () => {
+    const around = { from: 1, to: 2 }
+    const first = series('trade')
+    for (const id of [1, 10]) first.take(trade(id), 0)
+    for (const id of [2, 3]) first.take(trade(id, true), 0)
+    first.giveUp(4, 9, 'no-trades', 'none', around)
+    expect(first.status()).toMatchObject({ holesOpen: 0, missing: 0, gaps: [{ firstId: 4, lastId: 9, count: 6 }] })
+
+    const second = series('trade')
+    for (const id of [1, 10]) second.take(trade(id), 0)
+    second.giveUp(2, 6, 'own-outage', 'too old', around)
+    expect(second.status()).toMatchObject({ holesOpen: 1, missing: 3 })
+    for (const id of [7, 8, 9]) second.take(trade(id, true), 0)
+    expect(second.status()).toMatchObject({ holesOpen: 0, missing: 0, holes: [{ filled: 3, cause: 'own-outage' }] })
+  })
+})
+
+describe('a series of quotes', () => {
+  it('takes each once in whatever order they come', () => {
+    const one = series('quote')
+    const taken = [5, 7, 6, 7, 5, 9, 8, 6].filter((id) => one.take(quote(id), 0))
+    expect(taken).toEqual([5, 7, 6, 9, 8])
+    expect(one.status()).toMatchObject({ records: 5, duplicates: 3, late: 2, last: 9 })
+  })
+
+  it('counts what is older than it remembers as seen', () => {
+    const one = series('quote')
+    for (let id = 1000; id < 3000; id++) one.take(quote(id), 0)
+    expect(one.take(quote(500), 0)).toBe(false)
+    expect(one.take(quote(1001), 0)).toBe(false)
+  })
+
+  it('puts the time without a connection on record, once', () => {
+    const one = series('quote')
+    for (const id of [10, 20]) one.take(quote(id), 0)
+    one.down(25)
+    one.down(30)
+    for (const id of [40, 50]) one.take(quote(id), 0)
+    expect(one.status().gaps).toMatchObject([{ from: 20, to: 40, cause: 'own-outage' }])
+  })
+
+  it('says that nobody collected since an earlier run', () => {
+    const one = series('quote')
+    one.lastTime = 5
+    one.away()
+    for (const id of [40, 50]) one.take(quote(id), 0)
+    expect(one.status().gaps).toMatchObject([{ from: 5, to: 40 }])
+  })
+})
