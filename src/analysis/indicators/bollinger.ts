@@ -17,19 +17,22 @@ class BollingerKernel implements Kernel {
     [middle, upper, lower, percentB, bandwidth]: readonly Float64Array[],
   ): void {
     const { window, width } = this
+    const { period } = window
+    window.run(x!, from, to)
+    const { means, deviations } = window
     for (let i = from; i < to; i++) {
-      const value = x![i]!
-      window.next(value)
-      const warm = window.warm
-      const { mean } = window
-      const reach = width * Math.sqrt(window.deviation / window.period)
-      const top = mean + reach
-      const bottom = mean - reach
-      middle![i] = warm ? mean : Number.NaN
-      upper![i] = warm ? top : Number.NaN
-      lower![i] = warm ? bottom : Number.NaN
-      percentB![i] = warm && top > bottom ? (value - bottom) / (top - bottom) : Number.NaN
-      bandwidth![i] = warm && mean !== 0 ? (top - bottom) / mean : Number.NaN
+      const mean = means[i - from]!
+      const reach = width * Math.sqrt(deviations[i - from]! / period)
+      middle![i] = mean
+      upper![i] = mean + reach
+      lower![i] = mean - reach
+    }
+    if (percentB!.length === 0 && bandwidth!.length === 0) return
+    for (let i = from; i < to; i++) {
+      const mean = means[i - from]!
+      const reach = width * Math.sqrt(deviations[i - from]! / period)
+      percentB![i] = reach > 0 ? (x![i]! - (mean - reach)) / (2 * reach) : Number.NaN
+      bandwidth![i] = mean === 0 ? Number.NaN : (2 * reach) / mean
     }
   }
 }

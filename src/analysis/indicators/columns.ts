@@ -18,7 +18,7 @@ export interface ArrowTable {
 }
 
 /** Rows with the properties of candles; more or fewer do not matter. */
-export type CandleRow = Readonly<Record<string, unknown>>
+export type CandleLike = Readonly<Record<string, unknown>>
 
 /**
  * What an indicator is computed of: a batch of the lake, an Arrow table, columns by name (snake or camel case), candles
@@ -28,7 +28,7 @@ export type IndicatorData =
   | { readonly length: number; readonly columns: Readonly<Record<string, Float64Array>> }
   | ArrowTable
   | { readonly [column: string]: ArrayLike<number> }
-  | readonly CandleRow[]
+  | readonly CandleLike[]
   | ArrayLike<number>
 
 /** Property of a candle row that holds a column. */
@@ -87,7 +87,7 @@ function reader(data: IndicatorData): (name: string) => Float64Array | undefined
     }
   }
   if (Array.isArray(data) && typeof data[0] === 'object' && data[0] !== null)
-    return fromRows(data as readonly CandleRow[])
+    return fromRows(data as readonly CandleLike[])
   if (ArrayBuffer.isView(data) || Array.isArray(data)) {
     const values = asFloats(data as ArrayLike<number>)
     return () => values
@@ -112,7 +112,7 @@ function asFloats(values: ArrayLike<number>): Float64Array {
   return floats
 }
 
-function fromRows(rows: readonly CandleRow[]): (name: string) => Float64Array | undefined {
+function fromRows(rows: readonly CandleLike[]): (name: string) => Float64Array | undefined {
   return (name) => {
     const property = propertyOf(name)
     if (rows[0]![property] === undefined) return undefined

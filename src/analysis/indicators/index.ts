@@ -1,4 +1,4 @@
-export type { ArrowColumn, ArrowTable, CandleRow, IndicatorData } from './columns.ts'
+export type { ArrowColumn, ArrowTable, CandleLike, IndicatorData } from './columns.ts'
 export type {
   IndicatorDefinition,
   InputName,

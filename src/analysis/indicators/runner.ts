@@ -1,5 +1,5 @@
 import { ConfigError } from '../../model/errors.ts'
-import { type CandleRow, type IndicatorData, propertyOf, readColumns } from './columns.ts'
+import { type CandleLike, type IndicatorData, propertyOf, readColumns } from './columns.ts'
 import type { InputName } from './definition.ts'
 import { DERIVED_COLUMNS, type IndicatorSeries, parseIndicator, type Series, seriesText } from './expression.ts'
 import { Stage } from './stage.ts'
@@ -173,7 +173,7 @@ export class IndicatorRunner {
    * stand in `values`.
    * @throws ConfigError when a result looks ahead, which only a whole batch can.
    */
-  update(input: number | CandleRow): number {
+  update(input: number | CandleLike): number {
     if (this.#looksAhead !== undefined) this.#refuse()
     const row = this.#row
     if (typeof input === 'number') for (let k = 0; k < row.length; k++) row[k]![0] = input
@@ -187,7 +187,7 @@ export class IndicatorRunner {
   }
 
   /** What `update` would give for a candle that is still open, without taking it in. */
-  provisional(input: number | CandleRow): Float64Array {
+  provisional(input: number | CandleLike): Float64Array {
     this.#twin ??= new IndicatorRunner(
       this.#plan.results.map(({ stage, output, name }) => ({ ...this.#plan.series[stage]!, output, label: name })),
     )
@@ -201,7 +201,7 @@ export class IndicatorRunner {
    * Takes a candle of a live feed: a closed one goes in, an open one gives provisional values. A closed candle that is
    * not newer than the last one is one seen before (after a reconnection, say), and changes nothing.
    */
-  live(candle: CandleRow & { readonly openTime: number; readonly closed: boolean }): LiveValues {
+  live(candle: CandleLike & { readonly openTime: number; readonly closed: boolean }): LiveValues {
     if (candle.openTime > this.#newest) {
       if (!candle.closed) return { values: this.provisional(candle), provisional: true }
       this.#newest = candle.openTime
@@ -275,7 +275,7 @@ export class IndicatorRunner {
     return found
   }
 
-  #read(candle: CandleRow): void {
+  #read(candle: CandleLike): void {
     const { columns } = this.#plan
     for (let k = 0; k < columns.length; k++) {
       const value = candle[this.#properties[k]!]
@@ -292,7 +292,7 @@ export class IndicatorRunner {
 }
 
 /** The average that a derived column stands for; NaN where the candle lacks the value. */
-function derived(candle: CandleRow, column: string): number {
+function derived(candle: CandleLike, column: string): number {
   const parts = DERIVED_COLUMNS[column]
   if (!parts) return Number.NaN
   let sum = 0

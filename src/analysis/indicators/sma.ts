@@ -1,4 +1,5 @@
 import { define, integer, type Kernel } from './definition.ts'
+import { keepTail } from './windows.ts'
 
 class SmaKernel implements Kernel {
   readonly ring: Float64Array
@@ -25,19 +26,36 @@ class SmaKernel implements Kernel {
       out![i] = Number.NaN
     }
     this.count = Math.min(period - 1, this.count + (i - from))
-    for (; i < to; i++) {
-      const value = x![i]!
-      // The running sum drifts; the fresh one is the window's exactly when the ring is full, and replaces it then.
-      fresh += value
-      sum += value - ring[at]!
-      ring[at] = value
-      if (++at === period) {
+    const start = i
+    while (i < to) {
+      const early = i < from + period
+      const end = Math.min(to, i + period - at, early ? from + period : to)
+      let place = at
+      at += end - i
+      if (early) {
+        for (; i < end; i++) {
+          const value = x![i]!
+          fresh += value
+          sum += value - ring[place++]!
+          out![i] = sum / period
+        }
+      } else {
+        for (; i < end; i++) {
+          const value = x![i]!
+          fresh += value
+          sum += value - x![i - period]!
+          out![i] = sum / period
+        }
+      }
+      // The running sum drifts; the fresh one is exactly the window's when the ring is full, and replaces it then.
+      if (at === period) {
         at = 0
         sum = fresh
         fresh = 0
+        out![i - 1] = sum / period
       }
-      out![i] = sum / period
     }
+    keepTail(ring, at, x!, start, to)
     this.at = at
     this.sum = sum
     this.fresh = fresh

@@ -57,6 +57,7 @@ function finiteEnd(inputs: readonly Float64Array[], from: number, to: number): n
   let end = to
   for (let k = 0; k < inputs.length; k++) {
     const values = inputs[k]!
+    if (allFinite(values, from, end)) continue
     let i = from
     // A value less itself is 0, but for NaN and the infinities.
     while (i < end && values[i]! - values[i]! === 0) i++
@@ -65,14 +66,34 @@ function finiteEnd(inputs: readonly Float64Array[], from: number, to: number): n
   return end
 }
 
+/** Four sums at a time, which do not wait for one another: the check costs a fraction of what any indicator does. */
+function allFinite(values: Float64Array, from: number, to: number): boolean {
+  let a = 0
+  let b = 0
+  let c = 0
+  let d = 0
+  let i = from
+  for (; i + 3 < to; i += 4) {
+    a += values[i]! * 0
+    b += values[i + 1]! * 0
+    c += values[i + 2]! * 0
+    d += values[i + 3]! * 0
+  }
+  for (; i < to; i++) a += values[i]! * 0
+  return a + b + c + d === 0
+}
+
 /** Copies numbers and arrays of one object to another that was made in the same way, all the way down. */
 function copyState(from: object, to: object): void {
   const source = from as Record<string, unknown>
   const target = to as Record<string, unknown>
   for (const key of Object.keys(source)) {
     const value = source[key]
-    if (value instanceof Float64Array) (target[key] as Float64Array).set(value)
-    else if (typeof value === 'object' && value !== null) copyState(value, target[key] as object)
+    if (value instanceof Float64Array) {
+      const array = target[key] as Float64Array
+      if (array.length === value.length) array.set(value)
+      else target[key] = value.slice()
+    } else if (typeof value === 'object' && value !== null) copyState(value, target[key] as object)
     else if (target[key] !== value) target[key] = value
   }
 }

@@ -12,9 +12,10 @@ class StdKernel implements Kernel {
 
   run([x]: readonly Float64Array[], from: number, to: number, [out]: readonly Float64Array[]): void {
     const { window, degrees } = this
+    window.run(x!, from, to)
+    const { deviations } = window
     for (let i = from; i < to; i++) {
-      window.next(x![i]!)
-      out![i] = window.warm ? Math.sqrt(window.deviation / degrees) : Number.NaN
+      out![i] = Math.sqrt(deviations[i - from]! / degrees)
     }
   }
 }

@@ -189,3 +189,15 @@ export class EmaCell {
     return this.value
   }
 }
+
+/**
+ * Puts the newest rows of a run into a ring whose next place is `at`. Inside a run, windows reach back into the input
+ * itself, which is quicker than a ring; the ring is for the rows before the run.
+ */
+export function keepTail(ring: Float64Array, at: number, x: Float64Array, from: number, to: number): void {
+  const period = ring.length
+  for (let i = Math.max(from, to - period); i < to; i++) {
+    const place = at - (to - i)
+    ring[place < 0 ? place + period : place] = x[i]!
+  }
+}

@@ -1,4 +1,5 @@
 import { define, integer, type Kernel } from './definition.ts'
+import { keepTail } from './windows.ts'
 
 class WmaKernel implements Kernel {
   readonly ring: Float64Array
@@ -18,27 +19,58 @@ class WmaKernel implements Kernel {
   run([x]: readonly Float64Array[], from: number, to: number, [out]: readonly Float64Array[]): void {
     const { ring, divisor } = this
     const period = ring.length
-    let { at, count, sum, weighted, freshSum, freshWeighted } = this
-    for (let i = from; i < to; i++) {
+    let { at, sum, weighted, freshSum, freshWeighted } = this
+    const warm = Math.min(to, from + period - 1 - this.count)
+    let i = from
+    // Every value in the window loses one weight, and the newest comes in with all of them.
+    for (; i < warm; i++) {
       const value = x![i]!
-      // Every value in the window loses one weight, and the newest comes in with all of them.
       weighted += period * value - sum
-      sum += value - ring[at]!
-      ring[at] = value
+      sum += value
+      ring[at++] = value
       freshSum += value
-      freshWeighted += (at + 1) * value
-      if (++at === period) {
+      freshWeighted += at * value
+      out![i] = Number.NaN
+    }
+    this.count = Math.min(period - 1, this.count + (i - from))
+    const start = i
+    while (i < to) {
+      const early = i < from + period
+      const end = Math.min(to, i + period - at, early ? from + period : to)
+      let weight = at
+      at += end - i
+      if (early) {
+        for (; i < end; i++) {
+          const value = x![i]!
+          weighted += period * value - sum
+          sum += value - ring[weight]!
+          weight += 1
+          freshSum += value
+          freshWeighted += weight * value
+          out![i] = weighted / divisor
+        }
+      } else {
+        for (; i < end; i++) {
+          const value = x![i]!
+          weighted += period * value - sum
+          sum += value - x![i - period]!
+          weight += 1
+          freshSum += value
+          freshWeighted += weight * value
+          out![i] = weighted / divisor
+        }
+      }
+      if (at === period) {
         at = 0
         sum = freshSum
         weighted = freshWeighted
         freshSum = 0
         freshWeighted = 0
+        out![i - 1] = weighted / divisor
       }
-      if (count < period) count++
-      out![i] = count < period ? Number.NaN : weighted / divisor
     }
+    keepTail(ring, at, x!, start, to)
     this.at = at
-    this.count = count
     this.sum = sum
     this.weighted = weighted
     this.freshSum = freshSum

@@ -12,11 +12,11 @@ class ZscoreKernel implements Kernel {
 
   run([x]: readonly Float64Array[], from: number, to: number, [out]: readonly Float64Array[]): void {
     const { window, degrees } = this
+    window.run(x!, from, to)
+    const { means, deviations } = window
     for (let i = from; i < to; i++) {
-      const value = x![i]!
-      window.next(value)
-      out![i] =
-        window.warm && window.deviation > 0 ? (value - window.mean) / Math.sqrt(window.deviation / degrees) : Number.NaN
+      const deviation = deviations[i - from]!
+      out![i] = deviation > 0 ? (x![i]! - means[i - from]!) / Math.sqrt(deviation / degrees) : Number.NaN
     }
   }
 }
