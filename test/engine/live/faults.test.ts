@@ -123,6 +123,18 @@ const CASES: readonly Case[] = [
     sees: (report) => report.series.reduce((sum, one) => sum + one.holesFound + one.breaks, 0),
   },
   {
+    title: 'hundreds of holes while REST is away, filled with few requests',
+    faults: [
+      { type: 'drop', every: 2, match: { stream: '@(trade|aggTrade)' } },
+      { type: 'http-error', status: 503, match: { path: 'rades' } },
+    ],
+    sandbox: { tradesPerSecond: 600 },
+    sees: ({ series, backfill }) => {
+      const holes = series.reduce((sum, one) => sum + one.holesFound, 0)
+      return Number(holes > 100 && backfill.requested < holes / 2)
+    },
+  },
+  {
     title: 'dropped events of all kinds',
     faults: [{ type: 'drop', probability: 0.1 }],
     silentLosses: true,
