@@ -19,7 +19,8 @@ const SYSTEM: Readonly<Record<string, string>> = {
 }
 
 /** Sorts an error: wrong usage or a failure, and the words for it. */
-export function describeError(error: unknown): Failure {
+export function describeError(thrown: unknown): Failure {
+  const error = firstOf(thrown)
   if (isTicklakeError(error)) {
     const usage =
       error instanceof ConfigError ||
@@ -39,6 +40,13 @@ export function describeError(error: unknown): Failure {
     code: 'UNEXPECTED',
     message: `${text}\nThis should not happen. Please report it with what --log-level debug adds.`,
   }
+}
+
+/** Of errors that followed one another while things were closed, the one that began it. */
+function firstOf(error: unknown): unknown {
+  let first = error
+  while (first instanceof Error && first.name === 'SuppressedError' && 'suppressed' in first) first = first.suppressed
+  return first
 }
 
 function withSystemHint(error: Error): string {

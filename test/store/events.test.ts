@@ -424,6 +424,19 @@ describe('a series of events', () => {
     )
   })
 
+  it('finds nothing wrong with a time that has more digits than the file, at midnight too', async () => {
+    await using folder = await tempFolder('events')
+    const lake = await Lake.open(folder.path)
+    const quotes = eventSeries('quote')
+    const midnight = T0 + DAY / 2
+    await storeEvents(lake, quotes, [
+      { ...quoteAt(1), receiveTime: T0 + 0.50049 },
+      { ...quoteAt(2), receiveTime: midnight - 2 ** -12 },
+      { ...quoteAt(3), receiveTime: midnight + 0.50051 },
+    ])
+    expect(await problemsOf(lake, quotes)).toEqual([])
+  })
+
   it('answers SQL over all files of all kinds, with exact ids', async () => {
     await using folder = await tempFolder('events')
     const lake = await Lake.open(folder.path)

@@ -85,6 +85,11 @@ function channelsOf(
     case 'bookSnapshot':
       return [{ market, kind, symbol, depth: SNAPSHOT_DEPTHS.includes(depth) ? depth : SNAPSHOT_DEPTH }]
     case 'fundingRate':
+      if (symbol === EVERY_SYMBOL) {
+        throw new InvalidRangeError(
+          'there is no stream of all symbols for fundingRate: it is asked for by symbol. Name the symbols.',
+        )
+      }
       // Fundings paid are polled for whatever has a mark price.
       return [{ market, kind: 'markPrice', symbol }]
     case 'ticker':

@@ -26,7 +26,7 @@ import { Compaction } from './compaction.ts'
 import { ConnectionLog } from './connection-log.ts'
 import { Flusher } from './flusher.ts'
 import { FundingPoll } from './funding-poll.ts'
-import { Intake, type IntakeSeries, isStorable, seriesOf } from './intake.ts'
+import { carriesAll, Intake, type IntakeSeries, isStorable, seriesOf } from './intake.ts'
 import { LiveSeries } from './live-series.ts'
 import { Openings } from './openings.ts'
 import type { CollectorOptions } from './options.ts'
@@ -74,7 +74,7 @@ export class Collector implements AsyncDisposable {
   /** Frames for which the spool or the lake had no room: they count as never received. */
   #refused = 0
   /** Series of channels of every symbol that are being opened, and records that wait for them. */
-  readonly #opening = new Map<string, LiveRecord[]>()
+  readonly #opening = new Map<string, { readonly record: LiveRecord; readonly sequence: number }[]>()
 
   private constructor(parts: CollectorParts) {
     const { options, exchange, live, client, repair, lake, spool, recorder } = parts
@@ -415,8 +415,7 @@ export class Collector implements AsyncDisposable {
   #take(record: LiveRecord, sequence: number, now: number): void {
     if (!this.#intake.take(record, sequence, now)) {
       if (record.kind === 'candle' || this.#intake.route(record) !== undefined) return
-      if (this.#channels.has(channelKey({ market: record.market, kind: record.kind, symbol: EVERY_SYMBOL } as Channel)))
-        this.#openLater(record, sequence)
+      if (this.channels().some((channel) => carriesAll(channel, record))) this.#openLater(record, sequence)
       return
     }
     if (this.#spool !== undefined) this.#flusher.added(this.#intake.route(record)?.sink)
@@ -430,15 +429,15 @@ export class Collector implements AsyncDisposable {
     const key = `${id.market}/${id.kind}/${id.symbol}`
     const waiting = this.#opening.get(key)
     if (waiting) {
-      waiting.push(record)
+      waiting.push({ record, sequence })
       return
     }
-    const records = [record]
+    const records = [{ record, sequence }]
     this.#opening.set(key, records)
     this.#open(id, true)
       .then(() => {
         this.#opening.delete(key)
-        for (const one of records) this.#take(one, sequence, Date.now())
+        for (const one of records) this.#take(one.record, one.sequence, Date.now())
       })
       .catch((error: unknown) => {
         this.#opening.delete(key)

@@ -1,5 +1,5 @@
 import type { EventBus } from '../../bus/event-bus.ts'
-import type { Channel } from '../../exchanges/stream.ts'
+import { type Channel, EVERY_SYMBOL } from '../../exchanges/stream.ts'
 import type { Interval } from '../../model/interval.ts'
 import type { LiveKind, LiveRecord } from '../../model/live/index.ts'
 import type { Market, SeriesId } from '../../model/series.ts'
@@ -109,6 +109,11 @@ function routeKey(symbol: string, interval: Interval | undefined): string {
 export function seriesOf(exchange: string, channel: Channel): SeriesId {
   const { market, kind, symbol, interval } = channel
   return { exchange, market, kind, symbol, ...(interval === undefined ? {} : { interval }) }
+}
+
+/** Whether a channel of every symbol brings records like this one, whatever its form or speed. */
+export function carriesAll({ market, kind, symbol }: Channel, record: LiveRecord): boolean {
+  return symbol === EVERY_SYMBOL && market === record.market && kind === record.kind
 }
 
 /** Whether a frame holds anything that is stored: candles in progress are not. */

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { createWriteStream } from 'node:fs'
 import { PassThrough } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
@@ -16,10 +17,13 @@ export interface FrameRecorder extends AsyncDisposable {
   frame(frame: ArrivedFrame): void
 }
 
-/** @throws StorageError from disposal when the file could not be written. */
+/** @throws StorageError at once when the file can not be made, and from disposal when it could not be written. */
 export async function openRecorder(path: string): Promise<FrameRecorder> {
   const input = new PassThrough({ highWaterMark: 1024 * 1024 })
   const file = createWriteStream(path, { flags: 'w' })
+  await once(file, 'open').catch((cause: unknown) => {
+    throw new StorageError(path, 'the file for raw frames can not be made', { cause })
+  })
   const done = path.endsWith('.gz') ? pipeline(input, createGzip({ level: 4 }), file) : pipeline(input, file)
   let failure: unknown
   done.catch((error: unknown) => {

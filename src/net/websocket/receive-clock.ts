@@ -7,8 +7,8 @@ let offset = performance.timeOrigin
 let checkAt = 0
 
 /**
- * The local clock, epoch ms with a fraction. `performance.now()` has the fraction but knows nothing of the times that
- * the system's clock is set, so the two are compared once a second.
+ * The local clock, epoch ms with a fraction down to the microsecond, which is what the lake keeps. `performance.now()`
+ * has the fraction but knows nothing of the times that the system's clock is set, so the two are compared once a second.
  */
 export function receiveTime(): number {
   const now = performance.now()
@@ -17,5 +17,5 @@ export function receiveTime(): number {
     const drift = Date.now() - (offset + now)
     if (Math.abs(drift) > MAX_DRIFT) offset += drift
   }
-  return offset + now
+  return Math.round((offset + now) * 1000) / 1000
 }

@@ -32,12 +32,20 @@ export async function inspectEventRows(
     const problem = findLacking(kind, batch) ?? (held && findUnheld(kind, batch, held))
     if (problem !== undefined) return { type: 'values', detail: problem }
     const days = instantsOf(kind, batch)
-    const stray = days.findIndex((time) => time < file.first || time > file.last || formatDay(time) !== file.period)
+    const stray = days.findIndex((time) => !belongs(time, file))
     if (stray >= 0) return { type: 'values', detail: `a row at ${days[stray]} does not belong to ${file.period}` }
   }
   if (order.rows !== file.rows)
     return { type: 'row-count', detail: `the file has ${order.rows} rows, ${file.rows} were written` }
   return undefined
+}
+
+/** Files hold microseconds: a record whose time had more digits stands in them up to half of one away. */
+const ROUNDING = 0.001
+
+function belongs(time: number, { first, last, period }: LakeFile): boolean {
+  if (time < first - ROUNDING || time > last + ROUNDING) return false
+  return formatDay(time) === period || formatDay(time - ROUNDING) === period
 }
 
 /** What is wrong with the ids that a coverage claims: each hole between those held must be a gap on record. */

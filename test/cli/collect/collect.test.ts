@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { gunzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Interruption } from '../../../src/cli/interrupt.ts'
@@ -196,11 +197,39 @@ describe('ticklake collect', () => {
     [['BTCUSDT', '--duration', 'soon'], /--duration is "soon"; allowed: a time such as/],
     [['BTCUSDT', '--depth', '3'], /--depth is "3"; allowed: a whole number from 5 to 5000/],
     [['*', '--kinds', 'trade'], /there is no stream of all symbols/],
+    [['*', '--market', 'usdm', '--kinds', 'fundingRate'], /there is no stream of all symbols.*fundingRate/],
   ])('refuses %j before anything starts', async (args, message) => {
     const ran = await cli(['collect', ...args, '--data-dir', 'refused'])
     expect(ran.stderr).toMatch(message)
     expect(ran.code).toBe(2)
     expect(existsSync(folder.join('refused'))).toBe(false)
+  })
+
+  it.each(['spot', 'usdm'])('collects the ticker of every symbol of %s, and its values pass verify', async (market) => {
+    const args = ['--market', market, '--kinds', market === 'spot' ? 'ticker' : 'ticker,quote,liquidation']
+    const dataDir = `every-${market}`
+    const ran = await collectUntil(['collect', '*', ...args, '--data-dir', dataDir, '--json'], async (stop) => {
+      const status = ['monitor', '--once', '--json', '--data-dir', dataDir]
+      for (let seen = 0; seen < 3; await sleep(100)) {
+        const { code, stdout } = await cli(status)
+        if (code !== 0) continue
+        const { series } = jsonLines(stdout)[0] as { series: readonly { kind: string }[] }
+        seen = series.filter(({ kind }) => kind === 'ticker').length
+      }
+      stop()
+    })
+    expect([ran.code, ran.stderr]).toEqual([0, expect.any(String)])
+    const verified = await cli(['verify', '--data-dir', dataDir])
+    expect(verified.stdout).not.toMatch(/problem|wrong/)
+    expect(verified.stdout).toMatch(/ETHUSDT +ticker .* ok/)
+    expect(verified.code).toBe(0)
+  })
+
+  it('says that the file for raw frames can not be made, before it connects', async () => {
+    const ran = await cli(['collect', 'BTCUSDT', '--record', 'no-folder/frames.gz', '--data-dir', 'unrecorded'])
+    expect(ran.stderr).toMatch(/no-folder.frames\.gz: the file for raw frames can not be made/)
+    expect(ran.stderr).not.toMatch(/is open|should not happen/)
+    expect(ran.code).toBe(1)
   })
 
   it('says that an exchange can not be reached, and ends with 1', async () => {
