@@ -6,7 +6,7 @@ import { DERIVED_COLUMNS } from './expression.ts'
 export interface ArrowColumn {
   readonly length: number
   readonly nullCount: number
-  readonly type: { readonly unit?: number }
+  readonly type: object
   toArray(): ArrayLike<number> | BigInt64Array
   isValid(index: number): boolean
 }
@@ -132,7 +132,8 @@ function fromArrow(column: ArrowColumn): Float64Array {
   const raw = column.toArray()
   let values: Float64Array
   if (raw instanceof BigInt64Array) {
-    const scale = column.type.unit === undefined ? 1 : PER_MILLISECOND[column.type.unit]!
+    const { unit } = column.type as { readonly unit?: number }
+    const scale = unit === undefined ? 1 : PER_MILLISECOND[unit]!
     values = new Float64Array(raw.length)
     for (let i = 0; i < raw.length; i++) values[i] = Number(raw[i]!) / scale
   } else values = asFloats(raw)

@@ -96,17 +96,21 @@ function asSeries(source: Series | string): Series {
   return /[(]| of /.test(source) || isIndicator(source) ? parseIndicator(source) : columnSeries(source)
 }
 
+const LOWER_NAMES = new Set(
+  [...Object.keys(INDICATORS), ...Object.keys(INDICATOR_ALIASES)].map((name) => name.toLowerCase()),
+)
+
 function isIndicator(name: string): boolean {
-  return Object.hasOwn(INDICATORS, name) || Object.hasOwn(INDICATOR_ALIASES, name)
+  return LOWER_NAMES.has(name.toLowerCase())
 }
 
 /** @throws ConfigError naming the nearest indicator when there is none of this name. */
 export function definitionOf(id: string): IndicatorDefinition {
-  const registry: Readonly<Record<string, IndicatorDefinition>> = INDICATORS
-  const name = Object.hasOwn(INDICATOR_ALIASES, id) ? INDICATOR_ALIASES[id]! : id
-  const found = Object.hasOwn(registry, name)
-    ? registry[name]
-    : Object.values(registry).find((definition) => definition.id.toLowerCase() === name.toLowerCase())
+  const wanted = id.toLowerCase()
+  const alias = Object.entries(INDICATOR_ALIASES).find(([name]) => name.toLowerCase() === wanted)
+  const found: IndicatorDefinition | undefined = alias
+    ? INDICATORS[alias[1]]
+    : Object.values(INDICATORS).find((definition) => definition.id.toLowerCase() === wanted)
   if (found) return found
   const known = [...Object.keys(INDICATORS), ...Object.keys(INDICATOR_ALIASES)]
   const hint = didYouMean(id, known)
@@ -259,6 +263,7 @@ class Parser {
               `${definition.id} takes ${positions.length === 0 ? 'no parameters' : `at most ${positions.length} (${positions.join(', ')})`}; "${this.#text}" gives more.`,
             )
           }
+          if (Object.hasOwn(given, name)) throw this.#wrong(token, `${name} once`)
           given[name] = Number(token.text)
         } else {
           const wanted = definition.parameters[place]
