@@ -5,6 +5,7 @@ import { RecordFlag } from '../model/live/index.ts'
 import type { TimeRange } from '../model/time.ts'
 import { SAFE_DIGITS } from './candle-row.ts'
 import { type BadRow, CsvLines, LONGEST_ROW, latin1, MAX_TIME, MICROS, MIN_TIME, rowText } from './csv-lines.ts'
+import { BOOLEAN, DECIMAL, PLAIN_REACH, readPlainRecord, SKIP, TIME, WHOLE } from './record-row.ts'
 
 /** Records of a file as columns: those that the file has, and `flags` where one is set. */
 export interface RecordRows {
@@ -33,11 +34,6 @@ const POINT = 46
 const ABSURD = 1e18
 const BLOCK_ROWS = 65_536
 
-const SKIP = 0
-const DECIMAL = 1
-const WHOLE = 2
-const TIME = 3
-const BOOLEAN = 4
 const CODES = { decimal: DECIMAL, id: WHOLE, integer: WHOLE, time: TIME, boolean: BOOLEAN } as const
 
 /**
@@ -58,6 +54,8 @@ export class RecordCsvParser {
   /** Fields that a row must have; those behind may be left out. */
   #needed = 0
   #timeField = -1
+  /** The values of a plain row. */
+  #plain = new Float64Array(0)
   #targets: (Float64Array | undefined)[] = []
   #flags: Float64Array | undefined
   #reason = ''
@@ -100,6 +98,7 @@ export class RecordCsvParser {
     this.#names = fields.map((field) => field?.column)
     this.#needed = this.#names.findLastIndex((name) => name !== undefined) + 1
     this.#timeField = this.#names.indexOf(this.#options.timeColumn)
+    this.#plain = new Float64Array(fields.length)
   }
 
   #begin(): RecordRows {
@@ -139,6 +138,9 @@ export class RecordCsvParser {
         p = this.#header(bytes, p)
     }
     const { from, to } = this.#options.range
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    const plainEnd = bytes.length - PLAIN_REACH
+    const plain = this.#plain
     let rows = this.#rows ?? this.#begin()
     while (p < end) {
       const rowStart = p
@@ -148,7 +150,9 @@ export class RecordCsvParser {
         continue
       }
       this.#reason = ''
-      p = this.#readRow(bytes, rowStart, rows.length)
+      this.#marks = 0
+      p = p <= plainEnd ? readPlainRecord(bytes, view, rowStart, this.#codes, plain) : -1
+      if (p < 0 || !this.#takePlain(rows.length)) p = this.#readRow(bytes, rowStart, rows.length)
       const time = this.#time
       if (this.#reason === '' && !(time >= from && time < to)) this.#reason = 'the row lies outside its file'
       if (this.#reason !== '') {
@@ -166,6 +170,27 @@ export class RecordCsvParser {
         rows = this.#begin()
       }
     }
+  }
+
+  /** Takes a plain row into place `n`. False for one that has to be looked at more closely. */
+  #takePlain(n: number): boolean {
+    const plain = this.#plain
+    const targets = this.#targets
+    const codes = this.#codes
+    const time = plain[this.#timeField]!
+    if (!(time >= MIN_TIME && time < MAX_TIME * 1000)) return false
+    const isMicros = time >= MICROS
+    this.timeUnit ??= isMicros ? 'us' : 'ms'
+    this.#time = isMicros ? time / 1000 : time
+    for (let field = 0; field < plain.length; field++) {
+      const target = targets[field]
+      if (target === undefined) continue
+      let value = plain[field]!
+      if (value >= MICROS && codes[field] === TIME) value /= 1000
+      if (value === 0 && this.#positive[field] === 1) return false
+      target[n] = value
+    }
+    return this.#time < MAX_TIME
   }
 
   /** Reads one row into place `n`. What it could not take stands in `#reason`. Gives the start of the next line. */

@@ -35,7 +35,8 @@ export async function storedFlags(dataDir: string, series: SeriesId): Promise<Ma
   const { sortKey } = kindOf(series.kind)
   const flags = new Map<number, number>()
   for await (const batch of lake.readEvents(series, { columns: [sortKey, 'flags'] })) {
-    for (let i = 0; i < batch.length; i++) flags.set(Number(batch.columns[sortKey]![i]), Number(batch.columns.flags![i]))
+    for (let i = 0; i < batch.length; i++)
+      flags.set(Number(batch.columns[sortKey]![i]), Number(batch.columns.flags![i]))
   }
   return flags
 }
