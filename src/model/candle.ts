@@ -48,6 +48,10 @@ export const CandleFlag = {
   inexact: 128,
   /** Brought in by the user (`CandleStorage.save`, import). */
   user: 256,
+  /** Put in by a rule where the series had no candle (`fillGaps`); never in the lake by ticklake itself. */
+  filled: 512,
+  /** At least one value was changed by cleaning (`cleanData`). */
+  cleaned: 1024,
 } as const
 
 /** One candle as a row. Times are epoch milliseconds UTC. */

@@ -209,3 +209,14 @@ export class BufferOverflowError extends TicklakeError {
     this.bound = bound
   }
 }
+
+/** A step would use values that come later than the row it changes, where that is refused. */
+export class LookAheadError extends TicklakeError {
+  /** The step that looks ahead. */
+  readonly step: string
+
+  constructor(step: string, why: string, options: ErrorFacts = {}) {
+    super('LOOK_AHEAD', `"${step}" looks ahead, which is refused: ${why}`, options)
+    this.step = step
+  }
+}

@@ -12,6 +12,7 @@ const {
   isAbortError,
   isTicklakeError,
   LakeLockedError,
+  LookAheadError,
   NetworkError,
   ParseError,
   RateLimitExceeded,
@@ -55,6 +56,7 @@ const family: [errors.TicklakeError, code: string, retryable: boolean, says: str
     ['market_data.trade', '100', 'drop-oldest'],
   ],
   [new ParseError('x.csv:7', 'open is "abc"'), 'PARSE', false, ['x.csv:7: open is "abc"']],
+  [new LookAheadError('zscore', 'use hampel'), 'LOOK_AHEAD', false, ['"zscore" looks ahead', 'use hampel']],
 ]
 
 describe('the error family', () => {

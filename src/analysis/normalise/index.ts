@@ -1,0 +1,9 @@
+export {
+  type Fitted,
+  fitNormalizer,
+  NORMALISE_METHODS,
+  type NormaliseMethod,
+  type NormaliseOptions,
+  Normalizer,
+  type NormalizerState,
+} from './normalizer.ts'

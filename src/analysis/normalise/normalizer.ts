@@ -1,0 +1,195 @@
+import { InvalidRangeError, ParseError } from '../../model/errors.ts'
+import { deviation, moments, quantile, sortedFinite } from '../clean/statistics.ts'
+import { chosenColumns, readTable, type Table, type TableInput } from '../clean/table.ts'
+
+/** `minmax`: to [0, 1] by least and greatest. `zscore`: by mean and deviation. `robust`: by median and quartiles. */
+export type NormaliseMethod = 'minmax' | 'zscore' | 'robust'
+
+export const NORMALISE_METHODS: readonly NormaliseMethod[] = ['minmax', 'zscore', 'robust']
+
+export interface NormaliseOptions {
+  /** Only these columns; without it all but times, ids and flags. */
+  readonly columns?: readonly string[]
+  /** Of `zscore`: 1 (default) for the sample's deviation, 0 for the population's. */
+  readonly ddof?: 0 | 1
+  /** Of `minmax`: the range to come out, [0, 1] by default. */
+  readonly range?: readonly [low: number, high: number]
+  /** Of `robust`: the shares below and above, [0.25, 0.75] by default. */
+  readonly quantiles?: readonly [low: number, high: number]
+  /** Of `minmax`: what lies outside the range learnt is cut to it. Default false: it comes out beyond the range. */
+  readonly clip?: boolean
+}
+
+/** What was learnt of a column: a value `x` becomes `(x - centre) / scale × factor + offset`. */
+export interface Fitted {
+  readonly centre: number
+  /** 1 for a constant column. NaN for one without any value. */
+  readonly scale: number
+  readonly factor: number
+  readonly offset: number
+}
+
+/** A normaliser as JSON can hold it. */
+export interface NormalizerState {
+  readonly method: NormaliseMethod
+  readonly clip?: readonly [low: number, high: number]
+  /** NaN stands as null. */
+  readonly columns: Readonly<Record<string, { readonly [Name in keyof Fitted]: number | null }>>
+}
+
+/**
+ * Learns the scale of each column. Missing and infinite values are left out; a constant column gets scale 1, so that
+ * its value becomes 0 (or the lower end of `range`); a column without any value stays without.
+ * @throws InvalidRangeError for a method or column that does not exist.
+ */
+export function fitNormalizer(
+  input: TableInput,
+  options: NormaliseOptions & { readonly method?: NormaliseMethod } = {},
+): Normalizer {
+  const { method = 'minmax', range = [0, 1], clip = false } = options
+  if (!NORMALISE_METHODS.includes(method)) {
+    throw new InvalidRangeError(`There is no normalisation "${method}", only ${NORMALISE_METHODS.join(', ')}.`)
+  }
+  if (!(range[0] < range[1])) throw new InvalidRangeError(`The range [${range.join(', ')}] does not rise.`)
+  const table = readTable(input)
+  const columns = new Map<string, Fitted>()
+  for (const name of chosenColumns(table, options.columns)) {
+    columns.set(name, fitColumn(table.columns[name]!, method, options, range))
+  }
+  return new Normalizer(method, columns, clip && method === 'minmax' ? range : undefined)
+}
+
+function fitColumn(
+  values: Float64Array,
+  method: NormaliseMethod,
+  options: NormaliseOptions,
+  range: readonly [number, number],
+): Fitted {
+  const plain = { factor: 1, offset: 0 }
+  if (method === 'minmax') {
+    let low = Number.POSITIVE_INFINITY
+    let high = Number.NEGATIVE_INFINITY
+    for (const value of values) {
+      if (!Number.isFinite(value)) continue
+      if (value < low) low = value
+      if (value > high) high = value
+    }
+    const found = low <= high
+    const centre = found ? low : Number.NaN
+    return { centre, scale: scaleOf(high - low, found), factor: range[1] - range[0], offset: range[0] }
+  }
+  if (method === 'zscore') {
+    const { count, mean, squares } = moments(values)
+    return { centre: mean, scale: scaleOf(deviation(count, squares, options.ddof ?? 1), count > 0), ...plain }
+  }
+  const sorted = sortedFinite(values)
+  const [low, high] = options.quantiles ?? [0.25, 0.75]
+  const spread = quantile(sorted, high) - quantile(sorted, low)
+  return { centre: quantile(sorted, 0.5), scale: scaleOf(spread, sorted.length > 0), ...plain }
+}
+
+/** A spread of 0 cannot be divided by: distances from the centre then stay what they are. */
+function scaleOf(spread: number, found: boolean): number {
+  if (!found) return Number.NaN
+  return spread > 0 ? spread : 1
+}
+
+/** Treats values as those that it was learnt from: the same numbers for training, backtest and live. */
+export class Normalizer {
+  readonly method: NormaliseMethod
+  readonly columns: ReadonlyMap<string, Fitted>
+  readonly #clip: readonly [number, number] | undefined
+
+  constructor(
+    method: NormaliseMethod,
+    columns: ReadonlyMap<string, Fitted>,
+    clip?: readonly [low: number, high: number],
+  ) {
+    this.method = method
+    this.columns = columns
+    this.#clip = clip
+  }
+
+  /** A copy with the columns learnt brought to scale; others stay. Each value depends on itself alone. */
+  transform(input: TableInput): Table {
+    return this.#map(input, (value, fitted) => this.#forth(value, fitted))
+  }
+
+  /** A copy brought back. Exact up to rounding, but for what was clipped. */
+  inverse(input: TableInput): Table {
+    return this.#map(input, back)
+  }
+
+  /** One value of a column. @throws InvalidRangeError for a column that was not learnt. */
+  transformValue(column: string, value: number): number {
+    return this.#forth(value, this.#fitted(column))
+  }
+
+  /** @throws InvalidRangeError for a column that was not learnt. */
+  inverseValue(column: string, value: number): number {
+    return back(value, this.#fitted(column))
+  }
+
+  /** A copy of a live row with the columns learnt brought to scale. */
+  transformRow<Row extends object>(row: Row): Row {
+    const copy = { ...row } as Record<string, unknown>
+    for (const [name, fitted] of this.columns) {
+      const value = copy[name]
+      if (typeof value === 'number') copy[name] = this.#forth(value, fitted)
+    }
+    return copy as Row
+  }
+
+  toJSON(): NormalizerState {
+    const columns: Record<string, { [Name in keyof Fitted]: number | null }> = {}
+    for (const [name, fitted] of this.columns) {
+      const { centre, scale } = fitted
+      const isEmpty = Number.isNaN(scale)
+      columns[name] = { ...fitted, centre: isEmpty ? null : centre, scale: isEmpty ? null : scale }
+    }
+    return { method: this.method, ...(this.#clip && { clip: this.#clip }), columns }
+  }
+
+  /** Brings back what `toJSON` gave. @throws ParseError for anything else. */
+  static fromJSON(state: NormalizerState): Normalizer {
+    if (!NORMALISE_METHODS.includes(state?.method) || typeof state.columns !== 'object' || state.columns === null) {
+      throw new ParseError('normalizer', 'is not what Normalizer.toJSON gives.')
+    }
+    const columns = new Map<string, Fitted>()
+    for (const [name, { centre, scale, factor, offset }] of Object.entries(state.columns)) {
+      columns.set(name, {
+        centre: centre ?? Number.NaN,
+        scale: scale ?? Number.NaN,
+        factor: factor ?? Number.NaN,
+        offset: offset ?? Number.NaN,
+      })
+    }
+    return new Normalizer(state.method, columns, state.clip)
+  }
+
+  #map(input: TableInput, change: (value: number, fitted: Fitted) => number): Table {
+    const table = readTable(input)
+    for (const [name, fitted] of this.columns) {
+      const values = table.columns[name]
+      if (values) for (let i = 0; i < values.length; i++) values[i] = change(values[i]!, fitted)
+    }
+    return table
+  }
+
+  #forth(value: number, { centre, scale, factor, offset }: Fitted): number {
+    const scaled = ((value - centre) / scale) * factor + offset
+    return this.#clip === undefined ? scaled : Math.min(Math.max(scaled, this.#clip[0]), this.#clip[1])
+  }
+
+  #fitted(column: string): Fitted {
+    const fitted = this.columns.get(column)
+    if (fitted === undefined) {
+      throw new InvalidRangeError(`Nothing was learnt of "${column}", only of ${[...this.columns.keys()].join(', ')}.`)
+    }
+    return fitted
+  }
+}
+
+function back(value: number, { centre, scale, factor, offset }: Fitted): number {
+  return ((value - offset) / factor) * scale + centre
+}
