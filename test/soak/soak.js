@@ -1,6 +1,6 @@
 // A collector under load for a long time: `npm run soak`. Its memory must stay flat and small, and nothing may be lost.
 //   SOAK_MINUTES (60)  SOAK_RATE messages a second (10000)  SOAK_SYMBOLS (20)  SOAK_MB most memory, MB (250)
-//   SOAK_CUT seconds between cuts of all connections (0: none)
+//   SOAK_CUT seconds between cuts of all connections (0: none)  SOAK_OPTIONS of the collector, as JSON
 import { spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -106,6 +106,7 @@ try {
     dataDir: join(folder, 'lake'),
     client: { endpoint },
     channels: symbols.flatMap((symbol) => KINDS.map((kind) => ({ market: 'spot', kind, symbol }))),
+    ...JSON.parse(process.env.SOAK_OPTIONS ?? '{}'),
   }
   const started = Date.now()
   const collector = start('./collector.js', [JSON.stringify(options)], (line) => {

@@ -102,7 +102,7 @@ export class Collector implements AsyncDisposable {
       spool,
       taken: () => (this.#recovering ? this.#recovered : (spool?.last ?? 0)),
       flushMs: options.flushMs ?? 30_000,
-      flushRecords: options.flushRecords ?? 200_000,
+      flushRecords: options.flushRecords ?? 100_000,
       log: this.#log,
     })
     this.#books = new BookKeeper({
@@ -368,7 +368,7 @@ export class Collector implements AsyncDisposable {
       gap: async (id, gap) => (await this.#open(id, true)).sink?.gap(gap),
       pause: async (sequence) => {
         this.#recovered = sequence
-        if (waiting < (this.#options.flushRecords ?? 200_000)) return
+        if (waiting < (this.#options.flushRecords ?? 100_000)) return
         waiting = 0
         await this.#flusher.flush()
       },

@@ -21,7 +21,7 @@ export interface CollectorOptions {
   readonly spool?: Omit<SpoolOptions, 'log'>
   /** Longest time that a record waits for the lake, ms. Default 30 s. */
   readonly flushMs?: number
-  /** Records that wait for the lake at most before they are moved there. Default 200,000. */
+  /** Records that wait for the lake at most before they are moved there. Default 100,000. */
   readonly flushRecords?: number
   /** Time between stored snapshots of each synced book, ms; 0 for none but those that begin a chain. Default 10 min. */
   readonly snapshotMs?: number
