@@ -5,18 +5,20 @@ import { ParsePool } from '../archive/parse-pool.ts'
 import { VisionClient } from '../archive/vision-client.ts'
 import type { BaseDataClient, ClientOptions, Exchange } from '../exchanges/exchange.ts'
 import { exchangeOf } from '../exchanges/index.ts'
-import { type Batch, columnOf } from '../model/batch.ts'
+import type { Batch } from '../model/batch.ts'
 import { candle } from '../model/candle.ts'
 import { ConfigError, InvalidRangeError } from '../model/errors.ts'
-import { type Interval, parseInterval } from '../model/interval.ts'
+import { parseInterval } from '../model/interval.ts'
 import { kindOf, selectColumns } from '../model/kinds.ts'
 import { type Log, silentLog } from '../model/log.ts'
-import { type Market, parseMarket, type SeriesId } from '../model/series.ts'
+import { type Market, parseMarket, type SeriesId, seriesKey } from '../model/series.ts'
 import { resolveNative } from '../model/symbol.ts'
-import { HOUR, parseInclusiveEnd, parseTime, type TimeInput, type TimeRange } from '../model/time.ts'
+import { HOUR, parseInclusiveEnd, parseTime, type TimeRange } from '../model/time.ts'
 import { HttpClient } from '../net/http.ts'
+import type { LakeCache } from '../store/cache/lake-cache.ts'
 import { Lake, type LakeOptions } from '../store/lake/lake.ts'
 import { batchesToTable } from './arrow.ts'
+import { dataBatches } from './data-batches.ts'
 import { SeriesArchive } from './download/archive-access.ts'
 import type { ArchiveAccess, DownloadContext, Limiter } from './download/context.ts'
 import { restPieces } from './download/rest-fill.ts'
@@ -26,14 +28,28 @@ import { checkHistory } from './history.ts'
 import { limiter, Permits } from './limiter.ts'
 import { newestCandle } from './newest-candle.ts'
 import { PublishedHashes } from './published-hashes.ts'
+import type { DownloadOptions, GetBatchesRequest, GetDataRequest, GetManyRequest, VerifyOptions } from './requests.ts'
+import {
+  described,
+  lastOpen,
+  ofCache,
+  openLakeCache,
+  readUnchanged,
+  settledState,
+  withoutBounds,
+} from './stored-data.ts'
 import type { DownloadEvent, DownloadRequest, SeriesReport, SourceChoice, VerifyReport } from './types.ts'
 import { verifySeries } from './verify.ts'
 
 export interface DataSourceManagerOptions extends Omit<ClientOptions, 'log' | 'onRetry'>, Omit<LakeOptions, 'log'> {
   /** Folder of the lake. */
   readonly dataDir: string
-  /** Folder of the mapped cache. */
+  /** Folder of the mapped cache; without it there is none. */
   readonly cacheDir?: string
+  /** False: the cache is left alone, though there is a folder for it. */
+  readonly useCache?: boolean
+  /** Bytes that the cache may take; what was used least recently goes. Default 10 GB. */
+  readonly cacheMaxBytes?: number
   /** Default `binance`. */
   readonly exchange?: string
   /** Market of calls that name none; default `spot`. */
@@ -47,48 +63,7 @@ export interface DataSourceManagerOptions extends Omit<ClientOptions, 'log' | 'o
   readonly log?: Log
 }
 
-/** What to get. Give `startTime`/`endTime` (both inside) or `from`/`to` (`to` outside). */
-export interface GetDataRequest {
-  /** In any spelling: `BTCUSDT`, `BTC/USDT`, `BTC/USDT:USDT`. */
-  readonly symbol: string
-  readonly market?: Market | string
-  /** Default `candle`, which is the only kind with a history so far. */
-  readonly kind?: string
-  readonly interval: Interval | string
-  /** First instant wanted. */
-  readonly startTime?: TimeInput
-  /** Last instant wanted: candles that open at it are inside. A date stands for its whole day. */
-  readonly endTime?: TimeInput
-  /** First instant wanted. */
-  readonly from?: TimeInput
-  /** First instant no longer wanted. */
-  readonly to?: TimeInput
-  /** Column names or properties; the eleven candle columns when left out. */
-  readonly columns?: readonly string[]
-  /** `auto`: lake, archive, REST. `lake`: no network. `archive`, `rest`: straight from there, past the lake. */
-  readonly source?: SourceChoice | 'lake'
-  /** Also give the candle that is not closed yet (from REST). */
-  readonly includeUnfinished?: boolean
-  readonly signal?: AbortSignal
-}
-
-export interface DownloadOptions {
-  readonly parallel?: number
-  readonly signal?: AbortSignal
-  readonly onEvent?: (event: DownloadEvent) => void
-}
-
-export interface VerifyOptions {
-  /** Also ask the archive whether files were replaced since. */
-  readonly archive?: boolean
-  /** Fetch again what is damaged, missing or replaced. */
-  readonly repair?: boolean
-  readonly signal?: AbortSignal
-  /** What is fetched again for a repair. */
-  readonly onEvent?: (event: DownloadEvent) => void
-  /** Called as soon as a series has been checked. */
-  readonly onReport?: (report: VerifyReport) => void
-}
+export type { DownloadOptions, GetBatchesRequest, GetDataRequest, GetManyRequest, VerifyOptions } from './requests.ts'
 
 const DEFAULT_PARALLEL = 13
 const DEFAULT_RECENT = 36 * HOUR
@@ -96,6 +71,7 @@ const DEFAULT_RECENT = 36 * HOUR
 const FILES_IN_MEMORY = 2
 const DEFAULT_STALL = 30_000
 const DEFAULT_ATTEMPTS = 6
+const DEFAULT_BATCH_ROWS = 131_072
 const CHECKSUM_TIMEOUT = 10_000
 
 /** One call for any range: lake, archive and REST joined without seam, hole or duplicate. */
@@ -112,6 +88,7 @@ export class DataSourceManager implements AsyncDisposable {
   #lake: Promise<Lake> | undefined
   #pool: ParsePool | undefined
   #vision: VisionClient | undefined
+  #cache: Promise<LakeCache> | undefined
   #closed: Promise<void> | undefined
 
   constructor(options: DataSourceManagerOptions) {
@@ -142,6 +119,14 @@ export class DataSourceManager implements AsyncDisposable {
   lake(): Promise<Lake> {
     this.#lake ??= Lake.open(this.#options.dataDir, { ...this.#options, log: this.#log })
     return this.#lake
+  }
+
+  /** The lake behind its mapped cache; undefined without `cacheDir`, or with `useCache: false`. */
+  async cache(): Promise<LakeCache | undefined> {
+    const { cacheDir, useCache = true, cacheMaxBytes } = this.#options
+    if (!useCache || cacheDir === undefined) return undefined
+    this.#cache ??= openLakeCache(this.lake(), cacheDir, cacheMaxBytes, this.#log)
+    return this.#cache
   }
 
   /**
@@ -201,7 +186,6 @@ export class DataSourceManager implements AsyncDisposable {
     const columns = selectColumns(candle, request.columns)
     const { signal } = request
     const abort = signal ? { signal } : {}
-    const names = [...new Set([candle.sortKey, ...columns.map((spec) => spec.name)])]
     const source = request.source ?? 'auto'
     const batches: Batch[] = []
     let complete = true
@@ -217,40 +201,74 @@ export class DataSourceManager implements AsyncDisposable {
       gaps = rows.missing
       complete = rows.missing.length === 0 && rows.files.every((file) => file.state === 'verified')
     } else {
-      if (source === 'auto') {
-        const [report] = await this.download([{ series, ...range, source }], abort)
-        complete = report?.complete ?? false
-        const error = report?.error ?? (complete ? undefined : report?.restError)
-        if (error !== undefined) this.#log.warn({ symbol: series.symbol, interval, error }, 'the range is incomplete')
-      }
-      const lake = await this.lake()
-      for await (const batch of lake.read(series, { ...range, columns: names, ...abort })) batches.push(batch)
-      const coverage = await lake.coverage(series)
-      gaps = (coverage?.gaps ?? []).filter((gap) => gap.from < range.to && gap.to > range.from)
+      if (source === 'auto') [complete = false] = await this.#settle([series], range, signal)
+      return this.#stored(series, range, request, complete)
     }
-    if (request.includeUnfinished) {
-      const last = batches.at(-1)
-      const after = last ? columnOf(last, candle.sortKey)[last.length - 1]! : Number.NEGATIVE_INFINITY
-      const now = await this.now(series.market, signal, 'rest')
-      const tail = await newestCandle(this.client, { ...series, interval, ...range, ...abort }, after, now)
-      if (tail) batches.push(tail)
-    }
-    const table = await batchesToTable(columns, batches)
-    table.schema.metadata.set('ticklake.complete', String(complete))
-    table.schema.metadata.set('ticklake.gaps', JSON.stringify(gaps))
-    return table
+    const tail = await this.#unfinished(series, range, request, lastOpen(batches))
+    return described(await batchesToTable(columns, [...batches, ...tail]), complete, gaps)
   }
 
-  /** Fetches a range in the background, at most `maxDays` of it; a failure is logged and otherwise without effect. */
+  /**
+   * `getData` of many symbols: what is missing of any of them is fetched side by side. Tables by the symbols as they
+   * were given; one that could not be fetched is incomplete (`ticklake.complete`), and the others do not suffer.
+   */
+  async getMany(request: GetManyRequest): Promise<Map<string, Table>> {
+    const { symbols, source = 'auto', signal } = request
+    const named = symbols.map((symbol) => ({ symbol, series: this.series({ ...request, symbol }) }))
+    const tables = new Map<string, Table>()
+    const [first] = named
+    if (!first) return tables
+    // One end for all: what is the present moves on while they are read.
+    const range = await this.#range(request, first.series.market, source)
+    const stored = source === 'auto' || source === 'lake'
+    // Two spellings of one symbol are one series, and that has one writer.
+    const all = new Map(named.map(({ series }) => [seriesKey(series), series]))
+    const settled = source === 'auto' ? await this.#settle([...all.values()], range, signal) : []
+    const complete = new Map([...all.keys()].map((key, index) => [key, settled[index] ?? true]))
+    for (const { symbol, series } of named) {
+      const table = stored
+        ? await this.#stored(series, range, request, complete.get(seriesKey(series))!)
+        : await this.getData({ ...withoutBounds(request), ...range, symbol })
+      tables.set(symbol, table)
+    }
+    return tables
+  }
+
+  /**
+   * `getData` piece by piece, for ranges larger than memory: tables of at most `batchRows` rows, in order. While one is
+   * worked on, what comes next is fetched. Leaving the loop ends it.
+   */
+  async *getDataBatches(request: GetBatchesRequest): AsyncGenerator<Table, void, void> {
+    const series = this.series(request)
+    const { batchRows = DEFAULT_BATCH_ROWS, source = 'auto', includeUnfinished = false } = request
+    const signal = this.#signal(request.signal)
+    const range = await this.#range(request, series.market, source)
+    const start = await this.#firstOf(series, source, signal)
+    const span = { from: Math.min(range.to, Math.max(range.from, start ?? range.from)), to: range.to }
+    yield* dataBatches(
+      { interval: series.interval!, range: span, batchRows, signal },
+      {
+        settle: async (part, ended) => source !== 'auto' || ((await this.#settle([series], part, ended))[0] ?? false),
+        read: (part, complete, isLast) => {
+          const piece = { ...withoutBounds(request), ...part, signal, includeUnfinished: includeUnfinished && isLast }
+          return source === 'auto' ? this.#stored(series, part, piece, complete) : this.getData(piece)
+        },
+      },
+    )
+  }
+
+  /**
+   * Fetches a range in the background, at most `maxDays` of it, into the lake and the cache; a failure is logged and
+   * otherwise without effect.
+   */
   prefetch(request: Omit<GetDataRequest, 'columns' | 'includeUnfinished' | 'source'>, maxDays = 5): void {
     const work = (async () => {
       const series = this.series(request)
       const range = await this.#range(request, series.market)
-      const from = Math.max(range.from, range.to - maxDays * 24 * HOUR)
-      await this.download(
-        [{ series, from, to: range.to, source: 'auto' }],
-        request.signal ? { signal: request.signal } : {},
-      )
+      const wanted = { from: Math.max(range.from, range.to - maxDays * 24 * HOUR), to: range.to }
+      const signal = this.#signal(request.signal)
+      await this.download([{ series, ...wanted, source: 'auto' }], { signal })
+      await (await this.cache())?.prefetch(series, wanted, signal)
     })().catch((error: unknown) => this.#log.warn({ symbol: request.symbol, error: String(error) }, 'prefetch failed'))
     this.#background.add(work)
     void work.finally(() => this.#background.delete(work))
@@ -278,8 +296,11 @@ export class DataSourceManager implements AsyncDisposable {
         signal,
         download: (requests) => this.download(requests, { signal, ...(onEvent ? { onEvent } : {}) }),
       })
-      reports.push(report)
-      options.onReport?.(report)
+      const problems = (await (await this.cache())?.verify(series, { repair: options.repair ?? false, signal })) ?? []
+      const whole =
+        problems.length === 0 ? report : { ...report, problems: [...report.problems, ...problems.map(ofCache)] }
+      reports.push(whole)
+      options.onReport?.(whole)
     }
     return reports
   }
@@ -321,6 +342,75 @@ export class DataSourceManager implements AsyncDisposable {
     await this.#vision?.close()
     await this.#client?.[Symbol.asyncDispose]()
     await this.#http.close()
+    await (await this.#cache?.catch(() => undefined))?.cache.close()
+  }
+
+  /** Brings series up to a range, and says of each whether it is complete. What is settled is not asked for again. */
+  async #settle(all: readonly SeriesId[], range: TimeRange, signal: AbortSignal | undefined): Promise<boolean[]> {
+    if (range.from >= range.to) return all.map(() => true)
+    const cache = await this.cache()
+    const complete: boolean[] = []
+    const open: number[] = []
+    for (const [index, series] of all.entries()) {
+      const settled = settledState(await cache?.coverage(series), range)
+      complete.push(settled ?? false)
+      if (settled === undefined) open.push(index)
+    }
+    if (open.length === 0) return complete
+    const requests = open.map((index) => ({ series: all[index]!, ...range, source: 'auto' as const }))
+    const reports = await this.download(requests, signal ? { signal } : {})
+    for (const [at, report] of reports.entries()) {
+      const error = report.error ?? (report.complete ? undefined : report.restError)
+      const { symbol, interval } = report.series
+      if (error !== undefined) this.#log.warn({ symbol, interval, error }, 'the range is incomplete')
+      complete[open[at]!] = report.complete
+    }
+    return complete
+  }
+
+  /** Where the rows of a source begin, as far as that is known without fetching any. */
+  async #firstOf(series: SeriesId, source: GetDataRequest['source'], signal: AbortSignal): Promise<number | undefined> {
+    if (source === 'auto') return this.firstAvailable(series, signal)
+    return source === 'lake' ? (await (await this.lake()).stats(series))?.first : undefined
+  }
+
+  /** Rows of the lake, through the cache where there is one. */
+  async #stored(
+    series: SeriesId,
+    range: TimeRange,
+    request: Pick<GetDataRequest, 'columns' | 'includeUnfinished' | 'signal'>,
+    complete: boolean,
+  ): Promise<Table> {
+    const { signal } = request
+    const columns = selectColumns(candle, request.columns)
+    const names = columns.map((spec) => spec.name)
+    const cache = await this.cache()
+    const lake = await this.lake()
+    const options = { ...range, columns: [...new Set([candle.sortKey, ...names])], ...(signal ? { signal } : {}) }
+    const held = () => (cache ?? lake).coverage(series)
+    const table = await readUnchanged(held, async () => {
+      if (cache && !request.includeUnfinished) return cache.read(series, { ...options, columns: names })
+      const batches: Batch[] = []
+      for await (const batch of lake.read(series, options)) batches.push(batch)
+      batches.push(...(await this.#unfinished(series, range, request, lastOpen(batches))))
+      return batchesToTable(columns, batches)
+    })
+    const gaps = ((await held())?.gaps ?? []).filter((gap) => gap.from < range.to && gap.to > range.from)
+    return described(table, complete, gaps)
+  }
+
+  /** The candle that is still open, if it is wanted and there is one. */
+  async #unfinished(
+    series: SeriesId,
+    range: TimeRange,
+    { includeUnfinished, signal }: Pick<GetDataRequest, 'includeUnfinished' | 'signal'>,
+    after: number,
+  ): Promise<Batch[]> {
+    if (!includeUnfinished) return []
+    const now = await this.now(series.market, signal, 'rest')
+    const wish = { ...series, interval: series.interval!, ...range, ...(signal ? { signal } : {}) }
+    const tail = await newestCandle(this.client, wish, after, now)
+    return tail ? [tail] : []
   }
 
   async #range(

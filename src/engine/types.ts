@@ -107,6 +107,8 @@ export interface VerifyProblem {
     | 'not-covered'
     /** The archive's present checksum of a file could not be asked for: whether it was replaced is not known. */
     | 'not-checked'
+    /** A file of the cache: it was removed, and is made again from the lake when it is needed. */
+    | 'damaged-cache'
   /** Path inside the lake, or in the archive. */
   readonly path: string
   readonly detail: string

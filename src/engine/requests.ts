@@ -1,0 +1,58 @@
+import type { Interval } from '../model/interval.ts'
+import type { Market } from '../model/series.ts'
+import type { TimeInput } from '../model/time.ts'
+import type { DownloadEvent, SourceChoice, VerifyReport } from './types.ts'
+
+/** What to get. Give `startTime`/`endTime` (both inside) or `from`/`to` (`to` outside). */
+export interface GetDataRequest {
+  /** In any spelling: `BTCUSDT`, `BTC/USDT`, `BTC/USDT:USDT`. */
+  readonly symbol: string
+  readonly market?: Market | string
+  /** Default `candle`, which is the only kind with a history so far. */
+  readonly kind?: string
+  readonly interval: Interval | string
+  /** First instant wanted. */
+  readonly startTime?: TimeInput
+  /** Last instant wanted: candles that open at it are inside. A date stands for its whole day. */
+  readonly endTime?: TimeInput
+  /** First instant wanted. */
+  readonly from?: TimeInput
+  /** First instant no longer wanted. */
+  readonly to?: TimeInput
+  /** Column names or properties; the eleven candle columns when left out. */
+  readonly columns?: readonly string[]
+  /** `auto`: lake, archive, REST. `lake`: no network. `archive`, `rest`: straight from there, past the lake. */
+  readonly source?: SourceChoice | 'lake'
+  /** Also give the candle that is not closed yet (from REST). */
+  readonly includeUnfinished?: boolean
+  readonly signal?: AbortSignal
+}
+
+/** What to get of many symbols at once. */
+export interface GetManyRequest extends Omit<GetDataRequest, 'symbol'> {
+  readonly symbols: readonly string[]
+}
+
+/** What to get piece by piece. */
+export interface GetBatchesRequest extends GetDataRequest {
+  /** Rows of a table at most; default 131,072. */
+  readonly batchRows?: number
+}
+
+export interface DownloadOptions {
+  readonly parallel?: number
+  readonly signal?: AbortSignal
+  readonly onEvent?: (event: DownloadEvent) => void
+}
+
+export interface VerifyOptions {
+  /** Also ask the archive whether files were replaced since. */
+  readonly archive?: boolean
+  /** Fetch again what is damaged, missing or replaced. */
+  readonly repair?: boolean
+  readonly signal?: AbortSignal
+  /** What is fetched again for a repair. */
+  readonly onEvent?: (event: DownloadEvent) => void
+  /** Called as soon as a series has been checked. */
+  readonly onReport?: (report: VerifyReport) => void
+}
