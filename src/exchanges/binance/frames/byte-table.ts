@@ -57,7 +57,8 @@ export class ByteTable<T> {
       while (at < length && key[at] === bytes[start + at]) at++
       if (at === length) return entry.value
     }
-    return this.#add(bytes.slice(start, end), index)
+    // A copy: `slice` of a Buffer would be a view of memory that the next read of the socket fills anew.
+    return this.#add(new Uint8Array(bytes.subarray(start, end)), index)
   }
 
   #add(key: Uint8Array, index: number): T {

@@ -433,7 +433,8 @@ export class StreamLink implements FrameSink {
       connection: this.id,
       market: this.market,
       problem,
-      frame: bytes.slice(start, Math.min(end, start + KEPT_FRAME)),
+      // A copy: `slice` of a Buffer would be a view.
+      frame: new Uint8Array(bytes.subarray(start, Math.min(end, start + KEPT_FRAME))),
     })
   }
 }

@@ -389,6 +389,8 @@ describe('a pool of connections', () => {
     expect(seen.of('unknown-event')[0]!.event).toBe('newThing')
     const count = seen.ids.get('BTCUSDT')?.length ?? 0
     await seen.when(() => (seen.ids.get('BTCUSDT')?.length ?? 0) > count + 3)
+    // They are copies: what arrives later goes into the same memory.
+    expect(seen.of('bad-frame').map((event) => Buffer.from(event.frame).toString())).toEqual(garbage)
     expect(holes(seen.ids.get('BTCUSDT'))).toBe(0)
     expect(server.peers).toHaveLength(1)
   })
