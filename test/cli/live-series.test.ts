@@ -1,19 +1,46 @@
 import { createHash } from 'node:crypto'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { tableFromIPC } from 'apache-arrow'
 import { describe, expect, it } from 'vitest'
 import { DataSourceManager } from '../../src/engine/data-source-manager.ts'
 import { kindOf } from '../../src/model/kinds.ts'
+import type { LiveRecord } from '../../src/model/live/index.ts'
 import type { SeriesId } from '../../src/model/series.ts'
 import { startSandbox } from '../../src/sandbox/index.ts'
 import { emptyCoverage } from '../../src/store/lake/coverage-file.ts'
 import { connectDuck } from '../../src/store/lake/duckdb.ts'
 import { Lake } from '../../src/store/lake/lake.ts'
+import { deltaAt, eventSeries, quoteAt, readRows, storeEvents, T0, tradeAt } from '../helpers/events.ts'
 import { type TempFolder, tempFolder } from '../helpers/temp.ts'
 import { jsonLines, runHere } from './bin.ts'
 import { makeLake, START } from './lake.ts'
 
 const HOUR = 3_600_000
+
+/** Some records of a kind: ids that a double can not hold, values that are lacking, levels of a book. */
+function eventsOf(kind: string, market: 'spot' | 'usdm'): LiveRecord[] {
+  const base = { market, symbol: 'BTCUSDT', flags: 2, eventTime: T0 + 1, receiveTime: T0 + 2.125 }
+  switch (kind) {
+    case 'trade':
+      // One of them is missing.
+      return [1n, 2n, 4n].map((n) => tradeAt(9_007_199_254_740_992n + n))
+    case 'quote':
+      return [1, 2, 3, 5].map((id) => quoteAt(id))
+    case 'bookDelta':
+      return [1, 2, 3, 4].map((n) => deltaAt(n))
+    case 'bookSnapshot':
+      return [1, 2].map((n) => ({
+        ...{ ...base, kind: 'bookSnapshot' as const, lastUpdateId: n, time: T0 + n, depth: 5, eventTime: Number.NaN },
+        ...{ bids: [100, 1, 99, 2], asks: [101, 1.5] },
+      }))
+    default:
+      return [1, 2, 3].map((n) => ({
+        ...{ ...base, kind: 'liquidation' as const, time: T0 + n, side: n % 2 ? 'sell' : 'buy', price: 1, quantity: n },
+        ...{ averagePrice: 2, lastFilledQuantity: 3, filledQuantity: 4 },
+      })) as unknown as LiveRecord[]
+  }
+}
 
 describe('series of live data', () => {
   const trades: SeriesId = { exchange: 'binance', market: 'spot', kind: 'trade', symbol: 'BTCUSDT' }
@@ -86,6 +113,76 @@ describe('series of live data', () => {
     expect((await at('coverage')).stdout).toContain('ETHUSDT')
     const count = await at('query', 'SELECT count(*) AS n, max(id) AS last FROM trade')
     expect(count.stdout).toMatch(/42 +3000000042/)
+  })
+
+  it.each([
+    ['bookSnapshot', 'usdm', 0],
+    ['bookDelta', 'spot', 0],
+    ['trade', 'spot', 3],
+    ['quote', 'spot', 0],
+    ['liquidation', 'usdm', 0],
+  ] as const)('are exported in every format: %s', async (kind, market, code) => {
+    await using folder = await tempFolder('export')
+    const series = eventSeries(kind, 'BTCUSDT', market)
+    const records = eventsOf(kind, market)
+    const lake = await Lake.open(folder.join('ticklake-data'))
+    // Two files that overlap, as a repair leaves them.
+    await storeEvents(lake, series, [records[0]!, records.at(-1)!])
+    await storeEvents(lake, series, records)
+    const specs = kindOf(kind).columns.filter((spec) => spec.isDefault)
+    const rows = (await readRows(
+      lake,
+      series,
+      specs.map(({ name }) => name),
+    )) as Record<string, number | bigint>[]
+    expect(rows.length).toBeGreaterThan(2)
+    const at = (...args: string[]) =>
+      runHere(['export', 'BTCUSDT', '--market', market, '--kind', kind, ...args], { cwd: folder.path })
+    const text = (value: unknown, type: string): string => {
+      if (value === null || value === -1n || Number.isNaN(value)) return ''
+      return type === 'boolean' ? String(Boolean(value)) : String(value)
+    }
+    const wanted = rows.map((row) => specs.map(({ name, type }) => text(row[name], type)))
+    const csv = await at()
+    const names = specs.map(({ name }) => name)
+    expect(csv.stdout.split('\n')).toEqual([names, ...wanted].map((row) => row.join(',')).concat(''))
+    expect(csv.code, csv.stderr).toBe(code)
+    const json = jsonLines((await at('--format', 'jsonl')).stdout)
+    expect(json.map((row) => specs.map(({ name, type }) => text(row[name], type)))).toEqual(wanted)
+    for (const format of ['parquet', 'arrow'] as const) {
+      expect((await at('--out', `out.${format}`)).code, format).toBe(code)
+    }
+    const duck = await connectDuck()
+    const parquet = await duck.runAndReadAll(`SELECT * FROM '${folder.join('out.parquet')}'`)
+    duck.closeSync()
+    const table = tableFromIPC(await readFile(folder.join('out.arrow')))
+    expect([parquet.columnNames(), parquet.currentRowCount, table.numRows]).toEqual([names, rows.length, rows.length])
+    for (const [index, { name, type }] of specs.entries()) {
+      const values = wanted.map((row) => row[index])
+      const column = table.getChild(name)!
+      expect(
+        values.map((_, row) => text(column.get(row), type)),
+        name,
+      ).toEqual(values)
+      const stored = parquet.getColumns()[index]!
+      const micros = (value: unknown) =>
+        type === 'time' && value !== null ? Number((value as { micros: bigint }).micros) / 1000 : value
+      expect(
+        stored.map((value) => text(micros(value), type)),
+        name,
+      ).toEqual(values)
+    }
+    const first = Number(rows[0]![kindOf(kind).timeColumn])
+    if (!Number.isNaN(first)) {
+      const none = await at(
+        '--to',
+        String(Math.floor(first)),
+        '--no-header',
+        '--from',
+        String(Math.floor(first) - 1000),
+      )
+      expect(none.stdout).toBe('')
+    }
   })
 
   it('are verified', async () => {

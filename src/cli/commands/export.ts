@@ -9,9 +9,18 @@ import type { SeriesId } from '../../model/series.ts'
 import type { TimeRange } from '../../model/time.ts'
 import type { SeriesCoverage } from '../../store/lake/coverage-file.ts'
 import type { Lake } from '../../store/lake/lake.ts'
+import { lockForReading } from '../../store/lake/reader-lock.ts'
 import { words } from '../config/values.ts'
 import type { Context } from '../context.ts'
-import { csvHeader, csvRows, jsonRows, type NamedColumn, type TimeFormat } from '../export/rows.ts'
+import {
+  csvHeader,
+  csvRows,
+  jsonRows,
+  type NamedColumn,
+  type Rows,
+  sliceRows,
+  type TimeFormat,
+} from '../export/rows.ts'
 import { FileSink, OutputSink, type Sink } from '../export/sink.ts'
 import { wordOption } from '../options.ts'
 import { seriesLabel } from '../progress/state.ts'
@@ -56,11 +65,13 @@ export const verb: Verb<ExportOptions> = {
       `
 Numbers are written with the fewest digits that read back as the same float64, and never with an exponent in CSV.
 Arrow is the file format (Feather v2) with --out and the stream format on stdout.
-Exit code 3 and a note on stderr tell that candles are missing which the exchange published, or may have.`,
+A row of bookDelta and bookSnapshot is a level of the book. What a record lacks is empty (null in JSON, Parquet and Arrow).
+Exit code 3 and a note on stderr tell that records are missing which the exchange published, or may have.`,
     )
     examples(command, [
       ['ticklake export BTCUSDT --interval 1m --from 2024-01-01 --to 2024-02-01 > january.csv', 'a month as CSV'],
       ['ticklake export BTC/USDT:USDT --interval 1h --out btc.parquet', 'all of a USD-M perpetual as Parquet'],
+      ['ticklake export BTCUSDT --kind trade --from 2024-06-01 --out trades.parquet', 'trades that were collected'],
       [
         'ticklake export BTCUSDT --interval 1d --columns open_time,close --time iso --format jsonl',
         'two columns as JSON lines',
@@ -79,13 +90,15 @@ Exit code 3 and a note on stderr tell that candles are missing which the exchang
     const lake = await openLake(context)
     const id = await chooseSeries(context, lake, symbol!, { ...options, kind: kind.id })
     const coverage = (await lake.coverage(id))!
-    const range = { from: from ?? coverage.covered[0]?.from ?? 0, to: to ?? coverage.covered.at(-1)?.to ?? 0 }
+    const held = heldRange(coverage)
+    const range = { from: from ?? held.from, to: to ?? held.to }
     if (range.from > range.to) {
       throw new InvalidRangeError(
-        `The lake holds ${seriesLabel(id)} from ${formatInstant(coverage.covered[0]?.from)} to ${formatInstant(coverage.covered.at(-1)?.to)}; the range lies outside.`,
+        `The lake holds ${seriesLabel(id)} from ${formatInstant(held.from)} to ${formatInstant(held.to)}; the range lies outside.`,
       )
     }
-    const job: Job = { context, lake, id, coverage, columns, range, format, options }
+    const settled = { from: from ?? coverage.covered[0]?.from ?? 0, to: to ?? coverage.covered.at(-1)?.to ?? 0 }
+    const job: Job = { context, lake, id, coverage, columns, range, settled, format, options }
 
     const written = format === 'parquet' ? await exportParquet(job) : await exportRows(job)
     if (context.signal.aborted) context.signal.throwIfAborted()
@@ -108,6 +121,8 @@ interface Job {
   readonly coverage: SeriesCoverage
   readonly columns: readonly NamedColumn[]
   readonly range: TimeRange
+  /** The part of it that the coverage must have settled. */
+  readonly settled: TimeRange
   readonly format: Format
   readonly options: ExportOptions
 }
@@ -115,6 +130,14 @@ interface Job {
 interface Written {
   readonly rows: number
   readonly bytes: number
+}
+
+/** From the first instant that the lake knows of to the last. Kinds that come when they come are never covered. */
+function heldRange({ covered, files }: SeriesCoverage): TimeRange {
+  const first = files.reduce((least, file) => Math.min(least, file.first), covered[0]?.from ?? Number.POSITIVE_INFINITY)
+  if (first === Number.POSITIVE_INFINITY) return { from: 0, to: 0 }
+  const last = files.reduce((most, file) => Math.max(most, file.last), Number.NEGATIVE_INFINITY)
+  return { from: first, to: Math.max(covered.at(-1)?.to ?? Number.NEGATIVE_INFINITY, Math.floor(last) + 1) }
 }
 
 function chooseFormat(context: Context, options: ExportOptions): Format {
@@ -168,7 +191,8 @@ async function exportRows(job: Job): Promise<Written> {
     ? await FileSink.create(resolve(context.cwd, options.out!))
     : new OutputSink(context.out)
   const time = options.time
-  const read = lake.read(id, { ...range, columns: columns.map(({ spec }) => spec.name), signal: context.signal })
+  const wanted = { ...range, columns: columns.map(({ spec }) => spec.name), signal: context.signal }
+  const read: AsyncIterable<Rows> = kindOf(id.kind).hasInterval ? lake.read(id, wanted) : lake.readEvents(id, wanted)
   let rows = 0
   if (format === 'arrow') {
     const { ArrowEncoder } = await import('../export/arrow.ts')
@@ -179,13 +203,12 @@ async function exportRows(job: Job): Promise<Written> {
     }
     for (const chunk of encoder.finish()) await sink.write(chunk)
   } else {
-    const { sliceBatch } = await import('../../model/batch.ts')
     if (format === 'csv' && options.header) await sink.write(csvHeader(columns))
     const render = format === 'csv' ? csvRows : jsonRows
     for await (const batch of read) {
       rows += batch.length
       for (let at = 0; at < batch.length; at += TEXT_ROWS) {
-        await sink.write(render(sliceBatch(batch, at, Math.min(batch.length, at + TEXT_ROWS)), columns, time ?? 'ms'))
+        await sink.write(render(sliceRows(batch, at, Math.min(batch.length, at + TEXT_ROWS)), columns, time ?? 'ms'))
       }
     }
   }
@@ -199,11 +222,14 @@ const TEXT_ROWS = 8_192
 async function exportParquet(job: Job): Promise<Written> {
   const { context, lake, id, coverage, columns, range, options } = job
   const { writeParquetFile } = await import('../export/parquet.ts')
+  const kind = kindOf(id.kind)
+  // Files of events are merged while they are read, unless somebody says so.
+  await using _reading = kind.hasInterval ? undefined : await lockForReading(lake.folder(id))
+  const { files } = kind.hasInterval ? coverage : ((await lake.coverage(id)) ?? coverage)
   const base = {
-    kind: kindOf(id.kind),
-    paths: coverage.files
-      .filter((file) => file.last >= range.from && file.first < range.to)
-      .map((file) => join(lake.folder(id), file.name)),
+    kind,
+    folder: lake.folder(id),
+    files: files.filter((file) => file.last >= range.from && file.first < range.to),
     columns,
     ...range,
     time: options.time,
@@ -230,18 +256,20 @@ async function exportParquet(job: Job): Promise<Written> {
 
 /** Says on stderr what is missing in the range. True when something is. */
 function tellMissing(job: Job, rows: number): boolean {
-  const { context, coverage, range, id } = job
+  const { context, coverage, range, settled, id } = job
   const gaps = coverage.gaps.filter((gap) => gap.from < range.to && gap.to > range.from && !isHarmless(gap))
-  const known = coverage.listedAt === undefined ? range : { ...range, from: Math.max(range.from, coverage.listedAt) }
+  const known = { ...settled, from: Math.max(settled.from, coverage.listedAt ?? Number.NEGATIVE_INFINITY) }
   const grid = gridOf(coverage)
-  const absent = known.from < known.to ? subtractRanges([known], coverage.covered) : []
+  // Kinds that come when they come have no coverage in time.
+  const isTimed = grid !== undefined || coverage.covered.length > 0
+  const absent = isTimed && known.from < known.to ? subtractRanges([known], coverage.covered) : []
   for (const gap of gaps.slice(0, 5)) {
     context.warn(`missing ${formatInstant(gap.from)} to ${formatInstant(gap.to)}: ${explainGap(gap)}`)
   }
   if (gaps.length > 5) context.warn(`${gaps.length - 5} more gaps: ticklake coverage ${id.symbol} --gaps all`)
   for (const part of absent.slice(0, 5)) {
     context.warn(
-      `not in the lake: ${formatInstant(part.from)} to ${formatInstant(part.to)}; fetch it with ticklake download ${id.symbol}${grid ? ` --interval ${grid.interval}` : ''}`,
+      `not in the lake: ${formatInstant(part.from)} to ${formatInstant(part.to)}${grid ? `; fetch it with ticklake download ${id.symbol} --interval ${grid.interval}` : ''}`,
     )
   }
   if (rows === 0 && absent.length === 0 && gaps.length === 0) context.say('The range holds no rows.')

@@ -1,7 +1,6 @@
 import type { Data, DataType, RecordBatchFileWriter, RecordBatchStreamWriter, Schema } from 'apache-arrow'
-import type { Batch } from '../../model/batch.ts'
-import type { ColumnType } from '../../model/kind.ts'
-import type { NamedColumn, TimeFormat } from './rows.ts'
+import type { ColumnSpec, ColumnType } from '../../model/kind.ts'
+import type { NamedColumn, Rows, TimeFormat } from './rows.ts'
 
 /**
  * Turns batches into Arrow IPC bytes, one batch at a time, so that memory stays bounded by the batch. `file` is the
@@ -25,7 +24,7 @@ export class ArrowEncoder {
     this.#columns = columns
     this.#time = time
     this.#schema = new arrow.Schema(
-      columns.map(({ name, spec }) => new arrow.Field(name, this.#type(spec.type), false)),
+      columns.map(({ name, spec }) => new arrow.Field(name, this.#type(spec.type), spec.isOptional)),
     )
     this.#writer = format === 'file' ? new arrow.RecordBatchFileWriter() : new arrow.RecordBatchStreamWriter()
     const collected = this.#bytes
@@ -47,9 +46,9 @@ export class ArrowEncoder {
     return new ArrowEncoder(await import('apache-arrow'), columns, format, time)
   }
 
-  encode(batch: Batch): Uint8Array[] {
+  encode(batch: Rows): Uint8Array[] {
     const arrow = this.#arrow
-    const children = this.#columns.map(({ spec }) => this.#data(spec.type, batch.columns[spec.name]!, batch.length))
+    const children = this.#columns.map(({ spec }) => this.#data(spec, batch.columns[spec.name]!, batch.length))
     const data = arrow.makeData({
       type: new arrow.Struct(this.#schema.fields),
       length: batch.length,
@@ -74,22 +73,50 @@ export class ArrowEncoder {
     const arrow = this.#arrow
     if (type === 'float64') return new arrow.Float64()
     if (type === 'flags') return new arrow.Int32()
+    if (type === 'boolean') return new arrow.Bool()
     if (type === 'time' && this.#time === undefined) return new arrow.TimestampMicrosecond('UTC')
     return new arrow.Int64()
   }
 
-  #data(type: ColumnType, values: Float64Array, length: number): Data {
-    const arrow = this.#arrow
-    if (type === 'float64') return arrow.makeData({ type: new arrow.Float64(), length, nullCount: 0, data: values })
-    if (type === 'flags') {
-      return arrow.makeData({ type: new arrow.Int32(), length, nullCount: 0, data: Int32Array.from(values) })
-    }
+  #data(spec: ColumnSpec, values: Float64Array | BigInt64Array, length: number): Data {
+    const { nullBitmap, nullCount } = spec.isOptional
+      ? bitsOf(values, isThere)
+      : { nullBitmap: undefined, nullCount: 0 }
+    return this.#arrow.makeData({
+      type: this.#type(spec.type),
+      length,
+      nullCount,
+      ...(nullBitmap === undefined ? {} : { nullBitmap }),
+      data: this.#values(spec.type, values, length),
+    } as never)
+  }
+
+  #values(type: ColumnType, values: Float64Array | BigInt64Array, length: number): ArrayBufferView {
+    if (type === 'float64' || values instanceof BigInt64Array) return values
+    if (type === 'flags') return Int32Array.from(values)
+    if (type === 'boolean') return bitsOf(values, (value) => value === 1).nullBitmap
     const scale = type === 'time' && this.#time !== 'ms' ? 1000 : 1
     const whole = new BigInt64Array(length)
-    for (let i = 0; i < length; i++) whole[i] = BigInt(Math.round(values[i]! * scale))
-    if (type === 'time' && this.#time === undefined) {
-      return arrow.makeData({ type: new arrow.TimestampMicrosecond('UTC'), length, nullCount: 0, data: whole })
-    }
-    return arrow.makeData({ type: new arrow.Int64(), length, nullCount: 0, data: whole })
+    for (let i = 0; i < length; i++) if (!Number.isNaN(values[i])) whole[i] = BigInt(Math.round(values[i]! * scale))
+    return whole
   }
+}
+
+/** What a record lacks is NaN in memory, and -1 in a column of ids. */
+function isThere(value: number | bigint): boolean {
+  return typeof value === 'bigint' ? value !== -1n : !Number.isNaN(value)
+}
+
+/** A bit per row, the first in the lowest, and how many are not set. */
+function bitsOf(
+  values: Float64Array | BigInt64Array,
+  isSet: (value: number | bigint) => boolean,
+): { nullBitmap: Uint8Array; nullCount: number } {
+  const nullBitmap = new Uint8Array(Math.ceil(values.length / 8))
+  let nullCount = 0
+  for (let row = 0; row < values.length; row++) {
+    if (isSet(values[row]!)) nullBitmap[row >> 3]! |= 1 << (row & 7)
+    else nullCount++
+  }
+  return { nullBitmap, nullCount }
 }

@@ -1,14 +1,19 @@
 import { stat } from 'node:fs/promises'
+import { join } from 'node:path'
 import { StorageError } from '../../model/errors.ts'
 import type { Kind } from '../../model/kind.ts'
+import type { LakeFile } from '../../store/lake/coverage-file.ts'
 import { connectDuck, quote, quoteName } from '../../store/lake/duckdb.ts'
+import { boundsSql, orderedSql } from '../../store/lake/event-read.ts'
 import { type Compression, sqlTime } from '../../store/lake/parquet.ts'
 import type { NamedColumn, TimeFormat } from './rows.ts'
 
 export interface ParquetExport {
   readonly kind: Kind
-  /** Files of the lake in the order of their rows. */
-  readonly paths: readonly string[]
+  /** Folder of the series. */
+  readonly folder: string
+  /** Those of its files that may hold rows of the range. */
+  readonly files: readonly LakeFile[]
   readonly columns: readonly NamedColumn[]
   readonly from: number
   readonly to: number
@@ -42,13 +47,13 @@ export async function writeParquetFile(job: ParquetExport): Promise<{ rows: numb
 }
 
 function selectAll(job: ParquetExport): string {
-  const key = quoteName(job.kind.sortKey)
+  const { kind, folder, files, from, to } = job
   const columns = job.columns.map(({ spec, name }) => {
     const column = quoteName(spec.name)
     if (spec.type !== 'time' || job.time === undefined) return `${column} AS ${quoteName(name)}`
     return `${job.time === 'ms' ? 'epoch_ms' : 'epoch_us'}(${column}) AS ${quoteName(name)}`
   })
-  if (job.paths.length === 0) {
+  if (files.length === 0) {
     const types = {
       time: job.time === undefined ? 'TIMESTAMPTZ' : 'BIGINT',
       float64: 'DOUBLE',
@@ -59,5 +64,11 @@ function selectAll(job: ParquetExport): string {
     }
     return `SELECT ${job.columns.map(({ spec, name }) => `NULL::${types[spec.type]} AS ${quoteName(name)}`).join(', ')} WHERE false`
   }
-  return `SELECT ${columns.join(', ')} FROM read_parquet([${job.paths.map(quote).join(', ')}]) WHERE ${key} >= ${sqlTime(job.from)} AND ${key} < ${sqlTime(job.to)}`
+  if (!kind.hasInterval) {
+    const where = ` WHERE ${boundsSql(kind, from, to)}`
+    return `SELECT ${columns.join(', ')} FROM (${orderedSql(folder, kind, files, kind.columns, where)})`
+  }
+  const key = quoteName(kind.sortKey)
+  const paths = files.map((file) => quote(join(folder, file.name))).join(', ')
+  return `SELECT ${columns.join(', ')} FROM read_parquet([${paths}]) WHERE ${key} >= ${sqlTime(from)} AND ${key} < ${sqlTime(to)}`
 }

@@ -1,5 +1,5 @@
-import type { Batch } from '../../model/batch.ts'
 import type { ColumnSpec } from '../../model/kind.ts'
+import type { EventBatch } from '../../store/lake/event-columns.ts'
 import { formatNumber } from '../render/text.ts'
 
 /** How times are written: epoch ms (with a fraction where there is one), epoch µs, or ISO 8601 in UTC. */
@@ -21,16 +21,40 @@ export function isoTime(time: number): string {
   return text.endsWith('.000Z') ? `${text.slice(0, -5)}Z` : text
 }
 
-/** Text of a value; JSON needs quotes around ISO times. */
-export function valueFormatter(spec: ColumnSpec, time: TimeFormat, quote: boolean): (value: number) => string {
+/** Rows of any kind: a batch of candles is one of events without ids. */
+export type Rows = EventBatch
+
+/** Rows `from` (inside) to `to` (outside), which must exist, as views. */
+export function sliceRows(rows: Rows, from: number, to: number): Rows {
+  const columns: Record<string, Float64Array | BigInt64Array> = {}
+  for (const [name, values] of Object.entries(rows.columns)) columns[name] = values.subarray(from, to)
+  return { length: to - from, columns }
+}
+
+type Format = (value: number | bigint) => string
+
+/**
+ * Text of a value. JSON has quotes around ISO times and around ids that a JSON parser would round; what a record lacks is
+ * `null` there and nothing in CSV.
+ */
+export function valueFormatter(spec: ColumnSpec, time: TimeFormat, json: boolean): Format {
+  const format = presentFormatter(spec, time, json) as Format
+  if (!spec.isOptional) return format
+  const lacking = json ? 'null' : ''
+  return (value) => ((spec.type === 'id' ? value === -1n : Number.isNaN(value)) ? lacking : format(value))
+}
+
+function presentFormatter(spec: ColumnSpec, time: TimeFormat, json: boolean): (value: never) => string {
+  if (spec.type === 'id') return (id: bigint) => (json && id > Number.MAX_SAFE_INTEGER ? `"${id}"` : String(id))
+  if (spec.type === 'boolean') return (value: number) => String(value === 1)
   if (spec.type !== 'time') return formatNumber
-  if (time === 'us') return (value) => String(Math.round(value * 1000))
+  if (time === 'us') return (value: number) => String(Math.round(value * 1000))
   if (time === 'ms') return formatNumber
-  return quote ? (value) => `"${isoTime(value)}"` : isoTime
+  return json ? (value: number) => `"${isoTime(value)}"` : isoTime
 }
 
 /** CSV lines of a batch, RFC 4180 with LF; no value ever needs quotes. */
-export function csvRows(batch: Batch, columns: readonly NamedColumn[], time: TimeFormat): string {
+export function csvRows(batch: Rows, columns: readonly NamedColumn[], time: TimeFormat): string {
   const values = columns.map(({ spec }) => batch.columns[spec.name]!)
   const formats = columns.map(({ spec }) => valueFormatter(spec, time, false))
   let text = ''
@@ -46,7 +70,7 @@ export function csvHeader(columns: readonly NamedColumn[]): string {
 }
 
 /** JSON lines of a batch: one object per row. */
-export function jsonRows(batch: Batch, columns: readonly NamedColumn[], time: TimeFormat): string {
+export function jsonRows(batch: Rows, columns: readonly NamedColumn[], time: TimeFormat): string {
   const values = columns.map(({ spec }) => batch.columns[spec.name]!)
   const formats = columns.map(({ spec }) => valueFormatter(spec, time, true))
   const keys = columns.map(({ name }, index) => `${index === 0 ? '{' : ','}${JSON.stringify(name)}:`)
