@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { Gap } from '../model/coverage.ts'
 import { isTicklakeError } from '../model/errors.ts'
 import { nextOpen } from '../model/interval.ts'
+import { kindOf } from '../model/kinds.ts'
 import type { Log } from '../model/log.ts'
 import { intersectRanges, normaliseRanges, subtractRanges } from '../model/ranges.ts'
 import { type SeriesId, seriesKey } from '../model/series.ts'
@@ -15,6 +16,9 @@ import {
   type LakeFile,
   type SeriesCoverage,
 } from '../store/lake/coverage-file.ts'
+import { hasHeldIds, nextEventCoverage } from '../store/lake/event-coverage.ts'
+import { giveUpEventFiles, LOST } from '../store/lake/event-give-up.ts'
+import type { HeldIds } from '../store/lake/ids.ts'
 import { inspectFile, rebuildFiles, strayFiles } from '../store/lake/inspect.ts'
 import type { Lake } from '../store/lake/lake.ts'
 import { LOCK_FILE } from '../store/lake/lake.ts'
@@ -82,10 +86,16 @@ export async function verifySeries(series: SeriesId, context: VerifyContext): Pr
   }
   const { replaced, unchecked } = (await context.published?.compare(coverage.checks)) ?? { replaced: [], unchecked: [] }
   const lost = coverage.gaps.filter(isLost)
-  const findings: Findings = { damaged: damaged.map(({ file }) => file), replaced, lost }
-  const redo = damaged.length + replaced.length + lost.length > 0
-  const mended =
-    context.repair && redo && hasHistory(series.kind) ? await refetch(series, coverage, findings, context) : undefined
+  const isEvents = !kindOf(series.kind).hasInterval
+  // What streams missed and nobody has asked for yet is no fault of the lake, but a repair asks for it.
+  const open = isEvents ? coverage.gaps.filter((gap) => isOpen(gap) && !isLost(gap)) : []
+  const findings: Findings = {
+    damaged: damaged.map(({ file }) => file),
+    // The records of a former version stay: their ids are held, and the new file adds what it has besides.
+    replaced: isEvents ? [] : replaced,
+    lost: [...lost, ...open],
+  }
+  const mended = context.repair ? await mend(series, coverage, findings, context) : undefined
   const still = (mended ? await context.lake.coverage(series) : undefined)?.gaps.filter(isLost) ?? []
   const isMended = (range: TimeRange): boolean => mended !== undefined && intersectRanges([range], still).length === 0
   problems.push(
@@ -139,15 +149,35 @@ interface Findings {
   readonly lost: readonly Gap[]
 }
 
-/** In the note of gaps whose rows were stored once; what a verify after a failed repair still finds. */
-const LOST = 'stored once, lost with a damaged file'
-
+/** What a verify after a failed repair still finds: rows that were stored once. */
 function isLost(gap: Gap): boolean {
   return gap.note === LOST
 }
 
+/** Nobody has asked for what is missing. */
+function isOpen({ cause, checked, firstId }: Gap): boolean {
+  return cause === 'unknown' && checked.length === 0 && firstId !== undefined
+}
+
 function spanOf(file: LakeFile, coverage: SeriesCoverage): TimeRange {
+  // Of events `first` and `last` are instants; what lies at the last one is inside too.
+  if (!kindOf(coverage.series.kind).hasInterval) return { from: file.first, to: file.last + 1 }
   return { from: file.first, to: nextOpen(gridOf(coverage, coverage.files[0]?.first), file.last) }
+}
+
+/** Does what can be done about the findings. Undefined when nothing was, or nothing had to be. */
+async function mend(
+  series: SeriesId,
+  coverage: SeriesCoverage,
+  findings: Findings,
+  context: VerifyContext,
+): Promise<{ readonly replaced: boolean } | undefined> {
+  const { damaged, replaced, lost } = findings
+  if (damaged.length + replaced.length + lost.length === 0) return undefined
+  if (hasHistory(series.kind)) return await refetch(series, coverage, findings, context)
+  if (damaged.length === 0) return undefined
+  await giveUpEventFiles(context.lake.folder(series), series, damaged, { again: false, ...signalOf(context) })
+  return { replaced: false }
 }
 
 /**
@@ -179,6 +209,14 @@ async function refetch(
   const probe = settled ? { from: settled.from, to: Math.min(settled.to, settled.from + 1) } : undefined
   if (probe && !lost.some((gap) => gap.from < probe.to && gap.to > probe.from)) {
     if (failed(await context.download([request(probe)]))) return undefined
+  }
+  if (!kindOf(series.kind).hasInterval) {
+    const folder = context.lake.folder(series)
+    await giveUpEventFiles(folder, series, damaged, { again: true, ...signalOf(context) })
+    // Between two records of one instant a gap has no length.
+    const gaps = (await context.lake.coverage(series))?.gaps.filter(isOpen) ?? []
+    const missing = normaliseRanges(gaps.map(({ from, to }) => ({ from, to: to + 1 })))
+    return { replaced: !failed(await context.download(missing.map(request))) }
   }
   await withWriter(series, context, (writer) =>
     writer.commit({
@@ -226,17 +264,21 @@ async function withWriter(
   context: VerifyContext,
   work: (writer: SeriesWriter) => Promise<void>,
 ): Promise<void> {
-  await using writer = await context.lake.writer(series, context.signal ? { signal: context.signal } : {})
+  await using writer = await context.lake.writer(series, signalOf(context))
   await work(writer)
+}
+
+function signalOf({ signal }: VerifyContext): { signal?: AbortSignal } {
+  return signal ? { signal } : {}
 }
 
 /** Sets the damaged coverage aside and writes one that says what the data files hold. */
 async function rebuildCoverage(series: SeriesId, folder: string, context: VerifyContext): Promise<void> {
   await using _lock = await lockFile(join(folder, LOCK_FILE), {
     waitMs: 30_000,
-    ...(context.signal ? { signal: context.signal } : {}),
+    ...signalOf(context),
   })
-  const { files, covered, unreadable } = await rebuildFiles(folder, series)
+  const { files, covered, unreadable, held } = await rebuildFiles(folder, series)
   const path = join(folder, COVERAGE_FILE)
   await rename(path, `${path}.damaged-${Date.now()}`).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOENT') throw error
@@ -257,5 +299,26 @@ async function rebuildCoverage(series: SeriesId, folder: string, context: Verify
     })),
     defectCount: unreadable.length,
   }
-  await commitChange(folder, { renames: [], removes: [], coverage }, () => {})
+  const whole = kindOf(series.kind).hasInterval ? coverage : eventCoverage(series, coverage, held.ranges)
+  await commitChange(folder, { renames: [], removes: [], coverage: whole }, () => {})
+}
+
+/**
+ * The coverage of events whose files are all that is known. Where ids are counted they tell what is missing between the
+ * first and the last of them; elsewhere nobody knows any more when nothing was received, and a gap says so.
+ */
+function eventCoverage(series: SeriesId, coverage: SeriesCoverage, ids: readonly HeldIds[]): SeriesCoverage {
+  const kind = kindOf(series.kind)
+  const { files } = coverage
+  if (files.length === 0) return coverage
+  const from = Math.min(...files.map((file) => file.first))
+  const span = { from, to: Math.max(...files.map((file) => file.last)) + 0.001 }
+  const held = hasHeldIds(kind)
+  const note = 'the coverage was lost: what was missed in this time is no longer known'
+  return nextEventCoverage(kind, coverage, {
+    files,
+    held: held ? ids : undefined,
+    covered: [{ ...span, source: 'user' }],
+    gaps: held ? [] : [{ ...span, cause: 'unknown', checked: [], note }],
+  })
 }

@@ -67,11 +67,13 @@ export class EventDownload {
     let range: TimeRange = { from: this.request.from <= 0 ? this.request.to : this.request.from, to: this.request.to }
     try {
       range = await this.#bounds()
-      const wanted = range.from < range.to ? subtractRanges([range], this.writer.coverage.covered) : []
-      await this.#fetch(await this.#skipUnlisted(wanted))
+      const wanted = range.from < range.to ? subtractRanges([range], this.#settled()) : []
+      const left = await this.#fetch(await this.#skipUnlisted(wanted))
       if (this.writer.held) {
         if (wanted.length > 0) await fillEdges(this, range)
-        await fillIdHoles(this, range)
+        // Records between ids that were seen have happened, however new they are.
+        const end = Math.max(range.to, this.request.to)
+        await fillIdHoles(this, { from: range.from, to: end }, [...left, { from: range.to, to: end }])
       }
       if (this.#added > 0) await this.writer.tidy(this.#now, this.context.signal)
       await rm(this.partsFolder, { recursive: true, force: true })
@@ -135,6 +137,18 @@ export class EventDownload {
     return { from: Math.min(start, end), to: end }
   }
 
+  /** What is covered, but for gaps that nobody was asked about: those of damaged files, and what streams missed. */
+  #settled(): TimeRange[] {
+    const { covered, gaps } = this.writer.coverage
+    const open = gaps.filter(
+      ({ cause, checked, firstId }) => cause === 'unknown' && !checked[0] && firstId !== undefined,
+    )
+    return subtractRanges(
+      covered,
+      open.map(({ from, to }) => ({ from, to: to + 1 })),
+    )
+  }
+
   /** Puts the time before the listing on record and gives what is left. */
   async #skipUnlisted(wanted: readonly TimeRange[]): Promise<TimeRange[]> {
     const listedAt = this.#listedAt
@@ -149,9 +163,10 @@ export class EventDownload {
     return subtractRanges(wanted, before)
   }
 
-  async #fetch(wanted: readonly TimeRange[]): Promise<void> {
+  /** @returns what no archive file has settled. */
+  async #fetch(wanted: readonly TimeRange[]): Promise<readonly TimeRange[]> {
     let left: readonly TimeRange[] = wanted
-    if (left.length === 0) return
+    if (left.length === 0) return left
     const { source } = this.request
     const archiveUntil = source === 'archive' ? Number.POSITIVE_INFINITY : floorDay(this.#now - this.context.recentMs)
     let announced = false
@@ -186,6 +201,7 @@ export class EventDownload {
     if (this.rest.down && (source === 'rest' || !this.#archive.answered)) throw this.rest.down
     if (this.rest.down) this.context.health.tell(this.series.market)
     if (this.rest.unknown) await this.#giveUpDelisted(left)
+    return left
   }
 
   #take(file: ListedFile, ranges: readonly TimeRange[]): Promise<boolean> {

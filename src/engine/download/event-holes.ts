@@ -50,8 +50,15 @@ async function recordAt(download: EventDownload, id: RecordId): Promise<number |
 /** A gap that names the missing ids. */
 type HoleGap = Gap & { readonly firstId: StoredId; readonly lastId: StoredId }
 
-/** Asks REST for the ids that are missing in a range, and puts on record why those are that it does not have. */
-export async function fillIdHoles(download: EventDownload, range: TimeRange): Promise<void> {
+/**
+ * Asks REST for the ids that are missing in a range, and puts on record why those are that it does not have.
+ * @param unsettled what the archive may have later: there only REST's answer is one.
+ */
+export async function fillIdHoles(
+  download: EventDownload,
+  range: TimeRange,
+  unsettled: readonly TimeRange[] = [],
+): Promise<void> {
   const { rest, writer, now } = download
   const open = writer.coverage.gaps.filter(
     (gap): gap is HoleGap =>
@@ -64,7 +71,9 @@ export async function fillIdHoles(download: EventDownload, range: TimeRange): Pr
   )
   if (open.length === 0) return
   const oldest = rest.oldest(now)
-  const [old, recent] = [open.filter((gap) => gap.to < oldest), open.filter((gap) => gap.to >= oldest)]
+  const recent = open.filter((gap) => gap.to >= oldest)
+  // Who can't be asked now may be later: such holes stay open.
+  const old = rest.down ? [] : open.filter((gap) => gap.to < oldest && !isIn(unsettled, gap))
   const seen = new IdRanges()
   for (const group of grouped(recent)) {
     const first = readId(group[0]!.firstId)
@@ -90,6 +99,10 @@ export async function fillIdHoles(download: EventDownload, range: TimeRange): Pr
     }
   }
   await download.note({ gaps })
+}
+
+function isIn(ranges: readonly TimeRange[], { from, to }: TimeRange): boolean {
+  return intersectRanges(ranges, [{ from, to: to + 1 }]).length > 0
 }
 
 /** Holes that one walk through REST answers. */

@@ -1,4 +1,5 @@
 import type { CoveredRange, Gap } from '../../model/coverage.ts'
+import { maxId } from '../../model/live/ids.ts'
 import type { LiveRecord } from '../../model/live/index.ts'
 import type { SeriesId } from '../../model/series.ts'
 import { readHeld, unrecordedHoles } from '../../store/lake/event-coverage.ts'
@@ -26,7 +27,6 @@ export class EventSink implements SeriesSink {
   static async open(lake: Lake, series: SeriesId, spoolId: string | undefined): Promise<EventSink> {
     const writer = await lake.eventWriter(series, spoolId === undefined ? {} : { spoolId })
     const { coverage, held } = writer
-    const last = held?.at(-1)
     const lastTime = Math.max(Number.NEGATIVE_INFINITY, ...coverage.files.map((file) => file.last))
     const open = coverage.gaps.filter((gap) => gap.cause === 'unknown' && gap.checked.length === 0)
     // Update ids of books can not be asked for again, whatever is missing.
@@ -41,8 +41,10 @@ export class EventSink implements SeriesSink {
           ...unrecordedHoles(coverage).map((hole) => ({ ...hole, from: Number.NaN, to: lastTime })),
         ].sort((a, b) => (a.first < b.first ? -1 : 1))
       : []
+    // Holes behind the last held id: their file was damaged, so the series goes on behind them.
+    const ends = [...(held ?? []).slice(-1), ...holes.slice(-1)].map((span) => span.last)
     return new EventSink(writer, {
-      ...(last === undefined ? {} : { last: last.last }),
+      ...(ends.length === 0 ? {} : { last: ends.reduce(maxId) }),
       ...(coverage.spool === undefined || coverage.spool.id !== spoolId ? {} : { sequence: coverage.spool.sequence }),
       lastTime: Number.isFinite(lastTime) ? lastTime : Number.NaN,
       holes,

@@ -119,17 +119,16 @@ function gapsInIds(kind: Kind, held: readonly HeldIds[], before: readonly Gap[],
   const inTime = (list: readonly Gap[]) =>
     list.filter((gap) => gap.firstId === undefined && !holes.some((hole) => spanOfGap(gap, hole) !== undefined))
   gaps.push(...gapsInTime(inTime(before), { ...change, gaps: inTime(change.gaps ?? []) }))
-  const first = held[0]?.first
-  const last = held.at(-1)?.last
   const outside = new IdRanges()
   for (const gap of findings) {
     if (gap.firstId === undefined || gap.lastId === undefined || !isFinding(gap)) continue
-    const span = { first: readId(gap.firstId), last: readId(gap.lastId) }
     // Between the held ids the holes speak for themselves.
-    const isOutside = first === undefined || last === undefined || span.last < first || span.first > last
-    if (!isOutside || outside.missing(span).length === 0) continue
-    outside.add(span.first, span.last, gap.from, gap.to)
-    gaps.push(gap)
+    for (const part of outsideOf({ first: readId(gap.firstId), last: readId(gap.lastId) }, held)) {
+      for (const span of outside.missing(part)) {
+        outside.add(span.first, span.last, gap.from, gap.to)
+        gaps.push(gapOf(kind, { ...span, from: gap.from, to: gap.to }, span, gap))
+      }
+    }
   }
   return gaps.sort((a, b) => a.from - b.from || a.to - b.to)
 }
@@ -190,8 +189,18 @@ function gapOf(kind: Kind, hole: IdHole, { first, last }: IdSpan, finding: Gap |
   }
 }
 
+/** The parts of a span that lie below and above the held ids; all of it without any. */
+function outsideOf(span: IdSpan, held: readonly HeldIds[]): IdSpan[] {
+  const [first, last] = [held[0]?.first, held.at(-1)?.last]
+  if (first === undefined || last === undefined) return [span]
+  return [
+    { first: span.first, last: minId(span.last, addId(first, -1)) },
+    { first: maxId(span.first, addId(last, 1)), last: span.last },
+  ].filter((part) => part.first <= part.last)
+}
+
 /** Whether a gap says more than that something is missing. */
-function isFinding(gap: Gap): boolean {
+export function isFinding(gap: Pick<Gap, 'cause' | 'checked' | 'note'>): boolean {
   return gap.cause !== 'unknown' || gap.checked.length > 0 || gap.note !== undefined
 }
 

@@ -80,13 +80,15 @@ export async function strayFiles(
 
 /**
  * Describes the readable data files of a folder anew, for a series whose coverage is lost. Stretches with rows count as
- * covered; what was known of gaps and checks is gone and is found again by the next download.
+ * covered; what was known of gaps and checks is gone and is found again by the next download. Of events the ids in them
+ * are given too, where those are counted.
  */
 export async function rebuildFiles(
   folder: string,
   series: SeriesId,
-): Promise<{ files: LakeFile[]; covered: TimeRange[]; unreadable: string[] }> {
+): Promise<{ files: LakeFile[]; covered: TimeRange[]; unreadable: string[]; held: IdRanges }> {
   const kind = kindOf(series.kind)
+  const held = new IdRanges()
   const files: LakeFile[] = []
   const covered: TimeRange[] = []
   const unreadable: string[] = []
@@ -94,8 +96,11 @@ export async function rebuildFiles(
     const path = join(folder, name)
     try {
       if (!kind.hasInterval) {
-        const file = await describeEventFile(folder, name, kind, new IdRanges())
+        // Its own, so that a file which can't be read to its end adds nothing.
+        const ids = new IdRanges()
+        const file = await describeEventFile(folder, name, kind, ids)
         if (file) files.push(file)
+        for (const { first, last, from, to } of ids.ranges) held.add(first, last, from, to)
         continue
       }
       let rows = 0
@@ -125,7 +130,7 @@ export async function rebuildFiles(
       unreadable.push(name)
     }
   }
-  return { files: files.sort((a, b) => a.first - b.first), covered, unreadable }
+  return { files: files.sort((a, b) => a.first - b.first), covered, unreadable, held }
 }
 
 function stretchesOf(times: Float64Array, series: SeriesId, origin: number): TimeRange[] {
