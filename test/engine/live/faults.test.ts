@@ -81,7 +81,7 @@ const CASES: readonly Case[] = [
   {
     title: 'half-open connections',
     faults: [{ type: 'half-open', times: 1 }],
-    runMs: 1800,
+    runMs: 2600,
     sees: (report) => report.counters.lost,
   },
   {

@@ -29,8 +29,9 @@ export const QUICK: Partial<CollectorOptions> = {
   stream: {
     reconnectDelayMs: 30,
     maxReconnectDelayMs: 300,
-    pingIntervalMs: 300,
-    pingTimeoutMs: 400,
+    // A busy machine must not look like a dead one.
+    pingIntervalMs: 400,
+    pingTimeoutMs: 1500,
     connectTimeoutMs: 1500,
     closeTimeoutMs: 200,
     rotateOverlapMs: 150,
