@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
-const ALL = ['archive', 'rest', 'lake', 'memory', 'budget', 'book', 'frames', 'validate']
+const ALL = ['archive', 'rest', 'lake', 'memory', 'budget', 'book', 'frames', 'validate', 'cache']
 const wanted = process.argv.slice(2)
 const unknown = wanted.filter((name) => !ALL.includes(name))
 if (unknown.length > 0) {

@@ -125,7 +125,7 @@ export class ArrowCache implements AsyncDisposable {
     const state = fileState(join(folder, METADATA_FILE))
     const known = this.#metadata.get(folder)
     if (known && known.state === state) return known.metadata.months
-    const metadata = await readMetadata(folder, series)
+    const metadata = readMetadata(folder, series)
     // The state was taken before the content: if it changed in between, it is read again next time.
     this.#metadata.set(folder, { state, metadata })
     return metadata.months
@@ -171,7 +171,7 @@ export class ArrowCache implements AsyncDisposable {
         waitMs: this.#lockWaitMs,
         ...(signal ? { signal } : {}),
       })
-      const metadata = await readMetadata(folder, series)
+      const metadata = readMetadata(folder, series)
       const made = await content(metadata.months[month])
       if (!made || made.rows === 0 || made.rows * rowBytes(kind.columns) > this.#maxBytes) return undefined
       await sweepTemps(folder)
@@ -234,8 +234,7 @@ export class ArrowCache implements AsyncDisposable {
       const detail = await this.#inspect(path, series, entry, signal)
       if (detail === undefined) continue
       // Another process may have built it anew meanwhile.
-      if ((await readMetadata(this.folder(series), series)).months[entry.file.slice(0, 6)]?.build !== entry.build)
-        continue
+      if (readMetadata(this.folder(series), series).months[entry.file.slice(0, 6)]?.build !== entry.build) continue
       problems.push({ path, detail })
       await this.drop(series, entry)
     }
@@ -266,7 +265,7 @@ export class ArrowCache implements AsyncDisposable {
       const sha256 = await hashFile(path, signal)
       if (sha256 !== entry.sha256) return `SHA-256 is ${sha256}, ${entry.sha256} was written`
       const month = await MonthFile.open(path, kindOf(series.kind), entry, this.#mapper)
-      const sorted = month.isSorted()
+      const sorted = await month.isSorted()
       await month.close()
       return sorted ? undefined : 'its rows do not rise by their time'
     } catch (error) {

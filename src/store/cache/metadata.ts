@@ -1,5 +1,4 @@
-import { statSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
+import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { SeriesId } from '../../model/series.ts'
 import { writeFileAtomic } from '../lake/files.ts'
@@ -70,11 +69,11 @@ export function fileState(path: string): string | undefined {
 }
 
 /** Reads `metadata.json`. One that is not there or damaged counts as empty: everything in a cache can be made again. */
-export async function readMetadata(folder: string, series: SeriesId): Promise<CacheMetadata> {
+export function readMetadata(folder: string, series: SeriesId): CacheMetadata {
   const empty: CacheMetadata = { format: 1, series, months: {} }
   let value: unknown
   try {
-    value = JSON.parse(await readFile(join(folder, METADATA_FILE), 'utf8'))
+    value = JSON.parse(readFileSync(join(folder, METADATA_FILE), 'utf8'))
   } catch {
     return empty
   }

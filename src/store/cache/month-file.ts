@@ -3,7 +3,7 @@ import { type FileHandle, open } from 'node:fs/promises'
 import { StorageError } from '../../model/errors.ts'
 import type { ColumnSpec, Kind } from '../../model/kind.ts'
 import { bytesPerValue, type ColumnValues } from './arrow-columns.ts'
-import { type ArrowLayout, readLayout } from './arrow-file.ts'
+import { type ArrowLayout, readAt, readLayout } from './arrow-file.ts'
 import type { MonthEntry } from './metadata.ts'
 import type { Mapper } from './mmap.ts'
 
@@ -20,16 +20,16 @@ export class MonthFile {
   readonly inode: number
   readonly rows: number
   readonly #opened: Opened
-  /** Sort keys in microseconds, for finding rows; nobody else gets to see this map. */
-  readonly #times: BigInt64Array
+  /** Column that orders the rows. */
+  readonly #key: ColumnSpec
   #isClosed = false
 
-  private constructor(opened: Opened, entry: MonthEntry, inode: number, times: BigInt64Array) {
+  private constructor(opened: Opened, entry: MonthEntry, inode: number, key: ColumnSpec) {
     this.#opened = opened
     this.entry = entry
     this.inode = inode
     this.rows = opened.layout.rows
-    this.#times = times
+    this.#key = key
   }
 
   /**
@@ -42,17 +42,16 @@ export class MonthFile {
       new StorageError(path, `the cache file is damaged: ${what}`, { code: 'DAMAGED_FILE' })
     const handle = await open(path, 'r')
     try {
-      const info = await handle.stat()
+      const info = fstatSync(handle.fd)
       if (info.size !== entry.bytes) throw damaged(`it has ${info.size} bytes, ${entry.bytes} were written`)
-      const layout = await readLayout(handle, path, entry, kind.columns)
+      const layout = await readLayout(handle.fd, path, entry, kind.columns)
       if (layout.rows !== entry.rows) throw damaged(`it has ${layout.rows} rows, ${entry.rows} were written`)
       if (layout.metadata.get('ticklake.build') !== entry.build) throw damaged('it is not the one that was recorded')
       const key = kind.columns.find((spec) => spec.name === kind.sortKey)!
       const opened = { path, handle, mapper, layout, bytes: entry.bytes }
-      const [times] = await columnsOf(opened, [key], 0, layout.rows)
-      const month = new MonthFile(opened, entry, info.ino, times as BigInt64Array)
-      const { first, last } = month.#ends()
-      if (first !== entry.first || last !== entry.last) throw damaged('its first or last row is not what was written')
+      const month = new MonthFile(opened, entry, info.ino, key)
+      if (month.#timeAt(0) !== entry.first || month.#timeAt(entry.rows - 1) !== entry.last)
+        throw damaged('its first or last row is not what was written')
       return month
     } catch (error) {
       await handle.close()
@@ -73,8 +72,9 @@ export class MonthFile {
   }
 
   /** Whether the sort keys rise from row to row: part of a full check. */
-  isSorted(): boolean {
-    for (let row = 1; row < this.rows; row++) if (this.#times[row]! <= this.#times[row - 1]!) return false
+  async isSorted(): Promise<boolean> {
+    const [times] = (await this.columns([this.#key], 0, this.rows)) as [ColumnValues]
+    for (let row = 1; row < this.rows; row++) if (times[row]! <= times[row - 1]!) return false
     return true
   }
 
@@ -87,22 +87,34 @@ export class MonthFile {
     await this.#opened.handle.close()
   }
 
-  #ends(): { first: number; last: number } {
-    return { first: Number(this.#times[0]) / 1000, last: Number(this.#times[this.rows - 1]) / 1000 }
+  /** Sort key of a row, epoch ms. */
+  #timeAt(row: number): number {
+    const { handle, layout, path } = this.#opened
+    const bytes = readAt(handle.fd, layout.offsets.get(this.#key.name)! + row * 8, 8)
+    if (bytes.length < 8) throw shorter(path)
+    return Number(bytes.readBigInt64LE()) / 1000
   }
 
+  /** First row at or after an instant. A month without holes is found with two looks, any other with a few more. */
   #lowerBound(time: number): number {
-    if (time <= this.entry.first) return 0
-    if (time > this.entry.last) return this.rows
-    const wanted = BigInt(Math.ceil(time * 1000))
+    const { first, last } = this.entry
+    if (time <= first) return 0
+    if (time > last) return this.rows
+    // Always: the row at `low` lies before `time`, the one at `high` does not.
     let low = 0
-    let high = this.rows
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if (this.#times[middle]! < wanted) low = middle + 1
-      else high = middle
+    let high = this.rows - 1
+    let guess = Math.ceil(((time - first) / (last - first)) * high)
+    for (let step = 1; low + 1 < high; step *= 2) {
+      const row = Math.min(high - 1, Math.max(low + 1, guess))
+      if (this.#timeAt(row) < time) {
+        low = row
+        guess = step > 64 ? (low + high) >>> 1 : low + step
+      } else {
+        high = row
+        guess = step > 64 ? (low + high) >>> 1 : high - step
+      }
     }
-    return low
+    return high
   }
 }
 
