@@ -1,6 +1,6 @@
 // One receiver of the live benches, a process of its own: `node live-client.js <contender> <port> <kind>`. It counts what
 // its user would get, and says how long that took by the clock and on the processor.
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -33,7 +33,7 @@ async function plainSocket(onMessage) {
   await new Promise((done, failed) => socket.on('open', done).on('error', failed))
 }
 
-async function collector(options = {}) {
+async function openCollector(options = {}) {
   const { Collector } = await import(new URL('engine/live/collector.js', DIST))
   const symbols = options.symbols ?? ['BTCUSDT']
   const market = 'spot'
@@ -64,13 +64,16 @@ const contenders = {
       characters += message.stream.length
       got(latencies === undefined ? 0 : Number(message.data.p))
     }),
-  ticklake: async () => checked(await collector()),
+  ticklake: async () => checked(await openCollector()),
   'ticklake, stored': async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'ticklake-bench-'))
-    process.on('exit', () => import('node:fs').then(({ rmSync }) => rmSync(folder, { recursive: true, force: true })))
-    const made = await collector({
+    const made = await openCollector({
       // A burst is more than any disk takes: it has to have room.
-      collector: { dataDir: folder, spool: { memoryBytes: 256 * 1024 * 1024 }, flushRecords: 1e9, flushMs: 1e9 },
+      collector: {
+        dataDir: temporaryFolder(),
+        spool: { memoryBytes: 256 * 1024 * 1024 },
+        flushRecords: 1e9,
+        flushMs: 1e9,
+      },
     })
     const check = checked(made)
     return {
@@ -80,7 +83,6 @@ const contenders = {
       },
       async end() {
         await made.stop({ repairMs: 0 })
-        await rm(folder, { recursive: true, force: true })
       },
     }
   },
@@ -160,16 +162,22 @@ function checked(made) {
   }
 }
 
-const manySymbols = (number) => Array.from({ length: number }, (_, i) => `S${String(i).padStart(3, '0')}USDT`)
+/** A folder that goes with the process. */
+function temporaryFolder() {
+  const folder = mkdtempSync(join(tmpdir(), 'ticklake-bench-'))
+  process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
+  return folder
+}
+
 let running = {}
 
 const commands = {
   async start(request) {
-    if (request.symbols)
-      running = checked(
-        await collector({ symbols: manySymbols(request.symbols), collector: { bookDepth: 100, ...request.collector } }),
-      )
-    else running = (await contenders[contender]()) ?? {}
+    if (request.symbols) {
+      const collector = { bookDepth: 100, ...(request.stored ? { dataDir: temporaryFolder() } : {}) }
+      running = checked(await openCollector({ symbols: request.symbols, collector }))
+      running.end = () => running.made.stop({ repairMs: 0 })
+    } else running = (await contenders[contender]()) ?? {}
   },
   /** What comes next is a round of so many messages. */
   async expect(request) {

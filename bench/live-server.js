@@ -110,6 +110,9 @@ const written = (socket, bytes) => new Promise((done) => socket.write(bytes, don
 
 const commands = {
   listen,
+  async clock() {
+    return { origin }
+  },
   /** Builds the frames, before anything is measured. */
   async build({ kind, count, port }) {
     tape(kind, count, clients.get(port).combined)

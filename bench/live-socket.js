@@ -20,7 +20,7 @@ const TRADES = {
 const DEPTH = {
   ticklake: 50_000,
   'ws and JSON.parse': 30_000,
-  'ticklake, stored': 50_000,
+  'ticklake, stored': 12_000,
   'ccxt pro': 6000,
 }
 

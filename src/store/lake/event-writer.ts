@@ -23,6 +23,7 @@ import {
 import { describeEventFile } from './event-inspect.ts'
 import { writeEvents } from './event-parquet.ts'
 import { readKeys } from './event-read.ts'
+import { SpareColumns } from './event-spare.ts'
 import { EventStage, overlaps } from './event-stage.ts'
 import { removeEmpty, removeIfThere, sweepTemps, TEMP_PREFIX } from './files.ts'
 import { type HeldIds, IdRanges } from './ids.ts'
@@ -47,8 +48,6 @@ export interface FlushSummary {
 }
 
 const DEFAULT_PENDING = 64 * 1024 * 1024
-/** Part of the memory that is kept for the next records; a series that once had more gives it back. */
-const SPARE = 1 / 2
 
 /** Records that wait for their file. */
 interface Pending {
@@ -78,8 +77,7 @@ export class EventWriter implements AsyncDisposable {
   /** Memory of all but the last of them, bytes. */
   #waitingBytes = 0
   readonly #maxBytes: number
-  /** Columns whose records are stored: the next ones go into their memory. */
-  #spare: EventColumns | undefined
+  readonly #spare = new SpareColumns()
   readonly #timeProperty: string
   #tempNumber = 0
   #queue: Promise<unknown> = Promise.resolve()
@@ -252,6 +250,7 @@ export class EventWriter implements AsyncDisposable {
     try {
       if (!this.#unfinished) await sweepTemps(this.folder)
     } finally {
+      this.#spare.take()
       await this.#lock.release()
       // Nothing was ever stored: an empty folder would look like a series.
       if (this.#coverage.revision === 0) await removeEmpty([this.folder, dirname(this.folder)])
@@ -264,8 +263,7 @@ export class EventWriter implements AsyncDisposable {
   }
 
   #newPending(): Pending {
-    const columns = this.#spare ?? new EventColumns(this.kind)
-    this.#spare = undefined
+    const columns = this.#spare.take() ?? new EventColumns(this.kind)
     return { columns, from: Number.POSITIVE_INFINITY, to: -1, inexact: 0 }
   }
 
@@ -329,11 +327,7 @@ export class EventWriter implements AsyncDisposable {
       const renames = made.map(({ file, temp }) => [temp, file.name] as const)
       await this.#commit({ renames, removes: [], coverage }, () => {
         this.#setPending(this.#pending.filter((pending) => !taken.includes(pending)))
-        const columns = taken[0]?.columns
-        if (columns !== undefined && columns.capacityBytes <= this.#maxBytes * SPARE) {
-          columns.clear()
-          this.#spare = columns
-        }
+        if (taken[0] !== undefined) this.#spare.keep(taken[0].columns)
       })
       const count = (of: (file: LakeFile) => number) => made.reduce((sum, { file }) => sum + of(file), 0)
       return {
