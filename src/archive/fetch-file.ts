@@ -14,6 +14,8 @@ import type { FileResult } from './zip-reader.ts'
 /** Takes the rows of a file while it arrives. Nothing of it counts before the file's end. */
 export interface RowSink {
   rows(batch: Batch): void | Promise<void>
+  /** The sink is done with a batch when `rows` resolves: its memory may be used again. */
+  readonly givesBack?: boolean
   /** Forget everything: the file is read from its beginning again. */
   reset(): void | Promise<void>
 }
@@ -217,7 +219,7 @@ class Transfer {
   }
 
   async #begin(): Promise<void> {
-    this.#job = this.#context.pool.open(this.#spec, (batch) => this.#sink.rows(batch))
+    this.#open()
     if (this.#partPath === undefined) return
     await mkdir(this.#context.partsFolder!, { recursive: true })
     const size = this.#fresh ? 0 : ((await stat(this.#partPath).catch(() => undefined))?.size ?? 0)
@@ -229,8 +231,13 @@ class Transfer {
       const { bytesRead } = await this.#part.read(buffer, 0, buffer.length, this.received)
       if (bytesRead === 0) break
       this.received += bytesRead
-      await this.#job.write(buffer.subarray(0, bytesRead))
+      await this.#job!.write(buffer.subarray(0, bytesRead))
     }
+  }
+
+  #open(): void {
+    const { pool } = this.#context
+    this.#job = pool.open(this.#spec, (batch) => this.#sink.rows(batch), this.#sink.givesBack)
   }
 
   async #restart(): Promise<void> {
@@ -238,7 +245,7 @@ class Transfer {
     await this.#sink.reset()
     this.received = 0
     await this.#part?.truncate(0)
-    this.#job = this.#context.pool.open(this.#spec, (batch) => this.#sink.rows(batch))
+    this.#open()
   }
 }
 

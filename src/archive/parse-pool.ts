@@ -41,6 +41,7 @@ interface JobState {
   /** What arrived while the job waited. */
   readonly held: ParseRequest[]
   readonly onBatch: (batch: Batch) => Promise<void> | void
+  readonly givesBack: boolean
   bytesUnderWay: number
   /** Of all bytes so far. Hashed here, because the parsing thread is the busier one. */
   readonly hash: Hash
@@ -70,8 +71,11 @@ export class ParsePool implements AsyncDisposable {
     this.#size = Math.max(1, size)
   }
 
-  /** Starts to read a file. `onBatch` gets its rows in order; while it works, reading waits. */
-  open(spec: FileSpec, onBatch: (batch: Batch) => Promise<void> | void): ParseJob {
+  /**
+   * Starts to read a file. `onBatch` gets its rows in order; while it works, reading waits.
+   * @param givesBack whether a batch is of no use to anyone once `onBatch` has resolved
+   */
+  open(spec: FileSpec, onBatch: (batch: Batch) => Promise<void> | void, givesBack = false): ParseJob {
     if (this.#closed) throw new TicklakeError('CLOSED', 'The parse pool is closed.')
     const job = this.#nextJob++
     let settle: Pick<JobState, 'resolve' | 'reject'> | undefined
@@ -85,6 +89,7 @@ export class ParsePool implements AsyncDisposable {
       slot: undefined,
       held: [],
       onBatch,
+      givesBack,
       bytesUnderWay: 0,
       hash: createHash('sha256'),
       chain: Promise.resolve(),
@@ -219,7 +224,10 @@ export class ParsePool implements AsyncDisposable {
         if (state.error !== undefined) return
         try {
           await state.onBatch(response.batch)
-          this.#post(state, { type: 'taken', job: response.job })
+          // Memory that goes to and fro needs no collector, which knows not how large it is.
+          const blocks = state.givesBack ? Object.values(response.batch.columns) : []
+          const memory = blocks.map((values) => values.buffer as ArrayBuffer)
+          this.#post(state, { type: 'taken', job: response.job, memory }, memory)
         } catch (error) {
           this.#post(state, { type: 'abort', job: response.job })
           this.#fail(state, error)

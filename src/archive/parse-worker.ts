@@ -10,8 +10,8 @@ export type ParseRequest =
   | { readonly type: 'chunk'; readonly job: number; readonly bytes: Uint8Array }
   | { readonly type: 'end'; readonly job: number }
   | { readonly type: 'abort'; readonly job: number }
-  /** A batch was dealt with: the next one may come. */
-  | { readonly type: 'taken'; readonly job: number }
+  /** A batch was dealt with: the next one may come, in the memory given back. */
+  | { readonly type: 'taken'; readonly job: number; readonly memory: readonly ArrayBuffer[] }
 
 /** What a worker answers. */
 export type ParseResponse =
@@ -90,6 +90,7 @@ port?.on('message', (request: ParseRequest) => {
   if (!state) return
   if (request.type === 'taken') {
     state.underWay--
+    state.reader.reuse(request.memory)
     state.resume?.()
     state.resume = undefined
   } else if (request.type === 'abort') close(job, state)

@@ -32,7 +32,9 @@ const RETURN = 13
 const POINT = 46
 /** No price or quantity is that large: what claims so is garbage, and other sources are asked. */
 const ABSURD = 1e18
-const BLOCK_ROWS = 65_536
+const BLOCK_ROWS = 32_768
+/** Columns of a few blocks. */
+const MAX_SPARES = 32
 
 const CODES = { decimal: DECIMAL, id: WHOLE, integer: WHOLE, time: TIME, boolean: BOOLEAN } as const
 
@@ -54,6 +56,7 @@ export class RecordCsvParser {
   /** Fields that a row must have; those behind may be left out. */
   #needed = 0
   #timeField = -1
+  readonly #spares: Float64Array[] = []
   /** The values of a plain row. */
   #plain = new Float64Array(0)
   #targets: (Float64Array | undefined)[] = []
@@ -92,6 +95,14 @@ export class RecordCsvParser {
     this.#emit()
   }
 
+  /** Takes memory of blocks that nobody needs any more. */
+  reuse(memory: readonly ArrayBuffer[]): void {
+    for (const buffer of memory) {
+      if (buffer.byteLength === this.#blockRows * 8 && this.#spares.length < MAX_SPARES)
+        this.#spares.push(new Float64Array(buffer))
+    }
+  }
+
   #setFields(fields: readonly (ArchiveField | undefined)[]): void {
     this.#codes = Uint8Array.from(fields, (field) => (field?.column && field.type ? CODES[field.type] : SKIP))
     this.#positive = Uint8Array.from(fields, (field) => (field?.isPositive ? 1 : 0))
@@ -105,7 +116,7 @@ export class RecordCsvParser {
     const columns: Record<string, Float64Array> = {}
     this.#targets = this.#names.map((name) => {
       if (name === undefined) return undefined
-      columns[name] = new Float64Array(this.#blockRows)
+      columns[name] = this.#spares.pop() ?? new Float64Array(this.#blockRows)
       return columns[name]
     })
     this.#flags = undefined

@@ -65,6 +65,10 @@ class RecordContent implements FileContent {
     return { length: rows.length, columns }
   }
 
+  reuse(memory: readonly ArrayBuffer[]): void {
+    this.#csv.reuse(memory)
+  }
+
   summary(): ReturnType<FileContent['summary']> {
     const { rowCount, inexactValues, timeUnit, hasHeader } = this.#csv
     const { defects, count } = this.#list

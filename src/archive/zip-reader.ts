@@ -30,6 +30,8 @@ export interface FileContent {
   finish(): void
   /** The next batch that is ready; undefined when more bytes are needed. */
   take(): Batch | undefined
+  /** Takes memory of batches that nobody needs any more. */
+  reuse?(memory: readonly ArrayBuffer[]): void
   /** What was read so far. */
   summary(): Pick<FileResult, 'rows' | 'inexactValues' | 'timeUnit' | 'hasHeader' | 'defects' | 'defectCount'>
 }
@@ -132,6 +134,11 @@ export class ZipReader {
       bytes: this.#bytes,
       notes: this.#notes,
     }
+  }
+
+  /** Takes memory of batches that nobody needs any more. */
+  reuse(memory: readonly ArrayBuffer[]): void {
+    this.#content.reuse?.(memory)
   }
 
   /** Frees the unpacker. Safe at any time, also twice. */

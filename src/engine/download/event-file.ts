@@ -28,6 +28,7 @@ export async function takeEventFile(
       { path: file.path, bytes: file.bytes, etag: file.etag },
       { path: file.path, fields, timeColumn: writer.kind.timeColumn, from: file.from, to: file.to },
       {
+        givesBack: true,
         rows: async (batch) => {
           // While this waits the file's transfer waits too: memory is bounded by the permits, not by the disk's speed.
           release ??= await context.permits.take()

@@ -15,7 +15,7 @@ import { IdRanges } from './ids.ts'
 import type { Compression } from './parquet.ts'
 
 /** Rows of one file on disk, at most: with those of the part being filled they are what a stage holds in memory. */
-const PART_ROWS = 983_040
+const PART_ROWS = 491_520
 /** Rows that go to DuckDB at once. */
 const CHUNK = 2048
 /** Days that rows go to at the same time: around midnight they may come mixed. */

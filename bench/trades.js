@@ -1,0 +1,146 @@
+// A day of trades, zip → lake (both cores), against a bare loop over the same bytes in one thread; memory at its peak.
+import { spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { crc32, inflateRawSync } from 'node:zlib'
+import { race } from './measure.js'
+
+const ROWS = Number(process.env.ROWS ?? 2_000_000)
+const NAME = 'BTCUSDT-trades-2025-01-01'
+const KEY = `data/spot/daily/trades/BTCUSDT/${NAME}.zip`
+
+if (process.argv[2] === 'serve') serve(readFileSync(process.argv[3]))
+else if (process.argv[2] === 'download') await download(process.argv[3], process.argv[4])
+else await main()
+
+/** The rows of a day: prices that wander, quantities as people and machines choose them. */
+function csvOf(rows) {
+  let state = 1
+  const random = () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
+    return state / 2 ** 32
+  }
+  const step = (86_399_000_000 / rows) * 1.99
+  const lines = []
+  let time = 1_735_689_600_000_000
+  let price = 9_459_178
+  for (let i = 0; i < rows; i++) {
+    time += Math.floor(random() * step)
+    if (random() < 0.4) price += Math.floor(random() * 160) - 80
+    const lots = Math.floor(random() * (random() < 0.5 ? 99_999 : 999)) + 1
+    const value = (price * lots) / 1e7
+    const maker = random() < 0.5 ? 'True' : 'False'
+    lines.push(
+      `${4_357_463_210 + i},${(price / 100).toFixed(8)},${(lots / 1e5).toFixed(8)},${value.toFixed(8)},${time},${maker},True\n`,
+    )
+  }
+  return Buffer.from(lines.join(''))
+}
+
+async function zipOf(rows) {
+  const { zipOf: zip } = await import('../dist/sandbox/archive/zip-writer.js')
+  return zip(`${NAME}.csv`, csvOf(rows))
+}
+
+/** Inflates, hashes and scans the bytes, and nothing else. */
+function bare(bytes, hash) {
+  if (createHash('sha256').update(bytes).digest('hex') !== hash) throw new Error('hash')
+  const start = 30 + bytes.readUInt16LE(26) + bytes.readUInt16LE(28)
+  const size = bytes.readUInt32LE(22)
+  const csv = inflateRawSync(bytes.subarray(start, start + bytes.readUInt32LE(18)), { chunkSize: size + 64 })
+  if (crc32(csv) !== bytes.readUInt32LE(14)) throw new Error('crc')
+  let lines = 0
+  let sum = 0
+  let value = 0
+  for (let i = 0; i < csv.length; i++) {
+    const c = csv[i]
+    if (c >= 48 && c <= 57) value = value * 10 + (c - 48)
+    else {
+      sum += value
+      value = 0
+      if (c === 10) lines++
+    }
+  }
+  if (lines !== ROWS || !(sum > 0)) throw new Error('rows')
+}
+
+function serve(zip) {
+  const hash = createHash('sha256').update(zip).digest('hex')
+  const etag = createHash('md5').update(zip).digest('hex')
+  const server = createServer((request, response) => {
+    const url = new URL(request.url, 'http://localhost')
+    if (url.searchParams.get('prefix')?.includes('/daily/trades/')) {
+      const entry = `<Contents><Key>${KEY}</Key><LastModified>2025-01-03T00:00:00.000Z</LastModified><ETag>"${etag}"</ETag><Size>${zip.length}</Size></Contents>`
+      response.end(`<ListBucketResult><IsTruncated>false</IsTruncated>${entry}</ListBucketResult>`)
+    } else if (url.searchParams.has('prefix')) {
+      response.end('<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>')
+    } else {
+      const body = url.pathname.endsWith('.CHECKSUM') ? Buffer.from(`${hash}  ${NAME}.zip\n`) : zip
+      response.writeHead(200, { 'content-length': body.length, etag: `"${etag}"` }).end(body)
+    }
+  }).listen(0, '127.0.0.1', () => process.stdout.write(`http://127.0.0.1:${server.address().port}\n`))
+}
+
+async function download(endpoint, dataDir) {
+  const { DataSourceManager } = await import('../dist/engine/data-source-manager.js')
+  const manager = new DataSourceManager({ dataDir, endpoint })
+  const series = { exchange: 'binance', market: 'spot', kind: 'trade', symbol: 'BTCUSDT' }
+  const [from, to] = [Date.UTC(2025, 0, 1), Date.UTC(2025, 0, 2)]
+  // Loading the modules and starting the threads is no part of the work.
+  await manager.lake()
+  const started = performance.now()
+  const [report] = await manager.download([{ series, from, to, source: 'archive' }])
+  const ms = performance.now() - started
+  if (report.rows !== ROWS || !report.complete) throw new Error(JSON.stringify(report))
+  const { maxRSS } = process.resourceUsage()
+  console.log(JSON.stringify({ ms, maxRss: maxRSS * 1024 }))
+  await manager.close()
+}
+
+async function main() {
+  const folder = mkdtempSync(join(tmpdir(), 'ticklake-bench-'))
+  const path = join(folder, 'trades.zip')
+  const zip = await zipOf(ROWS)
+  writeFileSync(path, zip)
+  const hash = createHash('sha256').update(zip).digest('hex')
+  const script = fileURLToPath(import.meta.url)
+  const server = spawn(process.execPath, [script, 'serve', path], { stdio: ['ignore', 'pipe', 'inherit'] })
+  try {
+    const endpoint = await new Promise((resolve) => server.stdout.once('data', (text) => resolve(String(text).trim())))
+    const inside = []
+    let peak = 0
+    const lake = join(folder, 'lake')
+    const results = await race(
+      `${ROWS} trades, zip → lake, ${(zip.length / 1e6).toFixed(0)} MB`,
+      'rows',
+      ROWS,
+      {
+        'inflate, hash and scan (one thread)': async () => bare(zip, hash),
+        'ticklake download, the process included': async () => {
+          rmSync(lake, { recursive: true, force: true })
+          const child = spawn(process.execPath, [script, 'download', endpoint, lake], {
+            stdio: ['ignore', 'pipe', 'inherit'],
+          })
+          let text = ''
+          for await (const piece of child.stdout) text += piece
+          const { ms, maxRss } = JSON.parse(text)
+          inside.push(ms)
+          peak = Math.max(peak, maxRss)
+        },
+      },
+      { rounds: 5 },
+    )
+    const median = inside.sort((a, b) => a - b)[Math.floor(inside.length / 2)]
+    const first = results['inflate, hash and scan (one thread)'].ms
+    console.log(
+      `  without starting the process: ${median.toFixed(0)} ms, ${(ROWS / median / 1000).toFixed(2)} M rows/s, ×${(first / median).toFixed(2)} of the first; peak memory ${(peak / 2 ** 20).toFixed(0)} MB`,
+    )
+  } finally {
+    server.kill()
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
