@@ -1,4 +1,6 @@
 export * from './clean/index.ts'
 export * from './indicators/index.ts'
 export * from './normalise/index.ts'
+export * from './quality/index.ts'
+export * from './resample/index.ts'
 export * from './validate/index.ts'

@@ -26,6 +26,7 @@ export const VERBS: readonly VerbEntry[] = [
     load: () => import('./coverage.ts'),
   },
   { name: 'verify', summary: 'check every file of the lake, and repair it', load: () => import('./verify.ts') },
+  { name: 'quality', summary: 'score how good each series is, and why', load: () => import('./quality.ts') },
   { name: 'stats', summary: 'rows, files and bytes of each series', load: () => import('./stats.ts') },
   { name: 'list', summary: 'list the series of the lake', load: () => import('./list.ts') },
   {

@@ -148,7 +148,8 @@ const close: CandleStage = {
   start: onGrid((ofSeries) => ({ openTime, closeTime }, report) => {
     if (closeTime === undefined || !Number.isFinite(openTime)) return
     const regular = closeTimeOf(ofSeries, openTime!)
-    if (closeTime === regular) return
+    // Archive files in microseconds end with the last microsecond.
+    if (closeTime >= regular && closeTime < regular + 1) return
     if (closeTime >= openTime! && closeTime < regular) {
       report('short-candle', 'notice', `closes at ${show(closeTime)}, its interval ends at ${show(regular)}`)
     } else report('close-time-wrong', 'error', `closes at ${show(closeTime)}, expected ${show(regular)}`)

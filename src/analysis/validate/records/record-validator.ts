@@ -25,6 +25,8 @@ export interface RecordCheckOptions extends CandleContext, EventContext {
   readonly stages?: readonly string[]
   /** Findings kept in the report; more are only counted. Default 10,000. */
   readonly maxFindings?: number
+  /** Called with every finding; `isFirstError` for the first error of its row. Nothing of them need be kept then. */
+  readonly onFinding?: (finding: Finding, isFirstError: boolean) => void
 }
 
 /** What was found in many records. */
@@ -59,6 +61,7 @@ export class RecordValidator {
   readonly #rules: RecordRules<object, CheckContext>
   readonly #checks: readonly { readonly stage: string; readonly check: RowCheck<object> }[]
   readonly #maxFindings: number
+  readonly #onFinding: RecordCheckOptions['onFinding']
   readonly #findings: Finding[] = []
   readonly #counts: Record<string, number> = {}
   #rows = 0
@@ -78,6 +81,7 @@ export class RecordValidator {
     this.kind = kind
     this.#rules = rulesOf(kind)
     this.#maxFindings = options.maxFindings ?? 10_000
+    this.#onFinding = options.onFinding
     const names = this.#rules.stages.map(({ name }) => name)
     const unknown = options.stages?.find((name) => !names.includes(name))
     if (unknown !== undefined) {
@@ -132,12 +136,16 @@ export class RecordValidator {
   }
 
   #keep(found: readonly Finding[]): void {
+    let isBad = false
     for (const finding of found) {
+      const isFirst: boolean = !isBad && finding.severity === 'error'
+      isBad ||= isFirst
+      this.#onFinding?.(finding, isFirst)
       const key = `${finding.stage}/${finding.rule}`
       this.#counts[key] = (this.#counts[key] ?? 0) + 1
       if (this.#findings.length < this.#maxFindings) this.#findings.push(finding)
     }
-    if (found.some(({ severity }) => severity === 'error')) this.#badRows++
+    if (isBad) this.#badRows++
   }
 }
 

@@ -1,0 +1,199 @@
+import { type Batch, columnOf, lowerBound } from '../../model/batch.ts'
+import { SortedWindow } from '../clean/statistics.ts'
+
+/** Another series to ask whether a price moved there too: another market, or another interval. */
+export interface PeerSeries {
+  /** What it is called in reports, e.g. `usdm BTCUSDT 1m`. */
+  readonly name: string
+  readonly batch: Batch
+}
+
+export interface AnomalyOptions {
+  /** Rows that the usual is learnt from. Default 100. */
+  readonly window?: number
+  /** A price jumps when it moves this many times its usual move (median deviations × 1.4826). Default 12. */
+  readonly jump?: number
+  /** Moves below this share of the price are never jumps. Default 0.005. */
+  readonly leastMove?: number
+  /** A volume spikes when it is this many times the usual (the median). Default 30. */
+  readonly spike?: number
+  /** A price is stuck when it is the same for this many rows although something was traded. Default 30. */
+  readonly stuck?: number
+  readonly peers?: readonly PeerSeries[]
+  /** Anomalies kept; more are only counted. Default 1,000. */
+  readonly max?: number
+}
+
+export interface Anomaly {
+  readonly type: 'price-jump' | 'stuck-price' | 'volume-spike'
+  /** Index of its first row, counted from the first that was looked at. */
+  readonly row: number
+  /** Open time of its first row, epoch ms. */
+  readonly time: number
+  readonly rows: number
+  /** What was seen: the move as a share, the price, the volume. */
+  readonly value: number
+  /** What is usual there. */
+  readonly usual: number
+  /** Peers that show the same move, and those that do not. Empty for what peers tell nothing about. */
+  readonly confirmedBy: readonly string[]
+  readonly deniedBy: readonly string[]
+  readonly detail: string
+}
+
+export interface AnomalyReport {
+  readonly rows: number
+  readonly anomalies: readonly Anomaly[]
+  readonly counts: Readonly<Record<Anomaly['type'], number>>
+}
+
+const NORMAL = 1.4826
+/** A peer confirms a move when it moved the same way at least so much of it. */
+const CONFIRMS = 0.5
+
+/**
+ * Looks for candles that are unlike those before them. Each is compared with its past only. It reports and never
+ * changes anything: an anomaly is a question, not a fault.
+ */
+export class AnomalyDetector {
+  readonly #options: AnomalyOptions
+  readonly #moves: SortedWindow
+  readonly #volumes: SortedWindow
+  readonly #minimum: number
+  readonly #found: Anomaly[] = []
+  readonly #counts = { 'price-jump': 0, 'stuck-price': 0, 'volume-spike': 0 }
+  #row = 0
+  #close = Number.NaN
+  #closeTime = Number.NaN
+  #run = { row: 0, time: Number.NaN, rows: 0, volume: 0, price: Number.NaN }
+
+  constructor(options: AnomalyOptions = {}) {
+    const window = options.window ?? 100
+    this.#options = options
+    this.#moves = new SortedWindow(window)
+    this.#volumes = new SortedWindow(window)
+    this.#minimum = Math.min(30, window)
+  }
+
+  add(batch: Batch): this {
+    const opens = columnOf(batch, 'open_time')
+    const [open, high, low, close] = ['open', 'high', 'low', 'close'].map((name) => columnOf(batch, name))
+    const volumes = batch.columns.volume
+    const ends = batch.columns.close_time
+    for (let i = 0; i < batch.length; i++) {
+      const end = ends?.[i] ?? opens[i + 1] ?? Number.POSITIVE_INFINITY
+      this.#jump(opens[i]!, end, close![i]!)
+      const isFlat = open![i] === close![i] && high![i] === low![i]
+      this.#stuck(opens[i]!, close![i]!, isFlat, volumes?.[i] ?? 0)
+      if (volumes) this.#spike(opens[i]!, volumes[i]!)
+      this.#row++
+    }
+    return this
+  }
+
+  get report(): AnomalyReport {
+    const pending = this.#pendingRun()
+    const counts = { ...this.#counts }
+    if (pending) counts['stuck-price']++
+    return { rows: this.#row, anomalies: pending ? [...this.#found, pending] : [...this.#found], counts }
+  }
+
+  #jump(time: number, end: number, close: number): void {
+    const { jump = 12, leastMove = 0.005 } = this.#options
+    const move = Math.log(close / this.#close)
+    const from = this.#closeTime
+    if (close > 0) {
+      this.#close = close
+      this.#closeTime = end
+    }
+    if (!Number.isFinite(move)) return
+    const usual = this.#moves.medianDeviation * NORMAL
+    if (this.#moves.length >= this.#minimum) {
+      const distance = Math.abs(move - this.#moves.median)
+      if (distance > jump * usual && Math.abs(move) > leastMove) {
+        const share = Math.expm1(move)
+        this.#report({
+          type: 'price-jump',
+          row: this.#row,
+          time,
+          rows: 1,
+          value: share,
+          usual,
+          ...this.#ask(from, end, move),
+          detail: `moved ${(share * 100).toFixed(2)} % to ${close}; ${(usual * 100).toFixed(3)} % is usual`,
+        })
+      }
+    }
+    this.#moves.push(move)
+  }
+
+  #ask(from: number, to: number, move: number): Pick<Anomaly, 'confirmedBy' | 'deniedBy'> {
+    const confirmedBy: string[] = []
+    const deniedBy: string[] = []
+    for (const { name, batch } of this.#options.peers ?? []) {
+      const before = rowEnding(batch, from)
+      const after = rowEnding(batch, to)
+      // One candle over the whole time tells nothing.
+      if (before === undefined || after === undefined || before === after) continue
+      const closes = columnOf(batch, 'close')
+      const moved = Math.log(closes[after]! / closes[before]!)
+      if (Math.sign(moved) === Math.sign(move) && Math.abs(moved) >= CONFIRMS * Math.abs(move)) confirmedBy.push(name)
+      else deniedBy.push(name)
+    }
+    return { confirmedBy, deniedBy }
+  }
+
+  #stuck(time: number, price: number, isFlat: boolean, volume: number): void {
+    if (isFlat && price === this.#run.price) {
+      this.#run.rows++
+      this.#run.volume += volume
+      return
+    }
+    const over = this.#pendingRun()
+    if (over) this.#report(over)
+    this.#run = { row: this.#row, time, rows: isFlat ? 1 : 0, volume, price: isFlat ? price : Number.NaN }
+  }
+
+  /** The run that is under way, where it is long enough already. Nothing traded moves no price: that is no anomaly. */
+  #pendingRun(): Anomaly | undefined {
+    const { row, time, rows, volume, price } = this.#run
+    const { stuck = 30 } = this.#options
+    if (rows < stuck || !(volume > 0)) return undefined
+    const detail = `the price is ${price} for ${rows} candles, though ${Number(volume.toPrecision(6))} was traded`
+    return { type: 'stuck-price', row, time, rows, value: price, usual: stuck, confirmedBy: [], deniedBy: [], detail }
+  }
+
+  #spike(time: number, volume: number): void {
+    const { spike = 30 } = this.#options
+    if (!Number.isFinite(volume)) return
+    const usual = this.#volumes.median
+    if (this.#volumes.length >= this.#minimum && usual > 0 && volume > spike * usual) {
+      const detail = `volume ${volume} is ${(volume / usual).toFixed(0)} times the usual ${Number(usual.toPrecision(6))}`
+      const none = { confirmedBy: [], deniedBy: [] }
+      this.#report({ type: 'volume-spike', row: this.#row, time, rows: 1, value: volume, usual, ...none, detail })
+    }
+    this.#volumes.push(volume)
+  }
+
+  #report(anomaly: Anomaly): void {
+    this.#counts[anomaly.type]++
+    if (this.#found.length < (this.#options.max ?? 1_000)) this.#found.push(anomaly)
+  }
+}
+
+/** The last candle that has ended at `time`; undefined where the series has none near, or does not say when they end. */
+function rowEnding(batch: Batch, time: number): number | undefined {
+  const ends = batch.columns.close_time
+  if (!ends) return undefined
+  const row = lowerBound(ends, time + 1, batch.length) - 1
+  if (row < 0) return undefined
+  const length = ends[row]! - columnOf(batch, 'open_time')[row]! + 1
+  return time - ends[row]! < length ? row : undefined
+}
+
+/** Looks for anomalies in candles that are all in memory. See `AnomalyDetector`. */
+export function findAnomalies(batches: Iterable<Batch>, options: AnomalyOptions = {}): AnomalyReport {
+  const detector = new AnomalyDetector(options)
+  for (const batch of batches) detector.add(batch)
+  return detector.report
+}

@@ -1,0 +1,23 @@
+export {
+  type Anomaly,
+  AnomalyDetector,
+  type AnomalyOptions,
+  type AnomalyReport,
+  findAnomalies,
+  type PeerSeries,
+} from './anomalies.ts'
+export {
+  CandleQuality,
+  type CandleQualityOptions,
+  type DayQuality,
+  type SeriesQuality,
+  scoreCandles,
+} from './candle-quality.ts'
+export { type Disagreement, isMadeOf, LargerCheck, type LargerSeries } from './larger.ts'
+export {
+  QUALITY_PARTS,
+  QUALITY_WEIGHTS,
+  type QualityPart,
+  type QualityReason,
+  type QualityShares,
+} from './score.ts'

@@ -1,0 +1,103 @@
+import { type Batch, columnOf } from '../../model/batch.ts'
+import { floorOpen, type Interval, type IntervalGrid, intervalLength, nextOpen } from '../../model/interval.ts'
+
+/** Candles of a larger interval of the same symbol, to compare with: those that do not fit are left out. */
+export interface LargerSeries {
+  readonly interval: Interval
+  readonly batch: Batch
+}
+
+/** A larger candle that is not what its parts make. */
+export interface Disagreement {
+  /** Open time of the larger candle. */
+  readonly time: number
+  readonly to: number
+  readonly interval: Interval
+  readonly column: string
+  /** What the smaller candles make. */
+  readonly value: number
+  /** What the larger candle says. */
+  readonly other: number
+}
+
+/** Sums of rounded values differ in the last digits. */
+const ROUNDING = 1e-9
+const COLUMNS = ['open', 'high', 'low', 'close', 'volume', 'trades'] as const
+
+/** Adds smaller candles up, and compares where all parts of a larger one are there. Batches come in order. */
+export class LargerCheck {
+  readonly disagreements: Disagreement[] = []
+  /** Ranges of larger candles that were compared. */
+  readonly compared: { readonly from: number; readonly to: number }[] = []
+  readonly #small: IntervalGrid
+  readonly #large: IntervalGrid
+  readonly #rows = new Map<number, number>()
+  readonly #batch: Batch
+  #open = Number.NaN
+  #end = Number.NaN
+  /** Where the next part must open; NaN once one is missing. */
+  #next = Number.NaN
+  readonly #sum = { open: 0, high: 0, low: 0, close: 0, volume: 0, trades: 0 }
+
+  constructor(small: IntervalGrid, { interval, batch }: LargerSeries) {
+    this.#small = small
+    const opens = columnOf(batch, 'open_time')
+    this.#large = interval === '3d' && batch.length > 0 ? { interval, origin: opens[0]! } : { interval }
+    for (let i = 0; i < batch.length; i++) this.#rows.set(opens[i]!, i)
+    this.#batch = batch
+  }
+
+  add(batch: Batch): void {
+    const opens = columnOf(batch, 'open_time')
+    const columns = COLUMNS.map((name) => [name, batch.columns[name]] as const)
+    for (let i = 0; i < batch.length; i++) {
+      const open = opens[i]!
+      if (!(open < this.#end)) this.#begin(open)
+      if (open !== this.#next) {
+        this.#next = Number.NaN
+        continue
+      }
+      const isFirst = open === this.#open
+      const sum = this.#sum
+      for (const [name, values] of columns) {
+        const value = values?.[i] ?? Number.NaN
+        if (isFirst) sum[name] = value
+        else if (name === 'high') sum.high = Math.max(sum.high, value)
+        else if (name === 'low') sum.low = Math.min(sum.low, value)
+        else if (name === 'close') sum.close = value
+        else if (name !== 'open') sum[name] += value
+      }
+      this.#next = nextOpen(this.#small, open)
+      if (this.#next === this.#end) this.#compare()
+    }
+  }
+
+  #begin(open: number): void {
+    this.#open = floorOpen(this.#large, open)
+    this.#end = nextOpen(this.#large, this.#open)
+    this.#next = this.#open
+  }
+
+  #compare(): void {
+    const row = this.#rows.get(this.#open)
+    if (row === undefined) return
+    const range = { from: this.#open, to: this.#end }
+    this.compared.push(range)
+    for (const column of COLUMNS) {
+      const other = this.#batch.columns[column]?.[row] ?? Number.NaN
+      const value = this.#sum[column]
+      if (Number.isNaN(other) || Number.isNaN(value)) continue
+      if (Math.abs(value - other) <= ROUNDING * Math.max(Math.abs(value), Math.abs(other))) continue
+      this.disagreements.push({ time: range.from, to: range.to, interval: this.#large.interval, column, value, other })
+    }
+  }
+}
+
+/** Whether candles of `large` are made of whole candles of `small`. */
+export function isMadeOf(large: Interval, small: Interval): boolean {
+  const parts = intervalLength(large) / intervalLength(small)
+  if (large === small || parts <= 1) return false
+  // Weeks begin on Mondays and three-day candles on a day of their own: days fit in both, longer ones may not.
+  if (large === '1M' || large === '1w' || large === '3d') return intervalLength(small) <= intervalLength('1d')
+  return Number.isInteger(parts)
+}

@@ -1,0 +1,110 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { renderScoreMap, scoreGlyph } from '../../src/cli/render/score-map.ts'
+import { createStyle } from '../../src/cli/render/style.ts'
+import { candle } from '../../src/model/candle.ts'
+import type { GapFinding } from '../../src/store/lake/gaps.ts'
+import { Lake } from '../../src/store/lake/lake.ts'
+import { candlesOf, opensOf } from '../analysis/quality/batches.ts'
+import { type TempFolder, tempFolder } from '../helpers/temp.ts'
+import { jsonLines, runHere } from './bin.ts'
+import { START, seriesOf } from './lake.ts'
+
+const HOUR = 3_600_000
+const DAY = 24 * HOUR
+let folder: TempFolder
+
+const range = { from: START, to: START + 4 * DAY }
+
+async function store(lake: Lake, symbol: string, findings: readonly GapFinding[]): Promise<void> {
+  await using writer = await lake.writer(seriesOf(symbol, '1h'))
+  const isHole = (open: number) => findings.some(({ from, to }) => open >= from && open < to)
+  const opens = opensOf(HOUR, 96).filter((open) => !isHole(open))
+  const { length, columns } = candlesOf('1h', opens)
+  const none = new Float64Array(length)
+  const named = candle.columns.map(({ name }) => [name, columns[name] ?? none] as const)
+  // What the helper leaves out has values that fit the others.
+  const whole = { ...Object.fromEntries(named), quote_volume: columns.close!.map((close) => close * 10) }
+  await writer.commit({
+    batches: [{ length, columns: whole }],
+    covered: [{ ...range, source: 'archive' }],
+    findings,
+    listedAt: START,
+  })
+}
+
+beforeAll(async () => {
+  folder = await tempFolder('quality')
+  const lake = await Lake.open(folder.join('ticklake-data'))
+  const asked = { checked: ['archive', 'rest'] } as const
+  await store(lake, 'BTCUSDT', [
+    { from: START + DAY, to: START + DAY + 6 * HOUR, cause: 'unknown', ...asked },
+    { from: START + 3 * DAY, to: START + 3 * DAY + HOUR, cause: 'exchange-outage', ...asked },
+  ])
+  await store(lake, 'ETHUSDT', [])
+})
+afterAll(() => folder[Symbol.asyncDispose]())
+
+const here = (...args: string[]) => runHere(['quality', ...args], { cwd: folder.path })
+
+interface Day {
+  readonly day: string
+  readonly missing: number
+  readonly unpublished: number
+  readonly reasons: { readonly part: string; readonly detail: string; readonly rows: number[] }[]
+}
+
+describe('quality', () => {
+  it('tells the days, the reasons and the rows behind them as JSON', async () => {
+    const { code, stdout } = await here('BTCUSDT', '--json')
+    expect(code).toBe(0)
+    const [line, ...others] = jsonLines(stdout) as { symbol: string; score: number; days: Day[] }[]
+    expect(others).toEqual([])
+    expect(line!.symbol).toBe('BTCUSDT')
+    expect(line!.days.map(({ day, missing, unpublished }) => [day, missing, unpublished])).toEqual([
+      ['2024-01-01', 0, 0],
+      ['2024-01-02', 6, 0],
+      ['2024-01-03', 0, 0],
+      ['2024-01-04', 0, 1],
+    ])
+    const lost = line!.days[1]!.reasons.find(({ part }) => part === 'completeness')
+    expect(lost).toMatchObject({ detail: 'missing (unknown)', rows: [START + DAY] })
+    expect(line!.days[3]!.reasons.map(({ detail }) => detail)).toContain('never published (exchange-outage)')
+  })
+
+  it('draws a calendar and shows the worst days first', async () => {
+    const { code, stdout } = await here('BTCUSDT', '--reasons', '1')
+    expect(code).toBe(0)
+    expect(stdout).toContain('market  symbol')
+    expect(stdout).toMatch(/2024-01 {2}\S{4}\n/)
+    expect(stdout).toContain('score of each day')
+    expect(stdout.indexOf('2024-01-02')).toBeGreaterThan(0)
+    expect(stdout).not.toContain('2024-01-04  ')
+    expect(stdout).toContain('more day')
+    expect((await here('--no-map')).stdout).not.toContain('score of each day')
+  })
+
+  it('takes a range and looks for anomalies when asked', async () => {
+    const { stdout } = await here('ETHUSDT', '--json', '--anomalies', '--from', '2024-01-02', '--to', '2024-01-03')
+    expect(jsonLines(stdout)).toMatchObject([{ symbol: 'ETHUSDT', expected: 24, rows: 24, score: 100, anomalies: [] }])
+  })
+
+  it('ends with 3 where a series scores less than wanted', async () => {
+    expect((await here('--min', '1')).code).toBe(0)
+    expect((await here('--min', '100')).code).toBe(3)
+    const wrong = await here('--min', 'high')
+    expect(wrong.code).toBe(2)
+    expect(wrong.stderr).toContain('--min is "high"; allowed: a number from 0 to 100.')
+  })
+})
+
+describe('the map of scores', () => {
+  it('has a row for each month and a letter for each score', () => {
+    const days = [100, 99.96, 99.9, 95, 80, 60, 0].map((score, i) => ({ from: Date.UTC(2024, 0, 28 + i), score }))
+    const lines = renderScoreMap(days, createStyle(false))
+    expect(lines[1]).toBe(`2024-01  ${' '.repeat(27)}██▓▓`)
+    expect(lines[2]).toBe('2024-02  ▒░·')
+    expect(lines[3]).toContain('█ 100, ▓ 95 and more, ▒ 80 and more, ░ 50 and more, · below 50')
+    expect(renderScoreMap([], createStyle(false))).toEqual([])
+    expect(scoreGlyph(0)).toBe('·')
+  })
+})
