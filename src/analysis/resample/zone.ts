@@ -7,14 +7,22 @@ interface Year {
   readonly offsets: readonly number[]
 }
 
+/** What is known of a zone; shared, because every grid and session asks for the same few. */
+interface Rules {
+  readonly format: Intl.DateTimeFormat
+  readonly years: Map<number, Year>
+}
+
+/** At most as many as the database has names. */
+const KNOWN = new Map<string, Rules>()
+
 /**
  * A time zone by its IANA name. The rules come from the ICU data that Node ships (`Intl`), which needs no library; as
  * asking it costs some microseconds, the changes of a year are looked up once and kept.
  */
 export class Zone {
   readonly name: string
-  readonly #format: Intl.DateTimeFormat | undefined
-  readonly #years = new Map<number, Year>()
+  readonly #rules: Rules | undefined
   /** The stretch that was asked for last. */
   #from = 0
   #to = 0
@@ -28,24 +36,7 @@ export class Zone {
       this.#to = Number.POSITIVE_INFINITY
       return
     }
-    try {
-      this.#format = new Intl.DateTimeFormat('en-US', {
-        timeZone: name,
-        hourCycle: 'h23',
-        era: 'short',
-        year: 'numeric',
-        month: 'numeric',
-        day: 'numeric',
-        hour: 'numeric',
-        minute: 'numeric',
-        second: 'numeric',
-      })
-    } catch (cause) {
-      throw new ConfigError(
-        `Unknown time zone "${name}". Use a name of the IANA database, e.g. UTC, Europe/Berlin or America/New_York.`,
-        { cause },
-      )
-    }
+    this.#rules = rulesOf(name)
   }
 
   /** Milliseconds that the zone's clocks are ahead of UTC at an instant. */
@@ -80,10 +71,11 @@ export class Zone {
   }
 
   #year(year: number): Year {
-    let known = this.#years.get(year)
+    const years = this.#rules!.years
+    let known = years.get(year)
     if (!known) {
       known = this.#readYear(year)
-      this.#years.set(year, known)
+      years.set(year, known)
     }
     return known
   }
@@ -117,12 +109,37 @@ export class Zone {
   }
 
   #read(time: number): number {
-    if (!this.#format) return 0
     const second = Math.floor(time / 1000) * 1000
     const parts: Record<string, string> = {}
-    for (const { type, value } of this.#format.formatToParts(second)) parts[type] = value
+    for (const { type, value } of this.#rules!.format.formatToParts(second)) parts[type] = value
     const year = parts.era === 'BC' ? 1 - Number(parts.year) : Number(parts.year)
     const day = utcDay(year, Number(parts.month) - 1, Number(parts.day))
     return day + (Number(parts.hour) * 60 + Number(parts.minute)) * MINUTE + Number(parts.second) * 1000 - second
   }
+}
+
+function rulesOf(name: string): Rules {
+  let rules = KNOWN.get(name)
+  if (rules) return rules
+  try {
+    const format = new Intl.DateTimeFormat('en-US', {
+      timeZone: name,
+      hourCycle: 'h23',
+      era: 'short',
+      year: 'numeric',
+      month: 'numeric',
+      day: 'numeric',
+      hour: 'numeric',
+      minute: 'numeric',
+      second: 'numeric',
+    })
+    rules = { format, years: new Map() }
+  } catch (cause) {
+    throw new ConfigError(
+      `Unknown time zone "${name}". Use a name of the IANA database, e.g. UTC, Europe/Berlin or America/New_York.`,
+      { cause },
+    )
+  }
+  KNOWN.set(name, rules)
+  return rules
 }

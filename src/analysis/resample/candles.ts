@@ -1,0 +1,224 @@
+import { type Candle, CandleFlag, candle } from '../../model/candle.ts'
+import { InvalidRangeError } from '../../model/errors.ts'
+import { formatTime } from '../../model/time.ts'
+import { BarWriter, type CandleBars } from './bars.ts'
+import { ExactSum } from './exact-sum.ts'
+import { BarGrid, type GridOptions } from './grid.ts'
+
+/** Columns that add up as decimals, as far as the source has them. */
+const SUMS = ['volume', 'quote_volume', 'taker_buy_volume', 'taker_buy_quote_volume'] as const
+
+/** Candles as columns, by the names of the candle kind. */
+export interface CandleColumns {
+  readonly length: number
+  readonly columns: Readonly<Record<string, Float64Array>>
+}
+
+export interface ResampleOptions extends GridOptions {
+  /** Length of the source's candles in ms; only needed where they come without `close_time`. */
+  readonly sourceLength?: number
+}
+
+/**
+ * Larger candles out of smaller ones, rising by time: in batches (`append`), one at a time (`update`), or both in turn,
+ * with the same bars in the end. A bar is done when a candle reaches its end, or when one comes that lies behind it.
+ * Volumes are exact decimal sums, so that bars equal the exchange's own candles wherever those are the sum of the smaller.
+ */
+export class CandleResampler {
+  readonly grid: BarGrid
+  readonly #sourceLength: number | undefined
+  readonly #sums = SUMS.map(() => new ExactSum())
+  #has: readonly boolean[] = []
+  #hasTrades = false
+  #known = false
+  #rows = 0
+  #start = 0
+  #end = Number.NEGATIVE_INFINITY
+  #open = 0
+  #high = 0
+  #low = 0
+  #close = 0
+  #trades = 0
+  #flags = 0
+  #newest = Number.NEGATIVE_INFINITY
+  #reached = Number.NEGATIVE_INFINITY
+
+  /** @throws InvalidRangeError, ConfigError for an interval, session or time zone that makes no sense. */
+  constructor(options: ResampleOptions) {
+    this.grid = new BarGrid(options)
+    this.#sourceLength = options.sourceLength
+  }
+
+  /**
+   * Takes candles in, and gives the bars that are done.
+   * @throws InvalidRangeError for candles out of order, or that do not fit into one bar.
+   */
+  append(source: CandleColumns): CandleBars {
+    const bars = new BarWriter()
+    this.#take(source, bars)
+    return this.#finish(bars)
+  }
+
+  /** Takes one closed candle in; gives the bars that are done, at most two. */
+  update(row: Candle): CandleBars {
+    const columns: Record<string, Float64Array> = {}
+    for (const { name, property } of candle.columns) {
+      const value = row[property as keyof Candle]
+      if (typeof value === 'number') columns[name] = Float64Array.of(value)
+    }
+    return this.append({ length: 1, columns })
+  }
+
+  /**
+   * The bar that is not done, flagged `unfinished`; no row when there is none. It stays as it is, and more candles may
+   * still come.
+   */
+  partial(): CandleBars {
+    const bars = new BarWriter()
+    if (this.#rows > 0) this.#write(bars, CandleFlag.unfinished)
+    return this.#finish(bars)
+  }
+
+  /** All bars of a range, the unfinished one among them unless `partial` is false. */
+  static whole(source: CandleColumns, options: ResampleOptions & { readonly partial?: boolean }): CandleBars {
+    const resampler = new CandleResampler(options)
+    const bars = new BarWriter()
+    resampler.#take(source, bars)
+    if (resampler.#rows > 0 && options.partial !== false) resampler.#write(bars, CandleFlag.unfinished)
+    return resampler.#finish(bars)
+  }
+
+  #take({ length, columns }: CandleColumns, bars: BarWriter): void {
+    const times = need(columns, 'open_time')
+    const opens = need(columns, 'open')
+    const highs = need(columns, 'high')
+    const lows = need(columns, 'low')
+    const closes = need(columns, 'close')
+    const { close_time: closeTimes, trades, flags } = columns
+    const sums = SUMS.map((name) => columns[name])
+    if (length === 0) return
+    if (!closeTimes && this.#sourceLength === undefined) {
+      throw new InvalidRangeError('The candles come without close_time; say how long they are (sourceLength, ms).')
+    }
+    if (!this.#known) {
+      this.#known = true
+      this.#has = sums.map((values) => values !== undefined)
+      this.#hasTrades = trades !== undefined
+    }
+    let i = 0
+    while (i < length) {
+      const time = times[i]!
+      if (!(time > this.#newest)) throw outOfOrder(time, this.#newest)
+      if (this.#rows === 0 || time >= this.#end) {
+        if (this.#rows > 0) this.#write(bars, 0)
+        if (!this.grid.seek(time)) {
+          this.#newest = time
+          i++
+          continue
+        }
+        this.#begin(opens[i]!)
+      }
+      const end = this.#end
+      let j = i
+      let high = this.#high
+      let low = this.#low
+      let before = this.#newest
+      while (j < length && times[j]! < end) {
+        if (!(times[j]! > before)) throw outOfOrder(times[j]!, before)
+        before = times[j]!
+        high = highs[j]! > high ? highs[j]! : high
+        low = lows[j]! < low ? lows[j]! : low
+        j++
+      }
+      this.#newest = before
+      this.#high = high
+      this.#low = low
+      this.#close = closes[j - 1]!
+      this.#rows += j - i
+      for (let k = 0; k < SUMS.length; k++) {
+        const values = sums[k]
+        if (values) this.#sums[k]!.addRows(values, i, j)
+      }
+      if (trades) for (let k = i; k < j; k++) this.#trades += trades[k]!
+      if (flags) for (let k = i; k < j; k++) this.#flags |= flags[k]!
+      // The fraction of a microsecond close time is beyond the millisecond, but not beyond the end.
+      this.#reached = (closeTimes ? Math.floor(closeTimes[j - 1]!) : before + this.#sourceLength! - 1) + 1
+      if (this.#reached > end) {
+        throw new InvalidRangeError(
+          `The candle of ${formatTime(before)} ends at ${formatTime(this.#reached)}, outside its bar ${this.grid.describe()}: bars of ${this.grid.interval} need smaller candles.`,
+        )
+      }
+      if (this.#reached === end && (this.#flags & CandleFlag.unfinished) === 0) this.#write(bars, 0)
+      i = j
+    }
+  }
+
+  #begin(open: number): void {
+    this.#start = this.grid.start
+    this.#end = this.grid.end
+    this.#open = open
+    this.#high = Number.NEGATIVE_INFINITY
+    this.#low = Number.POSITIVE_INFINITY
+    this.#trades = 0
+    this.#flags = 0
+    for (const sum of this.#sums) sum.reset()
+  }
+
+  #write(bars: BarWriter, flags: number): void {
+    const [volume, quote, taker, takerQuote] = this.#sums as [ExactSum, ExactSum, ExactSum, ExactSum]
+    const inexact = volume.isInexact || quote.isInexact || taker.isInexact || takerQuote.isInexact
+    bars.push(
+      this.#start,
+      this.#open,
+      this.#high,
+      this.#low,
+      this.#close,
+      volume.value,
+      this.#end - 1,
+      quote.value,
+      this.#trades,
+      taker.value,
+      takerQuote.value,
+      // A source candle that an outage cut short does not make the bar short, which has more candles.
+      (this.#flags & ~(CandleFlag.short | CandleFlag.unfinished)) | (inexact ? CandleFlag.inexact : 0) | flags,
+      this.#rows,
+    )
+    // `partial` shows the bar and keeps it.
+    if (flags === 0) this.#rows = 0
+  }
+
+  #finish(bars: BarWriter): CandleBars {
+    const [volume, quote, taker, takerQuote] = this.#has
+    return bars.finish({
+      volume: volume ?? true,
+      quote_volume: quote ?? true,
+      trades: this.#known ? this.#hasTrades : true,
+      taker_buy_volume: taker ?? true,
+      taker_buy_quote_volume: takerQuote ?? true,
+    })
+  }
+}
+
+/**
+ * Larger candles of a whole range. The last bar is flagged `unfinished` when the candles end before it does; it is left
+ * out with `partial: false`.
+ * @throws InvalidRangeError, ConfigError as `CandleResampler`.
+ */
+export function resampleCandles(
+  source: CandleColumns,
+  options: ResampleOptions & { readonly partial?: boolean },
+): CandleBars {
+  return CandleResampler.whole(source, options)
+}
+
+function need(columns: Readonly<Record<string, Float64Array>>, name: string): Float64Array {
+  const values = columns[name]
+  if (values) return values
+  throw new InvalidRangeError(`The candles have no column "${name}"; bars need open_time, open, high, low and close.`)
+}
+
+function outOfOrder(time: number, before: number): InvalidRangeError {
+  return new InvalidRangeError(
+    `The candle of ${formatTime(time)} comes after that of ${formatTime(before)}; candles must rise by open_time, each once.`,
+  )
+}
