@@ -27,6 +27,7 @@ const LITTLE_SPACE = 2e9
 export async function* runChecks(context: Context, options: { offline?: boolean }): AsyncGenerator<Check, void, void> {
   yield* machineChecks()
   yield* moduleChecks()
+  yield await cacheCheck()
   const dataDir = yield* settingChecks(context)
   if (dataDir === undefined) return
   yield* lakeChecks(dataDir, context)
@@ -71,7 +72,7 @@ async function* moduleChecks(): AsyncGenerator<Check, void, void> {
     ],
     [
       'koffi',
-      'memory-mapped files',
+      'locks and memory-mapped files',
       async () => {
         const { default: koffi } = await import('koffi')
         return `koffi ${koffi.version}`
@@ -91,6 +92,12 @@ async function* moduleChecks(): AsyncGenerator<Check, void, void> {
       }
     }
   }
+}
+
+async function cacheCheck(): Promise<Check> {
+  const { mappingSupport } = await import('../../store/cache/mmap.ts')
+  const { mapped, detail } = await mappingSupport()
+  return { group: 'Native modules', name: 'cache', state: mapped ? 'ok' : 'info', detail }
 }
 
 /** Reads the settings and gives the lake's folder; undefined when they can't be used. */
