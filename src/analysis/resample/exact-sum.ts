@@ -56,8 +56,9 @@ export class ExactSum {
     const parts = this.parts - carry * SCALE
     if (!(whole >= 0 && whole <= Number.MAX_SAFE_INTEGER)) return plain
     const exact = whole < EXACT ? (whole * SCALE + parts) / SCALE : Number(decimalText(whole, parts))
-    // What rounding can make of so many additions; a greater difference means that there were more decimals.
-    const doubt = this.count * Number.EPSILON * plain
+    // What rounding can make of so many additions, and of a price times a quantity before them; a greater difference
+    // means that there were more decimals.
+    const doubt = (this.count + 3) * Number.EPSILON * plain
     return Math.abs(exact - plain) <= doubt ? exact : plain
   }
 
