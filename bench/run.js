@@ -2,7 +2,21 @@
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
-const ALL = ['archive', 'rest', 'lake', 'memory', 'budget', 'book', 'frames', 'validate', 'cache']
+const ALL = [
+  'archive',
+  'rest',
+  'lake',
+  'memory',
+  'budget',
+  'book',
+  'frames',
+  'live-depth',
+  'live-socket',
+  'live-books',
+  'live-latency',
+  'validate',
+  'cache',
+]
 const wanted = process.argv.slice(2)
 const unknown = wanted.filter((name) => !ALL.includes(name))
 if (unknown.length > 0) {
