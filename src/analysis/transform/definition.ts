@@ -1,0 +1,54 @@
+/** Columns by name, all of one length. */
+export type Columns = Readonly<Record<string, Float64Array>>
+
+/** One row: columns by name. */
+export type Row = Readonly<Record<string, number>>
+
+interface Named {
+  /** Unique in a registry; shown in errors. */
+  readonly name: string
+  readonly meaning?: string
+}
+
+/**
+ * Makes columns of columns. `compute` must be pure: the same inputs give the same outputs, and nothing else happens. It
+ * gets copies, so that it cannot reach what it was made of.
+ */
+export interface ColumnTransform extends Named {
+  readonly type: 'column'
+  /** Columns that it reads. */
+  readonly inputs: readonly string[]
+  /** Columns that it adds; one that is there already is replaced, in the result only. */
+  readonly outputs: readonly string[]
+  /**
+   * How many rows before a row its values depend on. Without it the transform cannot run on a stream: what it needs of
+   * the past has no bound.
+   */
+  readonly lookback?: number
+  /** Whether a value depends on later rows; then it cannot run on a stream either. Default false. */
+  readonly lookAhead?: boolean
+  /** @returns one array per output, each of `length` values; the array alone where there is one output */
+  compute(inputs: Columns, length: number): Columns | Float64Array
+}
+
+/** Makes one row of one row, or drops it (undefined). It knows no other rows, so it runs on streams as it is. */
+export interface RecordTransform extends Named {
+  readonly type: 'record'
+  apply(row: Row): Row | undefined
+}
+
+/** Keeps the rows for which its column is neither 0 nor NaN. */
+export interface FilterTransform extends Named {
+  readonly type: 'filter'
+  readonly inputs: readonly string[]
+  readonly lookback?: number
+  readonly lookAhead?: boolean
+  compute(inputs: Columns, length: number): Float64Array
+}
+
+export type Transform = ColumnTransform | RecordTransform | FilterTransform
+
+/** Gives a transform its type; nothing else. */
+export function defineTransform<T extends Transform>(transform: T): T {
+  return transform
+}
