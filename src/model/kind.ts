@@ -55,6 +55,8 @@ export interface Kind {
   /** Column that tells two records apart. */
   readonly identity: string
   readonly continuity: Continuity
+  /** Of events: how much of a series is one file; a day when left out. For kinds of few records a year. */
+  readonly filePeriod?: 'day' | 'month' | 'year'
 }
 
 export function column(

@@ -7,7 +7,7 @@ import type { FileCheck, Gap } from '../../model/coverage.ts'
 import { InvalidRangeError, isTicklakeError } from '../../model/errors.ts'
 import { intersectRanges, normaliseRanges, subtractRanges } from '../../model/ranges.ts'
 import type { SeriesId } from '../../model/series.ts'
-import { floorDay, SECOND, type TimeRange } from '../../model/time.ts'
+import { floorDay, MINUTE, SECOND, type TimeRange } from '../../model/time.ts'
 import type { EventFacts } from '../../store/lake/event-coverage.ts'
 import type { EventStage } from '../../store/lake/event-stage.ts'
 import type { EventWriter } from '../../store/lake/event-writer.ts'
@@ -17,12 +17,14 @@ import { SeriesArchive } from './archive-access.ts'
 import type { DownloadContext } from './context.ts'
 import { takeEventFile } from './event-file.ts'
 import { fillEdges, fillIdHoles } from './event-holes.ts'
+import { fillSilences } from './event-pace.ts'
 import { takeEventRange } from './event-range.ts'
 import { eventReport } from './event-report.ts'
 import { EventRest } from './event-rest.ts'
 
-/** What has happened is in REST's answers after so long. Ids tell of what came later still. */
+/** What has happened is in REST's answers after so long, ms. Where ids are counted they tell of what came later still. */
 const SETTLING = 10 * SECOND
+const SETTLING_WITHOUT_IDS = 5 * MINUTE
 
 /**
  * Brings one series of events up to a range: what the lake lacks from the archive, then from REST. Where ids are
@@ -74,7 +76,7 @@ export class EventDownload {
         // Records between ids that were seen have happened, however new they are.
         const end = Math.max(range.to, this.request.to)
         await fillIdHoles(this, { from: range.from, to: end }, [...left, { from: range.to, to: end }])
-      }
+      } else if (this.series.kind === 'fundingRate' && wanted.length > 0) await fillSilences(this, range)
       if (this.#added > 0) await this.writer.tidy(this.#now, this.context.signal)
       await rm(this.partsFolder, { recursive: true, force: true })
       return await this.#report(range)
@@ -132,7 +134,8 @@ export class EventDownload {
         `Nobody says when ${this.series.symbol} (${this.series.market}) was listed. Check the symbol, or give a start.`,
       )
     }
-    const end = Math.min(to, Math.floor(this.#now) - SETTLING)
+    const settling = this.writer.held ? SETTLING : SETTLING_WITHOUT_IDS
+    const end = Math.min(to, Math.floor(this.#now) - settling)
     const start = from <= 0 ? this.#listedAt! : from
     return { from: Math.min(start, end), to: end }
   }

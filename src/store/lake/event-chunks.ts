@@ -4,11 +4,11 @@ import { InvalidRangeError } from '../../model/errors.ts'
 import type { Kind } from '../../model/kind.ts'
 import { narrowId } from '../../model/live/ids.ts'
 import type { RecordId } from '../../model/live/index.ts'
-import { DAY, floorDay, formatDay } from '../../model/time.ts'
 import type { LakeFile } from './coverage-file.ts'
 import { type EventBatch, numbersOf, pickRows } from './event-columns.ts'
 import { hashFile, syncFile } from './files.ts'
 import { readId, storeId } from './ids.ts'
+import { eventPeriod, periodOf } from './periods.ts'
 
 /** Where the instant of a record may stand, best first: spot quotes know only when they arrived. */
 export function timeColumnsOf(kind: Kind): readonly string[] {
@@ -65,7 +65,7 @@ export interface Chunk {
 }
 
 /**
- * Cuts rising rows into the files that they become: by day, and what belongs before or between stored files apart from
+ * Cuts rising rows into the files that they become: by day (or what the kind says), and what belongs before or between stored files apart from
  * what follows them, so that few files overlap.
  */
 export function splitChunks(kind: Kind, batch: EventBatch, files: readonly LakeFile[]): Chunk[] {
@@ -77,19 +77,20 @@ export function splitChunks(kind: Kind, batch: EventBatch, files: readonly LakeF
   const rowsOf = new Map<string, { day: string; rows: number[] }>()
   // Rows in a row mostly belong together: their file is looked for when the day or the place changes.
   let group: { day: string; rows: number[] } | undefined
-  let groupDay = Number.NaN
+  let period = eventPeriod(kind, batch.length > 0 ? instants[0]! : 0)
   let groupPlace = Number.NaN
   for (let row = 0; row < batch.length; row++) {
     const key = keys[row]!
     while (place < starts.length && starts[place]! <= key) place++
     const ownPlace = highest !== undefined && key <= highest ? place : -1
-    const start = floorDay(instants[row]!)
-    if (group === undefined || start !== groupDay || ownPlace !== groupPlace) {
-      const day = formatDay(start)
+    const instant = instants[row]!
+    const isInside = instant >= period.from && instant < period.to
+    if (group === undefined || !isInside || ownPlace !== groupPlace) {
+      if (!isInside) period = eventPeriod(kind, instant)
+      const day = period.name
       const name = `${ownPlace < 0 ? 'new' : ownPlace} ${day}`
       group = rowsOf.get(name) ?? { day, rows: [] }
       rowsOf.set(name, group)
-      groupDay = start
       groupPlace = ownPlace
     }
     group.rows.push(row)
@@ -110,14 +111,14 @@ export function splitChunks(kind: Kind, batch: EventBatch, files: readonly LakeF
 
 /** Number of a chunk's file, from its name. */
 export function chunkNumber(name: string): number {
-  const match = /^\d{4}-\d{2}-\d{2}\.(\d+)\.parquet$/.exec(name)
+  const match = /^[\d-]+\.(\d+)\.parquet$/.exec(name)
   return match ? Number(match[1]) : 0
 }
 
 /** Name of the next chunk of a day, unlike any that is there. */
 export function nextChunkName(day: string, names: Iterable<string>): string {
   let highest = 0
-  for (const name of names) if (name.startsWith(day)) highest = Math.max(highest, chunkNumber(name))
+  for (const name of names) if (name.startsWith(`${day}.`)) highest = Math.max(highest, chunkNumber(name))
   return `${day}.${String(highest + 1).padStart(4, '0')}.parquet`
 }
 
@@ -166,7 +167,8 @@ export function highestKey(files: readonly LakeFile[]): RecordId | undefined {
   return highest
 }
 
-/** First instant after a day named `2024-01-31`. */
-export function dayEnd(day: string): number {
-  return floorDay(Date.parse(`${day}T00:00:00Z`)) + DAY
+/** First instant after a period named `2024-01-31`, `2024-01` or `2024`. */
+export function dayEnd(name: string): number {
+  const length = name.length === 4 ? 'year' : name.length === 7 ? 'month' : 'day'
+  return periodOf(length, Date.parse(name)).to
 }

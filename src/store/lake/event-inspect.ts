@@ -4,7 +4,6 @@ import type { Kind } from '../../model/kind.ts'
 import { kindOf } from '../../model/kinds.ts'
 import { narrowId } from '../../model/live/ids.ts'
 import type { LiveRecord, RecordId } from '../../model/live/index.ts'
-import { formatDay } from '../../model/time.ts'
 import type { LakeFile, SeriesCoverage } from './coverage-file.ts'
 import { quote } from './duckdb.ts'
 import { instantsOf, keyAt } from './event-chunks.ts'
@@ -14,6 +13,7 @@ import { readEventSql } from './event-parquet.ts'
 import { hashFile } from './files.ts'
 import { IdRanges, storeId } from './ids.ts'
 import type { FileProblem } from './inspect.ts'
+import { eventPeriod } from './periods.ts'
 import { RisingCheck } from './rising.ts'
 
 /** Compares the rows of a data file of events with what the coverage says of it. Undefined when all is well. */
@@ -32,7 +32,7 @@ export async function inspectEventRows(
     const problem = findLacking(kind, batch) ?? (held && findUnheld(kind, batch, held))
     if (problem !== undefined) return { type: 'values', detail: problem }
     const days = instantsOf(kind, batch)
-    const stray = days.findIndex((time) => !belongs(time, file))
+    const stray = days.findIndex((time) => !belongs(kind, time, file))
     if (stray >= 0) return { type: 'values', detail: `a row at ${days[stray]} does not belong to ${file.period}` }
   }
   if (order.rows !== file.rows)
@@ -43,9 +43,9 @@ export async function inspectEventRows(
 /** Files hold microseconds: a record whose time had more digits stands in them up to half of one away. */
 const ROUNDING = 0.001
 
-function belongs(time: number, { first, last, period }: LakeFile): boolean {
+function belongs(kind: Kind, time: number, { first, last, period }: LakeFile): boolean {
   if (time < first - ROUNDING || time > last + ROUNDING) return false
-  return formatDay(time) === period || formatDay(time - ROUNDING) === period
+  return eventPeriod(kind, time).name === period || eventPeriod(kind, time - ROUNDING).name === period
 }
 
 /** What is wrong with the ids that a coverage claims: each hole between those held must be a gap on record. */
@@ -112,7 +112,7 @@ export async function describeEventFile(
   if (firstKey === undefined || lastKey === undefined) return undefined
   return {
     name,
-    period: formatDay(first),
+    period: eventPeriod(kind, first).name,
     rows,
     bytes: (await stat(path)).size,
     sha256: await hashFile(path),
@@ -121,7 +121,7 @@ export async function describeEventFile(
     firstKey: storeId(firstKey),
     lastKey: storeId(lastKey),
     records,
-    ...(/^\d{4}-\d{2}-\d{2}(\.p\d+)?\.parquet$/.test(name) ? { compacted: true } : {}),
+    ...(/^\d{4}(-\d{2}){0,2}(\.p\d+)?\.parquet$/.test(name) ? { compacted: true } : {}),
   }
 }
 

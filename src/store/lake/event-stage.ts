@@ -4,7 +4,7 @@ import { type Batch, columnOf } from '../../model/batch.ts'
 import type { ColumnSpec, Kind } from '../../model/kind.ts'
 import { addId, minId } from '../../model/live/ids.ts'
 
-import { DAY, floorDay, formatDay, type TimeRange } from '../../model/time.ts'
+import type { TimeRange } from '../../model/time.ts'
 import type { LakeFile } from './coverage-file.ts'
 import { connectDuck, type DuckModules, loadDuck, quote, quoteName } from './duckdb.ts'
 import { storageError } from './errors.ts'
@@ -13,13 +13,14 @@ import { copyOptions, EVENT_SQL_TYPE, markValid, packColumn, withWriteSlot } fro
 import { removeIfThere } from './files.ts'
 import { IdRanges } from './ids.ts'
 import type { Compression } from './parquet.ts'
+import { eventPeriod } from './periods.ts'
 
 /** Rows of one file on disk, at most: with those of the part being filled they are what a stage holds in memory. */
 const PART_ROWS = 491_520
 /** Rows that go to DuckDB at once. */
 const CHUNK = 2048
-/** Days that rows go to at the same time: around midnight they may come mixed. */
-const OPEN_DAYS = 2
+/** Periods that rows go to at the same time: around midnight they may come mixed. */
+const OPEN_PERIODS = 2
 
 /** A data file that waits for its commit under a temporary name. */
 export interface StagedEvents {
@@ -140,11 +141,11 @@ export class EventStage {
     for (const { temp } of this.#staged.splice(0)) await removeIfThere(join(this.#parts.folder, temp))
   }
 
-  /** The wanted stretch of a day that holds an instant. */
+  /** The wanted stretch of a period that holds an instant. */
   #stretchOf(time: number): TimeRange | undefined {
     const wanted = this.#wanted.find((range) => time >= range.from && time < range.to)
-    const day = floorDay(time)
-    return wanted && { from: Math.max(wanted.from, day), to: Math.min(wanted.to, day + DAY) }
+    const period = eventPeriod(this.#parts.kind, time)
+    return wanted && { from: Math.max(wanted.from, period.from), to: Math.min(wanted.to, period.to) }
   }
 
   /** Whether an id is new. Ids come one by one nearly always: then this is two comparisons. */
@@ -193,7 +194,7 @@ export class EventStage {
   async #append(batch: Batch, start: number, end: number, time: number): Promise<void> {
     let from = start
     while (from < end) {
-      const part = await this.#part(floorDay(time), batch)
+      const part = await this.#part(eventPeriod(this.#parts.kind, time).name, batch)
       const to = Math.min(end, from + PART_ROWS - part.rows)
       part.append(batch, from, to)
       this.#rows += to - from
@@ -205,16 +206,16 @@ export class EventStage {
     }
   }
 
-  async #part(day: number, batch: Batch): Promise<Part> {
-    const known = this.#open.find((part) => part.day === day)
+  async #part(period: string, batch: Batch): Promise<Part> {
+    const known = this.#open.find((part) => part.period === period)
     if (known?.fits(batch)) return known
     if (known) {
       this.#open = this.#open.filter((part) => part !== known)
       await this.#close(known)
     }
-    const oldest = this.#open.length >= OPEN_DAYS ? this.#open.shift() : undefined
+    const oldest = this.#open.length >= OPEN_PERIODS ? this.#open.shift() : undefined
     if (oldest) await this.#close(oldest)
-    const part = await Part.open(this.#parts, day, batch)
+    const part = await Part.open(this.#parts, period, batch)
     this.#open.push(part)
     return part
   }
@@ -232,9 +233,9 @@ export class EventStage {
 
 let tableNumber = 0
 
-/** Rows of one day on their way into one file. */
+/** Rows of one period on their way into one file. */
 class Part {
-  readonly day: number
+  readonly period: string
   readonly #parts: EventStageParts
   readonly #connection: DuckDBConnection & Disposable
   readonly #duck: DuckModules
@@ -253,7 +254,7 @@ class Part {
 
   private constructor(
     parts: EventStageParts,
-    day: number,
+    period: string,
     specs: readonly ColumnSpec[],
     duck: DuckModules,
     connection: DuckDBConnection & Disposable,
@@ -261,7 +262,7 @@ class Part {
     appender: Awaited<ReturnType<DuckDBConnection['createAppender']>>,
   ) {
     this.#parts = parts
-    this.day = day
+    this.period = period
     this.#specs = specs
     this.#duck = duck
     this.#connection = connection
@@ -279,14 +280,14 @@ class Part {
     this.#chunk = api.DuckDBDataChunk.create(specs.map((spec) => types[spec.type]))
   }
 
-  static async open(parts: EventStageParts, day: number, batch: Batch): Promise<Part> {
+  static async open(parts: EventStageParts, period: string, batch: Batch): Promise<Part> {
     const specs = presentColumns(parts.kind, batch)
     const duck = await loadDuck()
     const connection = await connectDuck()
     const table = `stage_${++tableNumber}`
     const columns = specs.map((spec) => `${quoteName(spec.name)} ${EVENT_SQL_TYPE[spec.type]}`)
     await connection.run(`CREATE TEMP TABLE ${table} (${columns.join(', ')})`)
-    return new Part(parts, day, specs, duck, connection, table, await connection.createAppender(table))
+    return new Part(parts, period, specs, duck, connection, table, await connection.createAppender(table))
   }
 
   /** Whether a batch has the columns that the part began with. */
@@ -330,7 +331,7 @@ class Part {
   /** Packs the rows into a file. The part is of no use afterwards. */
   async write(): Promise<StagedEvents> {
     const { folder, kind, compression, tempName } = this.#parts
-    const period = formatDay(this.day)
+    const { period } = this
     const temp = tempName(period)
     const path = join(folder, temp)
     try {

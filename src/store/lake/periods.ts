@@ -43,8 +43,13 @@ const CANDLE_PERIODS: Readonly<Record<Interval, PeriodLength>> = {
   '1M': 'all',
 }
 
-export function periodLength(_kind: Kind, interval: Interval | undefined): PeriodLength {
-  return interval === undefined ? 'day' : CANDLE_PERIODS[interval]
+export function periodLength(kind: Kind, interval: Interval | undefined): PeriodLength {
+  return interval === undefined ? (kind.filePeriod ?? 'day') : CANDLE_PERIODS[interval]
+}
+
+/** The period of a series of events that holds an instant. */
+export function eventPeriod(kind: Kind, time: number): Period {
+  return periodOf(kind.filePeriod ?? 'day', time)
 }
 
 /** The period that holds `time`. */
