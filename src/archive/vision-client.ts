@@ -4,15 +4,31 @@ import { type Batch, clipBatch, concatBatches, mergeBatches } from '../model/bat
 import { CandleFlag, candle } from '../model/candle.ts'
 import { ConfigError, InvalidRangeError } from '../model/errors.ts'
 import { type Interval, parseInterval } from '../model/interval.ts'
-import { normaliseRanges } from '../model/ranges.ts'
-import { type Market, parseMarket } from '../model/series.ts'
+import { coversRange, normaliseRanges, subtractRanges } from '../model/ranges.ts'
+import { type Market, parseMarket, type SeriesId } from '../model/series.ts'
 import { resolveNative } from '../model/symbol.ts'
-import { formatTime, parseTime, type TimeInput, type TimeRange } from '../model/time.ts'
+import { DAY, formatTime, parseTime, type TimeInput, type TimeRange } from '../model/time.ts'
 import { HttpClient } from '../net/http.ts'
 import { type FetchedFile, fetchFile } from './fetch-file.ts'
 import { type ListedFile, type ListOptions, listFiles, listSymbols } from './listing.ts'
 import { ParsePool } from './parse-pool.ts'
 import { dailyRanges, planArchive } from './plan.ts'
+
+/** Keeps months that were fetched: `ArchiveCache` of the store does. */
+export interface MonthStore {
+  load(
+    series: SeriesId,
+    from: number,
+    file: { readonly path: string; readonly etag: string },
+  ): Promise<{ readonly batch: Batch; readonly state: string } | undefined>
+  save(
+    series: SeriesId,
+    from: number,
+    batch: Batch,
+    file: { readonly path: string; readonly etag: string; readonly state: string },
+    signal?: AbortSignal,
+  ): Promise<void>
+}
 
 export interface VisionClientOptions {
   /** Whose archive; default `binance`. */
@@ -31,6 +47,8 @@ export interface VisionClientOptions {
   readonly attempts?: number
   /** How long a transfer may stand still, ms. */
   readonly stallMs?: number
+  /** Months that are kept here are not fetched again while the archive has the same file. */
+  readonly cache?: MonthStore
 }
 
 export interface ArchiveRequest {
@@ -116,14 +134,37 @@ export class VisionClient implements AsyncDisposable {
     return { monthly, daily }
   }
 
-  /** The rows of a range: monthly files, daily ones where those are missing or can't be read. */
+  /**
+   * The rows of a range: monthly files, daily ones where those are missing or can't be read. With a `cache` the archive
+   * is only asked which files it has, where it has not replaced them.
+   */
   async fetch(wish: ArchiveRequest): Promise<ArchiveRows> {
+    return this.#fetch(wantedOf(wish))
+  }
+
+  /**
+   * Brings the months of a range into the cache, at most those of its last `maxDays` days; months that the archive has
+   * no file of yet are left out. @throws ConfigError without a `cache`.
+   */
+  async prefetch(wish: ArchiveRequest, maxDays = 5): Promise<void> {
     const request = wantedOf(wish)
+    if (!this.#options.cache) throw new ConfigError('prefetch needs a cache: new VisionClient({ cache }).')
+    const from = Math.max(request.from, request.to - maxDays * DAY)
+    const { monthly } = await this.#files({ ...request, from })
+    for (const month of monthly) await this.#fetch({ ...request, from: month.from, to: month.to })
+  }
+
+  async #fetch(request: Wanted): Promise<ArchiveRows> {
     const listed = await this.#files(request)
     const excluded = new Set<string>()
     const files: { path: string; state: FetchedFile['state'] }[] = []
-    let batch = concatBatches(candle, [])
-    let wanted: readonly TimeRange[] = normaliseRanges([request])
+    const kept = await this.#kept(request, listed.monthly)
+    for (const { path, state } of kept) files.push({ path, state })
+    let batch = concatBatches(
+      candle,
+      kept.map((month) => month.batch),
+    )
+    let wanted: readonly TimeRange[] = subtractRanges([request], kept)
     for (;;) {
       const plan = planArchive({ wanted, ...listed, archiveUntil: Number.POSITIVE_INFINITY, excluded })
       if (plan.files.length === 0) return { batch, files, missing: plan.rest }
@@ -137,6 +178,8 @@ export class VisionClient implements AsyncDisposable {
           const { state, rows } = await this.#fetchFile(file, request)
           files.push({ path: file.path, state })
           excluded.add(file.path)
+          if (rows !== undefined && file.period === 'monthly' && coversRange(ranges, file))
+            await this.#options.cache?.save(this.#series(request), file.from, rows, { ...file, state }, request.signal)
           if (rows === undefined) failed.push(...ranges)
           else for (const range of ranges) parts.push(clipBatch(candle, rows, range.from, range.to))
         }
@@ -193,6 +236,25 @@ export class VisionClient implements AsyncDisposable {
       }
     }
     return { state: fetched.state, rows }
+  }
+
+  /** Months of the cache that the archive still has the same file of. */
+  async #kept(request: Wanted, monthly: readonly ListedFile[]) {
+    const { cache } = this.#options
+    const months: { path: string; state: FetchedFile['state']; batch: Batch; from: number; to: number }[] = []
+    for (const file of cache ? monthly : []) {
+      request.signal?.throwIfAborted()
+      const found = await cache!.load(this.#series(request), file.from, file)
+      const range = { from: Math.max(file.from, request.from), to: Math.min(file.to, request.to) }
+      if (!found || range.from >= range.to) continue
+      const batch = clipBatch(candle, found.batch, range.from, range.to)
+      months.push({ path: file.path, state: found.state as FetchedFile['state'], batch, ...range })
+    }
+    return months
+  }
+
+  #series({ market, symbol, interval }: Wanted): SeriesId {
+    return { exchange: this.#options.exchange ?? 'binance', market, kind: candle.id, symbol, interval }
   }
 
   #list(signal: AbortSignal | undefined): ListOptions {
