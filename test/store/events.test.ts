@@ -293,6 +293,27 @@ describe('a series of events', () => {
     expect(await problemsOf(lake)).toEqual([])
   })
 
+  it('merges in a process of its own, and changes nothing when that is killed or the merge fails', async () => {
+    await using folder = await tempFolder('events')
+    const lake = await Lake.open(folder.path)
+    await using writer = await lake.eventWriter(trades, { mergeElsewhere: true })
+    for (let part = 0; part < 3; part++) {
+      for (const record of tradesFrom(part * 50 + 1, part * 50 + 50)) writer.append(record)
+      await writer.flush()
+    }
+    const before = writer.coverage
+    await expect(writer.compact('2024-01-01', AbortSignal.timeout(1))).rejects.toThrow()
+    expect(writer.coverage).toEqual(before)
+    expect(await writer.compact('2024-01-01')).toBe(true)
+    expect(writer.coverage.files).toMatchObject([{ name: '2024-01-01.parquet', records: 150 }])
+    expect(await problemsOf(lake)).toEqual([])
+    for (const record of tradesFrom(151, 160)) writer.append(record)
+    await writer.flush()
+    await writeFile(join(lake.folder(trades), '2024-01-01.parquet'), 'damaged')
+    await expect(writer.compact('2024-01-01')).rejects.toThrow(/too small to be a Parquet file/)
+    expect(writer.coverage.files).toHaveLength(2)
+  })
+
   it('keeps compacted files below maxFileSize where days are larger', async () => {
     await using folder = await tempFolder('events')
     const lake = await Lake.open(folder.path, { maxFileSize: 16_384 })

@@ -32,6 +32,7 @@ import { Openings } from './openings.ts'
 import type { CollectorOptions } from './options.ts'
 import type { FrameRecorder } from './recorder.ts'
 import { gapNote, recoverSpool } from './recovery.ts'
+import type { Renewal } from './renewal.ts'
 import { openSink, plainGrid } from './sinks.ts'
 
 /** Folder of a lake for what a collector reports. */
@@ -89,7 +90,7 @@ export class Collector implements AsyncDisposable {
     this.#badFrames = lake && new BadFrameFile(join(lake.dataDir, REPORTS_FOLDER, 'bad-frames.jsonl'), this.#log)
     this.bus = new EventBus({ log: this.#log })
     this.#intake = new Intake(exchange.id, this.bus)
-    this.#compaction = new Compaction(() => this.#intake.all, this.#log)
+    this.#compaction = new Compaction(() => this.#intake.all, this.#log, options.compactMs)
     this.#backfill = new Backfill({
       client,
       deliver: (series, records) => this.#deliver(series.id.market, records),
@@ -324,26 +325,35 @@ export class Collector implements AsyncDisposable {
     const series = new LiveSeries(id, opened?.grid ?? plainGrid(id))
     const sink = opened?.sink
     const entry: IntakeSeries = { series, sink }
+    series.onRenewal = (renewal, withheld) => this.#renewed(entry, renewal, withheld)
     series.onGap = (gap) => {
-      sink?.gap(gap)
-      if (!this.#recovering) this.#spool?.append('note', id.market, Date.now(), gapNote(id, gap))
+      if (!series.renewal) sink?.gap(gap)
+      if (!this.#recovering && !series.renewal) this.#spool?.append('note', id.market, Date.now(), gapNote(id, gap))
       for (const handler of this.#gapHandlers) handler(id, gap)
     }
     series.onHole = (hole) => {
       if (!this.#recovering) this.#backfill.add(series, hole)
     }
+    if (sink) series.stored(sink.resume)
     if (sink && resume && (this.#options.resume ?? true)) {
-      const { last, lastTime, holes } = sink.resume
-      series.lastTime = lastTime
-      if (last !== undefined) series.resume(last, holes)
-      for (const { first, last: end, from, to } of holes) {
-        series.reopen({ first, last: end }, { from, to }, Date.now())
-        if (!this.#recovering) this.#backfill.add(series, { first, last: end })
+      series.takeUp(sink.resume, Date.now())
+      if (!this.#recovering) {
+        for (const hole of sink.resume.holes) this.#backfill.add(series, hole)
+        series.away()
       }
-      if (!this.#recovering) series.away()
     }
     this.#intake.add(entry)
     return entry
+  }
+
+  /** The exchange counts anew: what comes from now on is passed on, and what is stored stays as it is. */
+  #renewed({ series }: IntakeSeries, renewal: Renewal, withheld: readonly LiveRecord[]): void {
+    const { market, symbol, kind } = series.id
+    this.#log.error({ series: series.key }, renewal.detail)
+    for (const record of withheld) this.#intake.take(record, 0, renewal.at)
+    if (kind !== 'bookDelta') return
+    this.#intake.find({ ...series.id, kind: 'bookSnapshot' })?.series.renew(renewal)
+    this.#books.renewed(market, symbol, 'the ids begin anew', renewal.at)
   }
 
   /** Brings what an earlier run left in the spool to the lake, before anything new arrives. */
@@ -363,7 +373,7 @@ export class Collector implements AsyncDisposable {
         // Another run, and nobody collected in between.
         if (last === undefined || sequence - last >= RUN_GAP / 2) series.away()
         before.set(entry, sequence)
-        if (series.take(record, Date.now()) && sink?.append(record, sequence)) waiting++
+        if (series.take(record, Date.now()) && !series.renewal && sink?.append(record, sequence)) waiting++
       },
       gap: async (id, gap) => (await this.#open(id, true)).sink?.gap(gap),
       pause: async (sequence) => {

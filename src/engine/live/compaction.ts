@@ -1,22 +1,25 @@
 import type { Log } from '../../model/log.ts'
 import type { IntakeSeries } from './intake.ts'
 
+/** Time between two rounds, ms. */
 const EVERY_MS = 600_000
 
 /** Merges the small files of all series now and then. */
 export class Compaction {
   readonly #all: () => Iterable<IntakeSeries>
   readonly #log: Log
+  readonly #everyMs: number
   #timer: NodeJS.Timeout | undefined
   #isStopped = false
 
-  constructor(all: () => Iterable<IntakeSeries>, log: Log) {
+  constructor(all: () => Iterable<IntakeSeries>, log: Log, everyMs = EVERY_MS) {
     this.#all = all
     this.#log = log
+    this.#everyMs = everyMs
   }
 
   start(): void {
-    if (!this.#isStopped) this.#timer ??= setInterval(() => void this.#run(), EVERY_MS)
+    if (!this.#isStopped) this.#timer ??= setInterval(() => void this.#run(), this.#everyMs)
   }
 
   stop(): void {

@@ -1,11 +1,13 @@
 import type { CoveredRange, Gap } from '../../model/coverage.ts'
 import { maxId } from '../../model/live/ids.ts'
-import type { LiveRecord } from '../../model/live/index.ts'
+import type { LiveKind, LiveRecord } from '../../model/live/index.ts'
 import type { SeriesId } from '../../model/series.ts'
+import { highestKey } from '../../store/lake/event-chunks.ts'
 import { readHeld, unrecordedHoles } from '../../store/lake/event-coverage.ts'
 import type { EventWriter } from '../../store/lake/event-writer.ts'
 import type { Lake } from '../../store/lake/lake.ts'
 import { timeOf } from './live-series.ts'
+import { hasIds } from './renewal.ts'
 import type { Resume, SeriesSink } from './series-sink.ts'
 
 /** Records of events on their way to the lake. Holds the lock of its series while it is open. */
@@ -25,9 +27,12 @@ export class EventSink implements SeriesSink {
   }
 
   static async open(lake: Lake, series: SeriesId, spoolId: string | undefined): Promise<EventSink> {
-    const writer = await lake.eventWriter(series, spoolId === undefined ? {} : { spoolId })
+    const writer = await lake.eventWriter(series, {
+      mergeElsewhere: true,
+      ...(spoolId === undefined ? {} : { spoolId }),
+    })
     const { coverage, held } = writer
-    const lastTime = Math.max(Number.NEGATIVE_INFINITY, ...coverage.files.map((file) => file.last))
+    const times = coverage.files.map((file) => file.last)
     const open = coverage.gaps.filter((gap) => gap.cause === 'unknown' && gap.checked.length === 0)
     // Update ids of books can not be asked for again, whatever is missing.
     const isCounted = writer.kind.continuity.rule === 'consecutive-id'
@@ -38,13 +43,18 @@ export class EventSink implements SeriesSink {
               firstId === undefined || lastId === undefined ? [] : [{ first: firstId, last: lastId, from, to }],
             ),
           ),
-          ...unrecordedHoles(coverage).map((hole) => ({ ...hole, from: Number.NaN, to: lastTime })),
+          ...unrecordedHoles(coverage).map((hole) => ({ ...hole, from: Number.NaN, to: Math.max(...times) })),
         ].sort((a, b) => (a.first < b.first ? -1 : 1))
       : []
     // Holes behind the last held id: their file was damaged, so the series goes on behind them.
-    const ends = [...(held ?? []).slice(-1), ...holes.slice(-1)].map((span) => span.last)
+    const lost = holes.slice(-1)
+    const ends = [...(held ?? []).slice(-1), ...lost].map((span) => span.last)
+    const last = ends.length === 0 ? undefined : ends.reduce(maxId)
+    const highest = last ?? (hasIds(writer.kind.id as LiveKind) ? highestKey(coverage.files) : undefined)
+    const lastTime = Math.max(...times, ...lost.map((hole) => hole.to))
     return new EventSink(writer, {
-      ...(ends.length === 0 ? {} : { last: ends.reduce(maxId) }),
+      ...(last === undefined ? {} : { last }),
+      ...(highest === undefined ? {} : { highest }),
       ...(coverage.spool === undefined || coverage.spool.id !== spoolId ? {} : { sequence: coverage.spool.sequence }),
       lastTime: Number.isFinite(lastTime) ? lastTime : Number.NaN,
       holes,

@@ -23,6 +23,8 @@ export interface CollectorOptions {
   readonly flushMs?: number
   /** Records that wait for the lake at most before they are moved there. Default 100,000. */
   readonly flushRecords?: number
+  /** Time between looks for small files to merge, ms. Default 10 min. */
+  readonly compactMs?: number
   /** Time between stored snapshots of each synced book, ms; 0 for none but those that begin a chain. Default 10 min. */
   readonly snapshotMs?: number
   /** Levels per side that a book is started with. Default 1000. */

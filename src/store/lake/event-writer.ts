@@ -28,6 +28,7 @@ import { EventStage, overlaps } from './event-stage.ts'
 import { removeEmpty, removeIfThere, sweepTemps, TEMP_PREFIX } from './files.ts'
 import { type HeldIds, IdRanges } from './ids.ts'
 import type { FileLock } from './lock.ts'
+import { mergeElsewhere } from './merge-elsewhere.ts'
 import type { Compression } from './parquet.ts'
 import { lockReadersOut } from './reader-lock.ts'
 
@@ -36,6 +37,8 @@ export interface EventWriterOptions {
   readonly compression: Compression
   /** The spool whose sequences are handed to `append`. */
   readonly spoolId?: string
+  /** Files are merged in a process of their own: for writers that stay open for long. */
+  readonly mergeElsewhere?: boolean
   /** Memory for records that are not flushed yet, bytes. Default 64 MB. */
   readonly maxPendingBytes?: number
 }
@@ -418,7 +421,8 @@ export class EventWriter implements AsyncDisposable {
         const temp = this.#tempName(plan.day)
         temps.push(temp)
         const { compression } = this.#options
-        made.push({ file: await mergeFiles(this.folder, this.kind, merge, temp, compression, signal), temp })
+        const mergeNow = this.#options.mergeElsewhere ? mergeElsewhere : mergeFiles
+        made.push({ file: await mergeNow(this.folder, this.kind, merge, temp, compression, signal), temp })
       }
       return await this.#enqueue(async () => {
         await this.#finishEarlier()

@@ -201,7 +201,11 @@ export class Lake {
    */
   async eventWriter(
     series: SeriesId,
-    options: WriterRequest & { readonly spoolId?: string; readonly maxPendingBytes?: number } = {},
+    options: WriterRequest & {
+      readonly spoolId?: string
+      readonly maxPendingBytes?: number
+      readonly mergeElsewhere?: boolean
+    } = {},
   ): Promise<EventWriter> {
     const kind = kindOf(series.kind)
     if (kind.hasInterval) throw new InvalidRangeError(`A series of ${kind.id} is written with writer.`)
@@ -211,6 +215,7 @@ export class Lake {
       compression: this.#compression,
       ...(options.spoolId === undefined ? {} : { spoolId: options.spoolId }),
       ...(options.maxPendingBytes === undefined ? {} : { maxPendingBytes: options.maxPendingBytes }),
+      ...(options.mergeElsewhere === undefined ? {} : { mergeElsewhere: options.mergeElsewhere }),
     })
   }
 
