@@ -199,6 +199,14 @@ export interface RecordRequest {
   readonly signal?: AbortSignal
 }
 
+/** An answer of REST, byte for byte. */
+export interface RawAnswer {
+  /** Path and query, e.g. `/api/v3/depth?symbol=BTCUSDT&limit=1000`. */
+  readonly path: string
+  readonly status: number
+  readonly body: Uint8Array
+}
+
 /** What the engine needs of REST to start books and to fill holes. All within the client's rate budget. */
 export interface RepairClient {
   /**
@@ -216,7 +224,14 @@ export interface RepairClient {
   recordsAt(
     request: Omit<RecordRequest, 'firstId' | 'lastId'> & TimeRange,
   ): AsyncGenerator<readonly LiveRecord[], void, void>
-  bookSnapshot(request: { market: Market; symbol: string; depth: number; signal?: AbortSignal }): Promise<BookSnapshot>
+  bookSnapshot(request: {
+    market: Market
+    symbol: string
+    depth: number
+    signal?: AbortSignal
+    /** Told of the answer as it came. */
+    onAnswer?: (answer: RawAnswer) => void
+  }): Promise<BookSnapshot>
   /** How far back REST gives records of a kind, ms before now: 0 for not at all, Infinity for all there are. */
   reach(request: Pick<RecordRequest, 'market' | 'kind'>): number
   /** Fundings paid in [from, to). */

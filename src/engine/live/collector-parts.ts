@@ -6,7 +6,7 @@ import { ConfigError } from '../../model/errors.ts'
 import { Lake } from '../../store/lake/lake.ts'
 import { Spool } from '../../store/spool/index.ts'
 import type { CollectorOptions } from './options.ts'
-import { type FrameRecorder, openRecorder } from './recorder.ts'
+import { type FrameRecorder, openRecorder, recordingRepair } from './recorder.ts'
 
 /** Folder of a lake for what waits to get into it. */
 export const SPOOL_FOLDER = '.spool'
@@ -54,7 +54,8 @@ export async function openParts(options: CollectorOptions, signal: AbortSignal |
         )
       : undefined
     const recorder = options.record === undefined ? undefined : keep(await openRecorder(options.record))
-    return { options, exchange, live, client, repair, lake, spool, recorder }
+    const asked = recorder ? recordingRepair(repair, recorder) : repair
+    return { options, exchange, live, client, repair: asked, lake, spool, recorder }
   } catch (error) {
     await Promise.allSettled(opened.reverse().map((part) => part[Symbol.asyncDispose]()))
     throw error

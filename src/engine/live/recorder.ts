@@ -3,18 +3,21 @@ import { createWriteStream } from 'node:fs'
 import { PassThrough } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
-import type { ArrivedFrame } from '../../exchanges/stream.ts'
+import type { ArrivedFrame, RawAnswer, RepairClient } from '../../exchanges/stream.ts'
 import { StorageError } from '../../model/errors.ts'
+import type { Market } from '../../model/series.ts'
+import { receiveTime } from '../../net/websocket/receive-clock.ts'
 
 /** Bytes that wait for the disk at most; frames beyond are left out and counted. */
 const MAX_WAITING = 64 * 1024 * 1024
 
-/** Writes raw frames to a file, in the form that `ticklake sandbox --capture` plays. */
+/** Writes raw frames and the books that REST gave to a file, in the form that `ticklake sandbox --capture` plays. */
 export interface FrameRecorder extends AsyncDisposable {
   readonly frames: number
   /** Frames left out because the disk was too slow. */
   readonly dropped: number
   frame(frame: ArrivedFrame): void
+  answer(market: Market, answer: RawAnswer): void
 }
 
 /** @throws StorageError at once when the file can not be made, and from disposal when it could not be written. */
@@ -31,6 +34,14 @@ export async function openRecorder(path: string): Promise<FrameRecorder> {
   })
   let frames = 0
   let dropped = 0
+  const write = (line: () => string): boolean => {
+    if (failure !== undefined || input.writableLength > MAX_WAITING) {
+      dropped++
+      return false
+    }
+    input.write(`${line()}\n`)
+    return true
+  }
   return {
     get frames() {
       return frames
@@ -38,14 +49,13 @@ export async function openRecorder(path: string): Promise<FrameRecorder> {
     get dropped() {
       return dropped
     },
-    frame({ bytes, start, end, receiveTime }) {
-      if (failure !== undefined || input.writableLength > MAX_WAITING) {
-        dropped++
-        return
-      }
-      frames++
-      const text = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString()
-      input.write(`{"t": ${Math.round(receiveTime * 1000)}, "frame": ${JSON.stringify(text)}}\n`)
+    frame({ market, bytes, start, end, receiveTime }) {
+      const text = (): string => JSON.stringify(textOf(bytes, start, end))
+      if (write(() => `{"t": ${Math.round(receiveTime * 1000)}, "market": "${market}", "frame": ${text()}}`)) frames++
+    },
+    answer(market, { path, status, body }) {
+      const answer = { market, rest: path, status, body: textOf(body, 0, body.length) }
+      write(() => JSON.stringify({ t: Math.round(receiveTime() * 1000), ...answer }))
     },
     async [Symbol.asyncDispose]() {
       input.end()
@@ -54,4 +64,21 @@ export async function openRecorder(path: string): Promise<FrameRecorder> {
       })
     },
   }
+}
+
+function textOf(bytes: Uint8Array, start: number, end: number): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString()
+}
+
+/** The same client, whose book snapshots are recorded. */
+export function recordingRepair(repair: RepairClient, recorder: FrameRecorder): RepairClient {
+  const bookSnapshot: RepairClient['bookSnapshot'] = (request) =>
+    repair.bookSnapshot({ ...request, onAnswer: (answer) => recorder.answer(request.market, answer) })
+  return new Proxy(repair, {
+    get(target, name) {
+      if (name === 'bookSnapshot') return bookSnapshot
+      const value: unknown = Reflect.get(target, name, target)
+      return typeof value === 'function' ? value.bind(target) : value
+    },
+  })
 }

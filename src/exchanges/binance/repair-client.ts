@@ -10,7 +10,7 @@ import type {
 } from '../../model/live/index.ts'
 import type { Market } from '../../model/series.ts'
 import { DAY, formatTime, HOUR, type TimeRange } from '../../model/time.ts'
-import type { RecordRequest, RepairClient } from '../stream.ts'
+import type { RawAnswer, RecordRequest, RepairClient } from '../stream.ts'
 import { aggTradesOf, fundingsOf, snapshotOf, tradesOf } from './repair-rows.ts'
 import type { BinanceRest } from './rest.ts'
 import type { Params } from './weights.ts'
@@ -126,6 +126,7 @@ export class BinanceRepairClient implements RepairClient {
     symbol: string
     depth: number
     signal?: AbortSignal
+    onAnswer?: (answer: RawAnswer) => void
   }): Promise<BookSnapshot> {
     const { market, symbol, depth, signal } = request
     if (!Number.isInteger(depth) || depth < 1) throw new InvalidRangeError(`depth: ${depth} is no number of levels.`)
@@ -136,6 +137,8 @@ export class BinanceRepairClient implements RepairClient {
     // Spot snapshots tell no time: ours is as good as the last look at the exchange's clock.
     if (market === 'spot') await this.#rest.now(market, { signal })
     const { bytes, url, sentAt } = await this.#call(request, 'depth', { symbol, limit })
+    const { pathname, search } = new URL(url)
+    request.onAnswer?.({ path: pathname + search, status: 200, body: bytes })
     return snapshotOf(bytes, { market, symbol, source: url }, limit, sentAt)
   }
 

@@ -41,8 +41,8 @@ export const keyOf = (market: SandboxMarket, name: string): string => `${market}
 
 /**
  * Reads captures: a JSON object a line, plain or gzipped, `{"t":µs,"frame":"…"}` or
- * `{"t":µs,"rest":"/api/v3/depth?symbol=…","status":200,"body":"…"}`. The market is told by what a file holds, or by
- * `usdm:FILE`.
+ * `{"t":µs,"rest":"/api/v3/depth?symbol=…","status":200,"body":"…"}`. The market is told by
+ * `usdm:FILE`, by the line's `market`, or else by what the file holds.
  * @throws ConfigError naming the file and the line.
  */
 export async function readCaptures(files: readonly string[]): Promise<Recording> {
@@ -56,13 +56,15 @@ export async function readCaptures(files: readonly string[]): Promise<Recording>
     const { path, market: said } = marketPrefix(file)
     const lines: CaptureLine[] = []
     for await (const line of linesOf(path)) lines.push(line)
-    const market = said ?? marketOf(lines)
+    const guessed = said ?? marketOf(lines)
     for (const line of lines) {
+      const market = said ?? line.market ?? guessed
       const time = line.t / 1000
       from = Math.min(from, time)
       to = Math.max(to, time)
       if ('rest' in line) {
-        const key = keyOf(market, /[?&]symbol=([^&]+)/.exec(line.rest)?.[1] ?? '')
+        const symbol = new URLSearchParams(line.rest.slice(line.rest.indexOf('?') + 1)).get('symbol')
+        const key = keyOf(market, symbol ?? '')
         const list = answers.get(key) ?? []
         list.push({ time, status: line.status, body: line.body })
         answers.set(key, list)
@@ -92,7 +94,7 @@ export async function readCaptures(files: readonly string[]): Promise<Recording>
   return { files, from, to, nameless, streams, answers }
 }
 
-type CaptureLine = { readonly t: number } & (
+type CaptureLine = { readonly t: number; readonly market?: SandboxMarket } & (
   | { readonly frame: string }
   | { readonly rest: string; readonly status: number; readonly body: string }
 )
@@ -128,14 +130,19 @@ async function* linesOf(path: string): AsyncGenerator<CaptureLine> {
 }
 
 function checkedLine(line: unknown, path: string, number: number): CaptureLine {
-  const { t, frame, rest, status, body } = (line ?? {}) as Record<string, unknown>
+  const { t, market, frame, rest, status, body } = (line ?? {}) as Record<string, unknown>
   const isAnswer = typeof rest === 'string' && typeof status === 'number' && typeof body === 'string'
   if (typeof t !== 'number' || (typeof frame !== 'string' && !isAnswer)) {
     throw new ConfigError(
       `capture: line ${number} of "${path}" is not {"t":µs,"frame":…} or {"t":µs,"rest":…,"status":…,"body":…}.`,
     )
   }
-  return typeof frame === 'string' ? { t, frame } : (line as CaptureLine)
+  if (market !== undefined && !SANDBOX_MARKETS.some((name) => name === market)) {
+    throw new ConfigError(
+      `capture: line ${number} of "${path}" is of market "${market}"; the sandbox has ${SANDBOX_MARKETS.join(', ')}.`,
+    )
+  }
+  return line as CaptureLine
 }
 
 /** Symbols that a recording has streams of; undefined where it names none. */

@@ -225,6 +225,26 @@ describe('ticklake collect', () => {
     expect(verified.code).toBe(0)
   })
 
+  it('records books of both markets so that they can be played again', async () => {
+    const kinds = ['BTCUSDT', 'BTC/USDT:USDT', '--kinds', 'depth,quote']
+    await cli(['collect', ...kinds, '--duration', '3s', '--record', 'both.ndjson.gz', '--data-dir', 'recorded'])
+    // Another market: what is right can only come of the recording.
+    await using player = await startSandbox({ seed: 77, capture: [folder.join('both.ndjson.gz')], speed: 2 })
+    const played = ['--endpoint', player.endpoint, '--duration', '4s', '--data-dir', 'played', '--json']
+    const ran = await cli(['collect', ...kinds, ...played])
+    const books = jsonLines(ran.stdout).filter(({ event }) => event === 'book')
+    expect(books.map(({ market, to }) => `${market} ${to}`).toSorted()).toEqual(['spot synced', 'usdm synced'])
+    const levels = async (dataDir: string, market: string): Promise<string> => {
+      const ran = await cli(['export', 'BTCUSDT', '--market', market, '--kind', 'bookDelta', '--data-dir', dataDir])
+      return ran.stdout.replaceAll(/,[\d.]*$/gm, '')
+    }
+    for (const market of ['spot', 'usdm']) {
+      const before = await levels('recorded', market)
+      expect(before.split('\n').length).toBeGreaterThan(100)
+      expect(await levels('played', market)).toBe(before)
+    }
+  })
+
   it('says that the file for raw frames can not be made, before it connects', async () => {
     const ran = await cli(['collect', 'BTCUSDT', '--record', 'no-folder/frames.gz', '--data-dir', 'unrecorded'])
     expect(ran.stderr).toMatch(/no-folder.frames\.gz: the file for raw frames can not be made/)
