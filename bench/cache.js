@@ -3,12 +3,13 @@
 import { mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { DuckDBInstance } from '@duckdb/node-api'
 import duckdb from '@duckdb/node-bindings'
 import { candle, DataSourceManager, Lake } from '../dist/index.js'
 import { loadMapper } from '../dist/store/cache/mmap.js'
 import { random } from './data.js'
-import { race } from './measure.js'
 import { median } from './process.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'ticklake-bench-'))
@@ -86,11 +87,30 @@ const mapAndLoop = (columns) =>
       return new Float64Array(mapper.map(fd, base, offset + length * 8), offset, length)
     }),
   )
-/** A turn of the event loop after each, so that nobody pays for the garbage of another. */
-const apart = (run) => async () => {
-  const result = await run()
-  await new Promise((done) => setImmediate(done))
-  return result
+setFlagsFromString('--expose-gc')
+const gc = runInNewContext('gc')
+/** Contestants in turn, each after the garbage of the one before was collected: medians, ms. */
+async function compare(title, contestants, rounds = 11) {
+  const times = Object.fromEntries(Object.keys(contestants).map((name) => [name, []]))
+  for (let round = -2; round < rounds; round++) {
+    for (const [name, run] of Object.entries(contestants)) {
+      gc()
+      await new Promise((done) => setImmediate(done))
+      const start = performance.now()
+      await run()
+      if (round >= 0) times[name].push(performance.now() - start)
+    }
+  }
+  const results = Object.fromEntries(Object.entries(times).map(([name, list]) => [name, median(list)]))
+  console.log(`\n${title} (median of ${rounds}, least)`)
+  for (const [name, ms] of Object.entries(results))
+    console.log(
+      `  ${name.padEnd(40)} ${ms.toFixed(1).padStart(8)} ms  ${Math.min(...times[name])
+        .toFixed(1)
+        .padStart(8)} ms`,
+    )
+  console.log(JSON.stringify({ bench: title, results }))
+  return results
 }
 
 const connection = await (await DuckDBInstance.create(':memory:')).connect()
@@ -112,35 +132,28 @@ async function duck(columns) {
 
 for (const columns of [['close'], FIVE]) {
   if (mapper && bare(columns) !== (await cached(columns))) throw new Error('sums differ')
-  const results = await race(
-    `a month of 1s, ${columns.length} of 12 columns, each value summed`,
-    'rows',
-    ROWS,
-    {
-      ...(mapper
-        ? {
-            'bare loop, columns mapped once': apart(() => bare(columns)),
-            'bare loop, columns mapped for it': apart(() => mapAndLoop(columns)),
-          }
-        : {}),
-      'ticklake, cached': apart(() => cached(columns)),
-      'ticklake, from the lake': async () => {
-        const batch = await lake.load(series, { from, to, columns })
-        return sum(columns.map((name) => batch.columns[name]))
-      },
-      'DuckDB, Parquet to typed arrays': () => duck(columns),
+  const results = await compare(`a month of 1s, ${columns.length} of 12 columns, each value summed`, {
+    ...(mapper
+      ? {
+          'bare loop, columns mapped once': () => bare(columns),
+          'bare loop, columns mapped for it': () => mapAndLoop(columns),
+        }
+      : {}),
+    'ticklake, cached': () => cached(columns),
+    'ticklake, from the lake': async () => {
+      const batch = await lake.load(series, { from, to, columns })
+      return sum(columns.map((name) => batch.columns[name]))
     },
-    { rounds: 11, warmups: 2 },
-  )
-  const ms = results['ticklake, cached'].ms
+    'DuckDB, Parquet to typed arrays': () => duck(columns),
+  })
+  const ms = results['ticklake, cached']
   if (mapper) {
-    const once = results['bare loop, columns mapped once'].ms
-    const each = results['bare loop, columns mapped for it'].ms
+    const [once, each] = [results['bare loop, columns mapped once'], results['bare loop, columns mapped for it']]
     console.log(
-      `  takes ${(ms / once).toFixed(2)} × the loop over columns mapped once, ${(ms / each).toFixed(2)} × mapping and looping`,
+      `  ${(ms / once).toFixed(2)} × the loop over columns mapped once, ${(ms / each).toFixed(2)} × mapping and looping`,
     )
   }
-  console.log(`  ${(results['DuckDB, Parquet to typed arrays'].ms / ms).toFixed(1)} × DuckDB`)
+  console.log(`  ${(results['DuckDB, Parquet to typed arrays'] / ms).toFixed(1)} × as fast as DuckDB`)
 }
 
 /** Median of many single reads, µs. */

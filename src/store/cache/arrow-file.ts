@@ -103,7 +103,7 @@ export async function writeArrowFile(
 }
 
 function rowError(path: string, actual: number, expected: number): StorageError {
-  return new StorageError(path, `${actual} rows came where ${expected} were expected`, { code: 'ROW_COUNT' })
+  return new StorageError(path, `${actual} rows came where ${expected} were expected`)
 }
 
 async function write(handle: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
