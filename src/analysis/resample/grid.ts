@@ -156,6 +156,14 @@ export class BarGrid {
     return false
   }
 
+  /**
+   * The bar that holds an instant, by the clock or calendar alone. @throws InvalidRangeError outside every session.
+   */
+  at(time: number): { readonly start: number; readonly end: number } {
+    if (!this.seek(time)) throw new InvalidRangeError(`${formatTime(time)} lies in no session.`)
+    return { start: this.start, end: this.end }
+  }
+
   /** Text of a bar, for messages. */
   describe(): string {
     return `${formatTime(this.start)} to ${formatTime(this.end)}`

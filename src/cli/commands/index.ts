@@ -21,6 +21,11 @@ export const VERBS: readonly VerbEntry[] = [
   { name: 'export', summary: 'write a series as CSV, JSON lines, Parquet or Arrow', load: () => import('./export.ts') },
   { name: 'query', summary: 'run SQL over the lake', load: () => import('./query.ts') },
   {
+    name: 'indicators',
+    summary: 'compute indicators over candles, as a table, CSV or JSON lines',
+    load: () => import('./indicators.ts'),
+  },
+  {
     name: 'coverage',
     summary: 'show what the lake holds, and what is missing and why',
     load: () => import('./coverage.ts'),
