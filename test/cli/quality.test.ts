@@ -1,3 +1,4 @@
+import { writeFile } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { renderScoreMap, scoreGlyph } from '../../src/cli/render/score-map.ts'
 import { createStyle } from '../../src/cli/render/style.ts'
@@ -94,6 +95,37 @@ describe('quality', () => {
     const wrong = await here('--min', 'high')
     expect(wrong.code).toBe(2)
     expect(wrong.stderr).toContain('--min is "high"; allowed: a number from 0 to 100.')
+  })
+})
+
+describe('export --transform', () => {
+  const run = async (text: string, ...args: string[]) => {
+    await writeFile(folder.join('my.txt'), text)
+    return runHere(['export', 'ETHUSDT', '--transform', 'my.txt', ...args], { cwd: folder.path })
+  }
+
+  it('adds the columns of a file, and drops rows', async () => {
+    const text = 'move = close - prev(close) # NaN first\nwhere !isnan(move)'
+    const { code, stdout } = await run(text, '--columns', 'open_time', '--format', 'jsonl')
+    expect(code).toBe(0)
+    const rows = jsonLines(stdout) as { open_time: number; move: number }[]
+    const { close } = candlesOf('1h', opensOf(HOUR, 96)).columns
+    expect(rows).toEqual(
+      opensOf(HOUR, 96).flatMap((open_time, i) => (i === 0 ? [] : [{ open_time, move: close![i]! - close![i - 1]! }])),
+    )
+    const csv = await run('open = open * 2', '--columns', 'open', '--to', '2024-01-01T01:00:00Z')
+    expect(csv.stdout).toBe(`open\n${candlesOf('1h', [START]).columns.open![0]! * 2}\n`)
+  })
+
+  it('tells what is wrong with the file', async () => {
+    expect((await run('x = clsoe')).stderr).toContain('my.txt reads "clsoe"; there are open_time')
+    expect((await run('x = close +')).stderr).toContain('my.txt:1: it ends too early')
+    expect((await run('x = close', '--format', 'parquet', '--out', 'x.parquet')).stderr).toContain(
+      'writes csv, jsonl or',
+    )
+    const gone = await runHere(['export', 'ETHUSDT', '--transform', 'no.txt'], { cwd: folder.path })
+    expect(gone).toMatchObject({ code: 2 })
+    expect(gone.stderr).toContain('--transform is "no.txt", which cannot be read.')
   })
 })
 

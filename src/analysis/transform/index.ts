@@ -1,4 +1,5 @@
 export { applyTransforms, TransformStream } from './apply.ts'
+export { BatchTransformer } from './batches.ts'
 export {
   type Columns,
   type ColumnTransform,

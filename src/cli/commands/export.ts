@@ -1,8 +1,10 @@
 import { createReadStream } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import type { BatchTransformer } from '../../analysis/transform/index.ts'
 import { ConfigError, InvalidRangeError } from '../../model/errors.ts'
+import { column, type Kind } from '../../model/kind.ts'
 import { kindOf, selectColumns } from '../../model/kinds.ts'
 import { subtractRanges } from '../../model/ranges.ts'
 import type { SeriesId } from '../../model/series.ts'
@@ -28,6 +30,7 @@ import { type RangeOptions, readRange } from '../range.ts'
 import { formatBytes, plural } from '../render/text.ts'
 import { formatInstant } from '../render/time.ts'
 import { openLake, readKind, type SelectOptions, selectSeries, seriesFields } from '../select.ts'
+import { didYouMean } from '../suggest.ts'
 import { explainGap, gridOf, isHarmless } from '../summary.ts'
 import { ExitCode, examples, type Verb } from '../verb.ts'
 
@@ -41,6 +44,7 @@ interface ExportOptions extends SelectOptions, RangeOptions {
   readonly time?: TimeFormat
   readonly format?: Format
   readonly out?: string
+  readonly transform?: string
   readonly header: boolean
 }
 
@@ -59,12 +63,17 @@ export const verb: Verb<ExportOptions> = {
       .addOption(wordOption('--time <format>', 'times', ['ms', 'us', 'iso'], 'ms; Parquet and Arrow: timestamps'))
       .addOption(wordOption('--format <format>', 'format', FORMATS, 'by the name of --out, else csv'))
       .option('--out <file>', 'write to a file, whole or not at all (default: stdout)')
+      .option(
+        '--transform <file>',
+        'add columns and drop rows by the formulas of a file: csv, jsonl and arrow, candles only',
+      )
       .option('--no-header', 'CSV without the line of names')
     command.addHelpText(
       'after',
       `
 Numbers are written with the fewest digits that read back as the same float64, and never with an exponent in CSV.
 Arrow is the file format (Feather v2) with --out and the stream format on stdout.
+A --transform file has a line per column (name = close / prev(close) - 1) or condition (where volume > 0); see docs/analysis.md.
 A row of bookDelta and bookSnapshot is a level of the book. What a record lacks is empty (null in JSON, Parquet and Arrow).
 Exit code 3 and a note on stderr tell that records are missing which the exchange published, or may have.`,
     )
@@ -82,10 +91,12 @@ Exit code 3 and a note on stderr tell that records are missing which the exchang
   async run(context, [symbol], options) {
     const kind = kindOf(readKind(options))
     const { names } = options
-    const columns: NamedColumn[] = selectColumns(kind, options.columns === undefined ? [] : words(options.columns)).map(
+    const chosen: NamedColumn[] = selectColumns(kind, options.columns === undefined ? [] : words(options.columns)).map(
       (spec) => ({ spec, name: names === 'camel' ? spec.property : spec.name }),
     )
     const format = chooseFormat(context, options)
+    const transformer = await readTransformer(context, kind, format, options)
+    const columns = withOutputs(chosen, transformer)
     const { from, to } = readRange(options)
     const lake = await openLake(context)
     const id = await chooseSeries(context, lake, symbol!, { ...options, kind: kind.id })
@@ -98,7 +109,7 @@ Exit code 3 and a note on stderr tell that records are missing which the exchang
       )
     }
     const settled = { from: from ?? coverage.covered[0]?.from ?? 0, to: to ?? coverage.covered.at(-1)?.to ?? 0 }
-    const job: Job = { context, lake, id, coverage, columns, range, settled, format, options }
+    const job: Job = { context, lake, id, coverage, columns, range, settled, format, options, transformer }
 
     const written = format === 'parquet' ? await exportParquet(job) : await exportRows(job)
     if (context.signal.aborted) context.signal.throwIfAborted()
@@ -125,6 +136,7 @@ interface Job {
   readonly settled: TimeRange
   readonly format: Format
   readonly options: ExportOptions
+  readonly transformer: BatchTransformer | undefined
 }
 
 interface Written {
@@ -185,14 +197,13 @@ async function chooseSeries(context: Context, lake: Lake, symbol: string, option
 }
 
 async function exportRows(job: Job): Promise<Written> {
-  const { context, lake, id, columns, range, format, options } = job
+  const { context, columns, range, format, options } = job
   const toFile = options.out !== undefined && options.out !== '-'
   await using sink: Sink = toFile
     ? await FileSink.create(resolve(context.cwd, options.out!))
     : new OutputSink(context.out)
   const time = options.time
-  const wanted = { ...range, columns: columns.map(({ spec }) => spec.name), signal: context.signal }
-  const read: AsyncIterable<Rows> = kindOf(id.kind).hasInterval ? lake.read(id, wanted) : lake.readEvents(id, wanted)
+  const read = readRows(job, { ...range, signal: context.signal })
   let rows = 0
   if (format === 'arrow') {
     const { ArrowEncoder } = await import('../export/arrow.ts')
@@ -214,6 +225,55 @@ async function exportRows(job: Job): Promise<Written> {
   }
   await sink.commit()
   return { rows, bytes: sink.bytes }
+}
+
+/** The rows of the lake, after the transforms where there are any. */
+async function* readRows(
+  { lake, id, columns, transformer }: Job,
+  wanted: TimeRange & { readonly signal: AbortSignal },
+): AsyncGenerator<Rows, void, void> {
+  const kind = kindOf(id.kind)
+  if (!kind.hasInterval) {
+    yield* lake.readEvents(id, { ...wanted, columns: columns.map(({ spec }) => spec.name) })
+    return
+  }
+  const own = kind.columns.map(({ name }) => name)
+  const names = new Set([...columns.map(({ spec }) => spec.name), ...(transformer?.inputs ?? [])])
+  const batches = lake.read(id, { ...wanted, columns: own.filter((name) => names.has(name)) })
+  for await (const batch of batches) yield transformer === undefined ? batch : transformer.push(batch)
+}
+
+/** @throws ConfigError where transforms cannot be used; ParseError for a mistake in the file. */
+async function readTransformer(
+  context: Context,
+  kind: Kind,
+  format: Format,
+  options: ExportOptions,
+): Promise<BatchTransformer | undefined> {
+  if (options.transform === undefined) return undefined
+  if (!kind.hasInterval) throw new ConfigError(`--transform is for candles; ${kind.id} has other rows.`)
+  if (format === 'parquet') throw new ConfigError('--transform writes csv, jsonl or arrow; name one with --format.')
+  const path = resolve(context.cwd, options.transform)
+  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
+    throw new ConfigError(`--transform is "${options.transform}", which cannot be read.`, { cause })
+  })
+  const { BatchTransformer, parseTransforms } = await import('../../analysis/transform/index.ts')
+  const transformer = new BatchTransformer(parseTransforms(text, context.shortPath(path)))
+  const known = kind.columns.map(({ name }) => name)
+  const unknown = transformer.inputs.find((name) => !known.includes(name))
+  if (unknown !== undefined) {
+    throw new ConfigError(
+      `${context.shortPath(path)} reads "${unknown}"; there are ${known.join(', ')}.${didYouMean(unknown, known)}`,
+    )
+  }
+  return transformer
+}
+
+/** The columns chosen, and those that transforms add. */
+function withOutputs(chosen: readonly NamedColumn[], transformer: BatchTransformer | undefined): NamedColumn[] {
+  const there = chosen.map(({ spec }) => spec.name)
+  const added = (transformer?.outputs ?? []).filter((name) => !there.includes(name))
+  return [...chosen, ...added.map((name) => ({ spec: column(name, 'float64', '', 'made by --transform'), name }))]
 }
 
 /** Rows turned into text at a time: about a megabyte. */

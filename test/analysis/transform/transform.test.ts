@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
   applyTransforms,
+  BatchTransformer,
   defineTransform,
   parseExpression,
   parseTransforms,
@@ -158,20 +159,35 @@ describe('a file of transforms', () => {
       'z = max(a, prev(a), prev(a, 5))',
     )
     fc.assert(
-      fc.property(values, values, fc.array(line, { minLength: 1, maxLength: 4 }), (first, later, lines) => {
-        const transforms = parseTransforms(lines.join('\n'))
-        const rowsOf = (list: number[]): Row[] => {
-          const { length, columns } = applyTransforms({ a: list }, transforms)
-          return Array.from({ length }, (_, i) =>
-            Object.fromEntries(Object.entries(columns).map(([name, column]) => [name, column[i]!])),
+      fc.property(
+        values,
+        values,
+        fc.array(line, { minLength: 1, maxLength: 4 }),
+        fc.nat(40),
+        (first, later, lines, cut) => {
+          const transforms = parseTransforms(lines.join('\n'))
+          const rowsOf = (list: number[]): Row[] => {
+            const { length, columns } = applyTransforms({ a: list }, transforms)
+            return Array.from({ length }, (_, i) =>
+              Object.fromEntries(Object.entries(columns).map(([name, column]) => [name, column[i]!])),
+            )
+          }
+          const stream = new TransformStream(transforms)
+          const streamed = first.map((a) => stream.push({ a })).filter((row) => row !== undefined)
+          const alone = rowsOf(first)
+          expect(streamed).toEqual(alone)
+          const batches = new BatchTransformer(transforms)
+          const pieces = [first.slice(0, cut), first.slice(cut)].map((a) =>
+            batches.push({ length: a.length, columns: { a: Float64Array.from(a) } }),
           )
-        }
-        const stream = new TransformStream(transforms)
-        const streamed = first.map((a) => stream.push({ a })).filter((row) => row !== undefined)
-        const alone = rowsOf(first)
-        expect(streamed).toEqual(alone)
-        expect(rowsOf([...first, ...later]).slice(0, alone.length)).toEqual(alone)
-      }),
+          const whole = applyTransforms({ a: first }, transforms)
+          expect(pieces[0]!.length + pieces[1]!.length).toBe(whole.length)
+          for (const [name, column] of Object.entries(whole.columns)) {
+            expect(pieces.flatMap(({ columns }) => [...columns[name]!])).toEqual([...column])
+          }
+          expect(rowsOf([...first, ...later]).slice(0, alone.length)).toEqual(alone)
+        },
+      ),
     )
   })
 })
@@ -234,6 +250,15 @@ describe('transforms in code', () => {
     expect(() => new TransformStream([{ ...spread, lookAhead: true }])).toThrow(LookAheadError)
     expect(() => new TransformStream([spread]).push({ high: 1 })).toThrow('reads "low", which a row lacks')
     expect(new TransformStream([spread]).push({ high: 3, low: 1 })).toEqual({ high: 3, low: 1, spread: 2 })
+  })
+
+  it('say what they need and what they make', () => {
+    const { inputs, outputs } = new BatchTransformer(parseTransforms('x = close - open\nwhere x > 0\ny = x / low'))
+    expect(inputs).toEqual(['close', 'open', 'low'])
+    expect(outputs).toEqual(['x', 'y'])
+    const { lookback: _, ...boundless } = spread
+    expect(() => new BatchTransformer([boundless])).toThrow('does not say how many rows it looks back')
+    expect(() => new BatchTransformer([{ ...spread, lookAhead: true }])).toThrow(LookAheadError)
   })
 
   it('are found in a registry by name', () => {
