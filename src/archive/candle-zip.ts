@@ -1,6 +1,9 @@
 import type { Batch } from '../model/batch.ts'
 import { CandleFlag, candle } from '../model/candle.ts'
 import { countOpens, floorOpen, type Interval, intervalLength, isOpenTime, nextOpen } from '../model/interval.ts'
+import type { Kind } from '../model/kind.ts'
+import { kindOf } from '../model/kinds.ts'
+import { asCandlesOf, premiumCandle } from '../model/price-candle.ts'
 import type { TimeRange } from '../model/time.ts'
 import { CandleCsvParser, type CandleRows } from './candle-csv.ts'
 import type { BadRow } from './csv-lines.ts'
@@ -14,6 +17,8 @@ export interface CandleFileSpec extends TimeRange {
   /** Path in the archive, for messages. */
   readonly path: string
   readonly interval: Interval
+  /** Kind of candles; `candle` when left out. */
+  readonly kind?: string
 }
 
 /** No candle spans such a range of prices; a high beyond it is garbage, and other sources are asked. */
@@ -37,10 +42,15 @@ class CandleContent implements FileContent {
   readonly #csv: CandleCsvParser
   readonly #blocks: CandleRows[] = []
   readonly #list = new DefectList()
+  readonly #kind: Kind
+  /** Values may be negative: the premium's. */
+  readonly #isSigned: boolean
   #lastTime = Number.NEGATIVE_INFINITY
 
   constructor(spec: CandleFileSpec, blockRows = blockRowsOf(spec)) {
     this.#spec = spec
+    this.#kind = kindOf(spec.kind ?? 'candle')
+    this.#isSigned = spec.kind === premiumCandle.id
     this.#csv = new CandleCsvParser({
       blockRows,
       onRows: (rows) => this.#blocks.push(rows),
@@ -58,7 +68,7 @@ class CandleContent implements FileContent {
 
   take(): Batch | undefined {
     const rows = this.#blocks.shift()
-    return rows && this.#check(rows)
+    return rows && asCandlesOf(this.#kind, this.#check(rows))
   }
 
   summary(): ReturnType<FileContent['summary']> {
@@ -79,6 +89,7 @@ class CandleContent implements FileContent {
     // Months need the calendar; all other grids are one remainder, which millions of rows notice.
     const step = interval === '1M' ? 0 : intervalLength(interval)
     const anchor = floorOpen(grid, from)
+    const signed = this.#isSigned
     let rising = true
     let keep: Uint8Array | undefined
     let last = this.#lastTime
@@ -105,12 +116,12 @@ class CandleContent implements FileContent {
       const end = step === 0 ? nextOpen(grid, time) : time + step
       if (closeTime![i]! < end - 1) flag |= CandleFlag.short
       const sane =
-        low![i]! > 0 &&
+        (low![i]! > 0 || signed) &&
         low![i]! <= open![i]! &&
         low![i]! <= close![i]! &&
         high![i]! >= open![i]! &&
         high![i]! >= close![i]! &&
-        high![i]! <= low![i]! * ABSURD_RATIO &&
+        (high![i]! <= low![i]! * ABSURD_RATIO || (signed && Math.abs(high![i]!) < ABSURD_RATIO)) &&
         volume![i]! >= 0 &&
         quoteVolume![i]! >= 0 &&
         trades![i]! >= 0 &&

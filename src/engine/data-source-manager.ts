@@ -151,7 +151,14 @@ export class DataSourceManager implements AsyncDisposable {
     const { market, symbol, interval = '1m' } = series
     if (source === 'rest' || (source === 'auto' && !this.#health.down(market))) {
       try {
-        return await this.client.nextOpen({ market, symbol, interval, from: 0, ...(signal ? { signal } : {}) })
+        return await this.client.nextOpen({
+          market,
+          symbol,
+          interval,
+          kind: candlesOf(series.kind),
+          from: 0,
+          ...(signal ? { signal } : {}),
+        })
       } catch (error) {
         signal?.throwIfAborted()
         if (source === 'rest' || !this.#health.note(market, error) || !this.#findArchive()) throw error
@@ -486,4 +493,9 @@ export class DataSourceManager implements AsyncDisposable {
       onEvent: onEvent ?? (() => {}),
     }
   }
+}
+
+/** The candles that tell when a series began: those of its own price, or of the traded one. */
+function candlesOf(kind: string): string {
+  return kindOf(kind).hasInterval ? kind : candle.id
 }

@@ -1,7 +1,15 @@
 import { ConfigError } from '../model/errors.ts'
 
 /** Kinds whose past can be downloaded. */
-const KINDS_WITH_HISTORY: readonly string[] = ['candle', 'trade', 'aggTrade', 'fundingRate']
+const KINDS_WITH_HISTORY: readonly string[] = [
+  'candle',
+  'trade',
+  'aggTrade',
+  'fundingRate',
+  'markCandle',
+  'indexCandle',
+  'premiumCandle',
+]
 
 /** Whether the past of a kind can be downloaded; the others are collected as they happen. */
 export function hasHistory(kind: string): boolean {

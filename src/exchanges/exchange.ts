@@ -46,6 +46,8 @@ export interface CandleRequest extends TimeRange {
   readonly market: Market
   readonly symbol: string
   readonly interval: Interval
+  /** Kind of candles; `candle` (of traded prices) when left out. */
+  readonly kind?: string
   readonly signal?: AbortSignal
   readonly onRetry?: (retry: RetryInfo) => void
 }

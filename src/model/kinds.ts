@@ -12,6 +12,7 @@ import {
   ticker,
   trade,
 } from './live/index.ts'
+import { indexCandle, markCandle, premiumCandle } from './price-candle.ts'
 
 /** Every kind of data, by id. A new kind is one file and one line here. */
 export const KINDS: Readonly<Record<string, Kind>> = {
@@ -25,6 +26,9 @@ export const KINDS: Readonly<Record<string, Kind>> = {
   markPrice,
   fundingRate,
   liquidation,
+  markCandle,
+  indexCandle,
+  premiumCandle,
 }
 
 /** @throws InvalidRangeError naming the kinds that exist. */

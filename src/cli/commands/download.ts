@@ -16,7 +16,7 @@ export const verb: Verb<DownloadOptions> = {
     command
       .argument('[symbols...]', 'symbols in any spelling; without any, the pairs of the config')
       .option('--symbols <list...>', 'more symbols')
-      .option('--kind <kind>', 'kind of data: candle, trade, aggTrade, fundingRate (default: candle)')
+      .option('--kind <kind>', 'candle (default), trade, aggTrade, fundingRate, markCandle, indexCandle, premiumCandle')
       .option('--interval <list>', 'intervals, e.g. 1m,1h (default: DEFAULT_INTERVAL, 1m; of the pairs: 30m, 1h, 2h)')
       .option('--intervals <list...>', 'intervals, e.g. 1m 1h')
       .option('--from <time>', 'first instant wanted: 2024-01-31, ISO or epoch ms (default: since listing)')

@@ -5,6 +5,8 @@ import { type Batch, clipBatch, columnOf, concatBatches, mergeBatches } from '..
 import { CandleFlag, candle } from '../../model/candle.ts'
 import type { Defect, FileCheck } from '../../model/coverage.ts'
 import { isTicklakeError } from '../../model/errors.ts'
+import type { Kind } from '../../model/kind.ts'
+import { isPriceCandle, premiumCandle } from '../../model/price-candle.ts'
 import type { TimeRange } from '../../model/time.ts'
 import type { SeriesChange, StagedRows } from '../../store/lake/change.ts'
 import { type GapFinding, missingOpens } from '../../store/lake/gaps.ts'
@@ -31,7 +33,7 @@ export async function takeArchiveFile(
   try {
     const fetched = await fetchFile(
       { path: file.path, bytes: file.bytes, etag: file.etag },
-      { path: file.path, interval: download.interval, from: file.from, to: file.to },
+      { path: file.path, kind: download.writer.kind.id, interval: download.interval, from: file.from, to: file.to },
       rows,
       {
         http: context.http,
@@ -107,6 +109,7 @@ async function doubtfulChange(
   rows: FileRows,
   fetched: ReadFile,
 ): Promise<SeriesChange> {
+  const { kind } = download.writer
   const reason = hashProblem(fetched)
   const batches: Batch[] = []
   const defects: Defect[] = [...fetched.result.defects]
@@ -124,13 +127,13 @@ async function doubtfulChange(
       )
       continue
     }
-    const rest = concatBatches(candle, found)
-    const comparison = compareBatches(candle, batch, rest)
+    const rest = concatBatches(kind, found)
+    const comparison = compareBatches(kind, batch, rest)
     compared += comparison.shared
     differing += comparison.differing.length + comparison.onlyFirst.length
     const limit = Math.max(0, MAX_DIFFERENCES - defects.length)
     defects.push(
-      ...differences(candle, { source: 'archive', batch }, { source: 'rest', batch: rest }, 'rest', file.path, limit),
+      ...differences(kind, { source: 'archive', batch }, { source: 'rest', batch: rest }, 'rest', file.path, limit),
     )
     for (const time of comparison.onlyFirst.slice(0, limit)) {
       defects.push({
@@ -145,7 +148,7 @@ async function doubtfulChange(
     const only = rowsAt(batch, new Set(comparison.onlyFirst))
     const agreed = dropRows(batch, new Set([...comparison.differing, ...comparison.onlyFirst]))
     const replaced = rowsAt(rest, new Set([...comparison.differing, ...comparison.onlySecond]))
-    const merged = mergeBatches(candle, withFlag(only, CandleFlag.unverified), mergeBatches(candle, agreed, replaced))
+    const merged = mergeBatches(kind, withFlag(only, CandleFlag.unverified), mergeBatches(kind, agreed, replaced))
     batches.push(merged)
     findings.push(
       ...(await download.fillHoles(missingOpens(download.grid, range, [columnOf(merged, candle.sortKey)]))).findings,
@@ -175,15 +178,16 @@ async function checkSuspects(
   file: ListedFile,
   suspects: readonly Batch[],
 ): Promise<{ batches: Batch[]; defects: Defect[] }> {
+  const { kind } = download.writer
   const batches: Batch[] = []
   const defects: Defect[] = []
   for (const row of suspects) {
     const time = columnOf(row, candle.sortKey)[0]!
     const found = await download.rest.rows({ from: time, to: time + 1 })
-    const rest = concatBatches(candle, found ?? [])
-    const sane = rest.length === 1 && (columnOf(rest, 'flags')[0]! & CandleFlag.suspect) === 0 && isSane(rest)
+    const rest = concatBatches(kind, found ?? [])
+    const sane = rest.length === 1 && (columnOf(rest, 'flags')[0]! & CandleFlag.suspect) === 0 && isSane(rest, kind)
     const [difference] = differences(
-      candle,
+      kind,
       { source: 'archive', batch: row },
       { source: 'rest', batch: rest },
       'rest',
@@ -205,18 +209,19 @@ async function checkSuspects(
   return { batches, defects }
 }
 
-function isSane(row: Batch): boolean {
+function isSane(row: Batch, kind: Kind): boolean {
+  const signed = kind.id === premiumCandle.id
   const value = (name: string): number => columnOf(row, name)[0]!
   const low = value('low')
   const high = value('high')
   return (
-    low > 0 &&
+    (low > 0 || signed) &&
     low <= value('open') &&
     low <= value('close') &&
     high >= value('open') &&
     high >= value('close') &&
-    high <= low * ABSURD_RATIO &&
-    value('volume') >= 0
+    (high <= low * ABSURD_RATIO || signed) &&
+    (isPriceCandle(kind.id) || value('volume') >= 0)
   )
 }
 

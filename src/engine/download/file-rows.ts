@@ -86,9 +86,10 @@ export class FileRows implements RowSink {
     const rising = this.#batches.every(
       (batch, i) => i === 0 || last(this.#batches[i - 1]!) < columnOf(batch, candle.sortKey)[0]!,
     )
+    const { kind } = this.#writer
     const whole = rising
-      ? concatBatches(candle, this.#batches)
-      : this.#batches.reduce((merged, batch) => mergeBatches(candle, merged, batch), concatBatches(candle, []))
+      ? concatBatches(kind, this.#batches)
+      : this.#batches.reduce((merged, batch) => mergeBatches(kind, merged, batch), concatBatches(kind, []))
     this.#batches = whole.length > 0 ? [whole] : []
     return whole
   }

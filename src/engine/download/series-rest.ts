@@ -95,6 +95,7 @@ export class SeriesRest {
       market,
       symbol,
       interval,
+      kind: this.#download.request.series.kind,
       ...(context.signal ? { signal: context.signal } : {}),
       onRetry: (retry) => this.#download.onRetry({ ...retry, what: `REST ${what}` }),
     }

@@ -29,6 +29,9 @@ const KINDS: Readonly<Record<string, ArchivedKind>> = {
   candle: { folder: 'klines', markets: ALL, periods: BOTH, hasInterval: true },
   trade: { folder: 'trades', markets: ALL, periods: BOTH },
   aggTrade: { folder: 'aggTrades', markets: ALL, periods: BOTH },
+  markCandle: { folder: 'markPriceKlines', markets: FUTURES, periods: BOTH, hasInterval: true },
+  indexCandle: { folder: 'indexPriceKlines', markets: FUTURES, periods: BOTH, hasInterval: true },
+  premiumCandle: { folder: 'premiumIndexKlines', markets: FUTURES, periods: BOTH, hasInterval: true },
   fundingRate: { folder: 'fundingRate', markets: FUTURES, periods: ['monthly'] },
 }
 

@@ -1,7 +1,9 @@
-import { type Batch, rowAt } from '../../model/batch.ts'
+import { type Batch, emptyBatch, rowAt } from '../../model/batch.ts'
 import { type Candle, candle } from '../../model/candle.ts'
 import { InvalidRangeError } from '../../model/errors.ts'
 import { type Interval, parseInterval } from '../../model/interval.ts'
+import { kindOf } from '../../model/kinds.ts'
+import { asCandlesOf } from '../../model/price-candle.ts'
 import type { Market } from '../../model/series.ts'
 import { formatTime, parseInclusiveEnd, parseTime, type TimeInput } from '../../model/time.ts'
 import type { BaseDataClient, CandlePage, CandleRequest } from '../exchange.ts'
@@ -22,6 +24,11 @@ const PRICE_PATHS: Readonly<Record<Exclude<PriceKind, 'last'>, string>> = {
   index: '/fapi/v1/indexPriceKlines',
   premiumIndex: '/fapi/v1/premiumIndexKlines',
   continuous: '/fapi/v1/continuousKlines',
+}
+const PRICE_OF_KIND: Readonly<Record<string, 'mark' | 'index' | 'premiumIndex'>> = {
+  markCandle: 'mark',
+  indexCandle: 'index',
+  premiumCandle: 'premiumIndex',
 }
 const PARALLEL_PAGES = 12
 /** Downloads of more pages than this read the exchange's own limits first. */
@@ -112,16 +119,17 @@ export class BinanceClient extends BinanceMarketData implements BaseDataClient {
     const { market, from, to } = request
     const interval = this.#interval(request.interval, market)
     const symbol = this.native(request.symbol, market)
-    const path = this.path(CANDLE_PATHS, market)
+    const { path, named, kind } = this.#candlesOf(request, symbol)
     const call: CallOptions = { signal: request.signal, onRetry: request.onRetry }
     const limit = pageLimit(market)
     try {
       if (countPages(interval, { from, to }, limit) > SMALL_DOWNLOAD) await this.readLimits(market, symbol, call)
       const now = await this.rest.now(market, call)
       const fetch = (startTime: number, endTime: number | undefined, signal: AbortSignal): Promise<Batch> =>
-        this.#klines(market, path, { symbol, interval, startTime, endTime, limit }, interval, { ...call, signal })
+        this.#klines(market, path, { ...named, interval, startTime, endTime, limit }, interval, { ...call, signal })
       const source = { interval, limit, now, parallel: this.#parallel, signal: request.signal, fetch }
-      yield* candlePages({ from, to }, source)
+      for await (const page of candlePages({ from, to }, source))
+        yield { ...page, batch: page.batch.length === 0 ? emptyBatch(kind) : asCandlesOf(kind, page.batch) }
     } catch (error) {
       throw await this.explained(error, market, symbol)
     }
@@ -133,8 +141,9 @@ export class BinanceClient extends BinanceMarketData implements BaseDataClient {
     const symbol = this.native(request.symbol, market)
     const startTime = Math.max(0, Math.ceil(request.from))
     try {
-      const params = { symbol, interval, startTime, limit: 1 }
-      const batch = await this.#klines(market, this.path(CANDLE_PATHS, market), params, interval, request)
+      const { path, named } = this.#candlesOf(request, symbol)
+      const params = { ...named, interval, startTime, limit: 1 }
+      const batch = await this.#klines(market, path, params, interval, request)
       return batch.columns.open_time?.[0]
     } catch (error) {
       throw await this.explained(error, market, symbol)
@@ -143,6 +152,17 @@ export class BinanceClient extends BinanceMarketData implements BaseDataClient {
 
   candleRequests(request: Pick<CandleRequest, 'market' | 'interval' | 'from' | 'to'>): number {
     return countPages(request.interval, request, pageLimit(request.market))
+  }
+
+  /** Where candles of a kind are asked for, and under which name. */
+  #candlesOf(request: Pick<CandleRequest, 'market' | 'kind'>, symbol: string) {
+    const kind = kindOf(request.kind ?? candle.id)
+    const price = PRICE_OF_KIND[kind.id]
+    if (price === undefined) return { kind, path: this.path(CANDLE_PATHS, request.market), named: { symbol } }
+    if (request.market !== 'usdm') {
+      throw new InvalidRangeError(`binance ${request.market} has no ${kind.id}s. They are known for usdm.`)
+    }
+    return { kind, path: PRICE_PATHS[price], named: price === 'index' ? { pair: symbol } : { symbol } }
   }
 
   async #klines(market: Market, path: string, params: Params, interval: Interval, call: CallOptions): Promise<Batch> {

@@ -13,7 +13,10 @@ import type { SandboxMarket } from '../market/listing.ts'
 export type Period = 'daily' | 'monthly'
 
 /** Folders of the kinds of data that the sandbox has files of. */
-export const ARCHIVE_KINDS = ['aggTrades', 'fundingRate', 'klines', 'trades'] as const
+export const ARCHIVE_KINDS = [
+  ...(['aggTrades', 'fundingRate', 'indexPriceKlines', 'klines', 'markPriceKlines'] as const),
+  ...(['premiumIndexKlines', 'trades'] as const),
+] as const
 export type ArchiveKind = (typeof ARCHIVE_KINDS)[number]
 
 /** A file of the archive, as its key tells. */
@@ -47,7 +50,20 @@ export function archiveIntervals(market: SandboxMarket, period: Period): Interva
 
 /** Whether a market has files of a kind by day or by month. */
 export function hasKind(market: SandboxMarket, period: Period, kind: ArchiveKind): boolean {
-  return kind !== 'fundingRate' || (market !== 'spot' && period === 'monthly')
+  if (kind === 'fundingRate') return market !== 'spot' && period === 'monthly'
+  return market !== 'spot' || !(kind in PRICE_FOLDERS)
+}
+
+/** Folders of candles of other prices than the traded one. */
+export const PRICE_FOLDERS = {
+  markPriceKlines: 'mark',
+  indexPriceKlines: 'index',
+  premiumIndexKlines: 'premium',
+} as const
+
+/** Whether files of a kind lie in a folder per interval. */
+export function isCandles(kind: ArchiveKind): boolean {
+  return kind === 'klines' || kind in PRICE_FOLDERS
 }
 
 /** `data/spot/daily/klines/BTCUSDT/1m/` */
@@ -80,7 +96,7 @@ export function parseKey(key: string): ArchiveFile | undefined {
   ]
   const kind = ARCHIVE_KINDS.find((known) => known === word)
   const market = folder === 'spot' ? 'spot' : 'usdm'
-  if (!kind || !hasKind(market, period, kind) || (kind === 'klines') !== (interval !== undefined)) return undefined
+  if (!kind || !hasKind(market, period, kind) || isCandles(kind) !== (interval !== undefined)) return undefined
   if (interval !== undefined && !isInterval(interval) && interval !== '1mo') return undefined
   const date = DATE.exec(stem)
   if (!date || (date[3] === undefined) !== (period === 'monthly')) return undefined

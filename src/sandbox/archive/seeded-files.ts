@@ -1,15 +1,16 @@
 import { promisify } from 'node:util'
 import { constants, deflateRaw } from 'node:zlib'
-import { floorOpen, type Interval, intervalLength } from '../../model/interval.ts'
+import { countOpens, floorOpen, type Interval, intervalLength } from '../../model/interval.ts'
 import { DAY, floorDay, HOUR } from '../../model/time.ts'
 import { Breath } from '../breath.ts'
 import { ByteWriter } from '../bytes.ts'
 import { gridOrigin, type Listing } from '../market/listing.ts'
 import type { LiveAggTrade, LiveTrade } from '../market/live-market.ts'
+import { csvRow } from '../market/price-candles.ts'
 import { SeededRows } from '../market/rows.ts'
 import type { SeededMarket } from '../market/seeded.ts'
 import type { SymbolMarket } from '../market/symbol-market.ts'
-import { type ArchiveFile, type ArchiveKind, periodEnd } from './keys.ts'
+import { type ArchiveFile, type ArchiveKind, PRICE_FOLDERS, periodEnd } from './keys.ts'
 
 const deflate = promisify(deflateRaw)
 
@@ -45,6 +46,7 @@ export function seededFiles(market: SeededMarket): Readonly<Record<ArchiveKind, 
   const writer = new ByteWriter()
   return {
     klines: klines(writer),
+    ...priceFiles(market, writer),
     trades: {
       header: 'id,price,qty,quote_qty,time,is_buyer_maker\n',
       headerFrom: Date.UTC(2022, 7, 11),
@@ -89,6 +91,31 @@ export function seededFiles(market: SeededMarket): Readonly<Record<ArchiveKind, 
       },
       step: (file) => periodEnd(file) - file.start,
     },
+  }
+}
+
+type PriceFolder = keyof typeof PRICE_FOLDERS
+
+function priceFiles(market: SeededMarket, writer: ByteWriter): Record<PriceFolder, SeededFiles> {
+  const filesOf = (folder: PriceFolder): SeededFiles => ({
+    ...klines(writer),
+    // Outages stop trading, not the index: there is a candle for every interval.
+    count({ listing }, { interval = '1m', ...file }) {
+      const grid = { interval, origin: gridOrigin(listing) }
+      const to = Math.min(periodEnd(file), listing.endsAt)
+      return countOpens(grid, { from: Math.max(file.start, floorOpen(grid, listing.listedAt)), to })
+    },
+    async rows({ listing }, { interval = '1m' }, from, to, max) {
+      const query = { price: PRICE_FOLDERS[folder], interval, from, to, max }
+      const rows = market.live.priceCandles({ ...listing, listed: true }, query)
+      for (const row of rows) writer.ascii(`${csvRow(row)}\n`)
+      return { csv: writer.take(), rows: rows.length }
+    },
+  })
+  return {
+    markPriceKlines: filesOf('markPriceKlines'),
+    indexPriceKlines: filesOf('indexPriceKlines'),
+    premiumIndexKlines: filesOf('premiumIndexKlines'),
   }
 }
 

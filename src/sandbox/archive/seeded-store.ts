@@ -16,6 +16,7 @@ import {
   archiveInterval,
   archiveIntervals,
   hasKind,
+  isCandles,
   keyOf,
   MARKET_FOLDER,
   type Period,
@@ -98,7 +99,7 @@ export class SeededStore implements ArchiveStore {
       if (symbol === '') return this.#symbols(market, period, known, now)
       const one = this.#market.symbolMarket(market, symbol ?? '')
       if (!one) return []
-      if (known !== 'klines') return interval === '' && rest.length === 0 ? this.#files(one, period, known, now) : []
+      if (!isCandles(known)) return interval === '' && rest.length === 0 ? this.#files(one, period, known, now) : []
       const intervals = archiveIntervals(market, period).filter((name) =>
         this.#published(one.listing, period, known, now, name),
       )
@@ -117,7 +118,7 @@ export class SeededStore implements ArchiveStore {
     return this.#market
       .listings(market)
       .filter((listing) =>
-        kind === 'klines'
+        isCandles(kind)
           ? archiveIntervals(market, period).some((interval) => this.#published(listing, period, kind, now, interval))
           : this.#published(listing, period, kind, now),
       )

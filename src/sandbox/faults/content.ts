@@ -36,8 +36,13 @@ interface Columns {
   readonly count?: number
 }
 
+const PRICES: Columns = { time: 0, price: 4, amount: 5, high: 2, amounts: [4] }
+
 const COLUMNS: Readonly<Record<ArchiveKind, Columns>> = {
   klines: { time: 0, price: 4, amount: 5, high: 2, amounts: [5, 7, 9, 10], count: 8 },
+  markPriceKlines: PRICES,
+  indexPriceKlines: PRICES,
+  premiumIndexKlines: PRICES,
   trades: { time: 4, price: 1, amount: 2, high: 1, amounts: [2, 3] },
   aggTrades: { time: 5, price: 1, amount: 2, high: 1, amounts: [2] },
   fundingRate: { time: 0, price: 2, amount: 1, high: 2, amounts: [2] },

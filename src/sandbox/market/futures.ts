@@ -11,6 +11,9 @@ const LIQUIDATED = 0.05
 const SLIP = 0.004
 const MINUTE = 60_000
 
+/** Prices that nobody trades at. */
+export type PriceName = 'mark' | 'index' | 'premium'
+
 /** Mark price, funding and liquidations of one futures contract, each a function of time. */
 export class SeededFutures {
   readonly #one: SymbolMarket
@@ -32,7 +35,7 @@ export class SeededFutures {
   mark(now: number): LiveMark {
     const second = Math.floor(now / SECOND) * SECOND
     const index = this.#index(second)
-    const mark = index * (1 + this.#at(this.#premium, second))
+    const mark = this.price('mark', second)
     const length = this.hours * HOUR
     const previous = Math.floor(now / length) * length
     // The estimate starts at what was paid last and ends at what will be paid.
@@ -45,6 +48,17 @@ export class SeededFutures {
       fundingRate: rate.toFixed(8),
       nextFundingTime: previous + length,
     }
+  }
+
+  /** A price at a whole second: mark and index in ticks, the premium as a fraction. */
+  price(kind: PriceName, time: number): number {
+    const premium = kind === 'index' ? 0 : this.#at(this.#premium, time)
+    return kind === 'premium' ? premium : this.#index(time) * (1 + premium)
+  }
+
+  /** As the exchange writes it. */
+  priceText(kind: PriceName, value: number): string {
+    return kind === 'premium' ? value.toFixed(8) : this.#text(value)
   }
 
   /** Paid in [from, to), ms. */

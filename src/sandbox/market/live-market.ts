@@ -1,4 +1,5 @@
 import type { SymbolInfo } from './market.ts'
+import type { PriceCandle, PriceQuery } from './price-candles.ts'
 
 /** Prices are whole ticks (10^-tickDecimals), quantities whole lots (10^-stepDecimals), times epoch µs unless said otherwise. */
 export interface LiveTrade {
@@ -99,6 +100,8 @@ export interface LiveMarket {
   quote(info: SymbolInfo, now: number): LiveQuote
   /** Futures only. */
   mark(info: SymbolInfo, now: number): LiveMark
+  /** Candles of mark price, index price or premium. Futures only. */
+  priceCandles(info: SymbolInfo, query: PriceQuery): PriceCandle[]
   /** Paid in [from, to), epoch ms. */
   fundings(info: SymbolInfo, from: number, to: number): PaidFunding[]
   /** Told in [from, to), epoch ms: at most one a second, each a trade of that second. */

@@ -13,6 +13,7 @@ import type {
   PaidFunding,
 } from './live-market.ts'
 import type { SymbolInfo } from './market.ts'
+import { type PriceCandle, type PriceQuery, priceCandlesOf } from './price-candles.ts'
 import type { SymbolMarket } from './symbol-market.ts'
 
 /** The events of the seeded market. */
@@ -85,6 +86,10 @@ export class SeededLive implements LiveMarket {
 
   mark(info: SymbolInfo, now: number): LiveMark {
     return this.#future(info).mark(now)
+  }
+
+  priceCandles(info: SymbolInfo, query: PriceQuery): PriceCandle[] {
+    return priceCandlesOf(this.#future(info), this.#find(info).listing, query)
   }
 
   fundings(info: SymbolInfo, from: number, to: number): PaidFunding[] {

@@ -2,6 +2,7 @@ import { candles } from './candles.ts'
 import { depth, usdmDepthWeight } from './depth.ts'
 import { usdmExchangeInfo } from './exchange-info.ts'
 import { fundingInfo, fundingRate, openInterest, premiumIndex } from './funding.ts'
+import { priceCandles } from './price-candles.ts'
 import { fixed, type RestRoute } from './route.ts'
 import { bookTicker, priceTicker, ticker24hr } from './tickers.ts'
 import { aggTrades, historicalTrades, recentTrades } from './trades.ts'
@@ -17,6 +18,12 @@ const oneOrAll =
   (query: URLSearchParams): number =>
     query.has('symbol') ? one : all
 
+const PRICE_PATHS = {
+  mark: '/fapi/v1/markPriceKlines',
+  index: '/fapi/v1/indexPriceKlines',
+  premium: '/fapi/v1/premiumIndexKlines',
+} as const
+
 /** Public REST of the USD-M futures. */
 export const usdmRoutes: readonly RestRoute[] = [
   { path: '/fapi/v1/ping', params: {}, weight: fixed(1), answer: async () => ({}) },
@@ -28,6 +35,17 @@ export const usdmRoutes: readonly RestRoute[] = [
     weight: byLimit,
     answer: (call) => candles(call, 1500),
   },
+  ...(['mark', 'index', 'premium'] as const).map(
+    (price): RestRoute => ({
+      path: PRICE_PATHS[price],
+      params: {
+        ...(price === 'index' ? { pair: true } : { symbol: true }),
+        ...{ interval: true, startTime: false, endTime: false, limit: false },
+      },
+      weight: byLimit,
+      answer: (call) => priceCandles(call, price),
+    }),
+  ),
   {
     path: '/fapi/v1/depth',
     params: { symbol: true, limit: false },
