@@ -112,6 +112,14 @@ export class BookSync {
     this.#change('stale', 'disconnected', reason, at)
   }
 
+  /** The exchange counts its ids anew: nothing of before can be compared with what comes. */
+  renewed(reason: string, at: number): void {
+    this.disconnected(reason, at)
+    this.#isResumable = false
+    this.#ids.seen = undefined
+    this.#heardAt = at
+  }
+
   /** An update arrived. `at` is the local clock, epoch ms. */
   delta(delta: BookDelta, at: number = delta.receiveTime): void {
     this.#counters.since(this.#state, at)

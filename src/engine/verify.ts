@@ -97,7 +97,10 @@ export async function verifySeries(series: SeriesId, context: VerifyContext): Pr
   }
   const mended = context.repair ? await mend(series, coverage, findings, context) : undefined
   const still = (mended ? await context.lake.coverage(series) : undefined)?.gaps.filter(isLost) ?? []
-  const isMended = (range: TimeRange): boolean => mended !== undefined && intersectRanges([range], still).length === 0
+  // Of events both ends of a gap are instants of records around it: files may touch it there, and it may have no length.
+  const reach = ({ from, to }: TimeRange): TimeRange => ({ from, to: isEvents ? to + 1 : to })
+  const isMended = (range: TimeRange): boolean =>
+    mended !== undefined && intersectRanges([reach(range)], still.map(reach)).length === 0
   problems.push(
     ...damaged.map(({ file, problem }) => ({ ...problem, repaired: isMended(spanOf(file, coverage)) })),
     ...lost.map(

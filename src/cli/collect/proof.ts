@@ -39,7 +39,9 @@ export function proofLines(report: CollectorReport, silent: readonly string[], s
   for (const key of silent) lines.push(style.red(`nothing ever arrived of ${key}`))
   const missing = report.series.reduce((sum, series) => sum + series.missing, 0)
   const lost = report.series.flatMap(({ gaps }) => gaps.filter(({ cause }) => cause !== 'no-trades'))
+  const renewed = report.series.filter(({ renewal }) => renewal !== undefined).length
   const faults = [
+    ...(renewed > 0 ? [`the ids of ${renewed} series began anew, and nothing was stored of them since`] : []),
     ...(missing > 0 ? [`${plural(missing, 'record')} still missing: the next start asks for them`] : []),
     ...(lost.length > 0 ? [`${plural(lost.length, 'gap')} that nothing can fill (ticklake coverage shows them)`] : []),
   ]

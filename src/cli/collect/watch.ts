@@ -10,6 +10,7 @@ interface Seen {
   /** Holes at the beginning of the list that have ended and were told of. */
   done: number
   gaps: number
+  renewed?: boolean
 }
 
 /** Compares each status with the one before it: what is new of holes, gaps, streams and the disk. */
@@ -63,6 +64,12 @@ export class StatusWatch {
       found.push({ at, event: 'gap', text, tone: 'bad', fields: { series: series.series, ...gap } })
     }
     seen.gaps = series.gaps.length
+    if (series.renewal && !seen.renewed) {
+      const { detail, ...fields } = series.renewal
+      const text = `${labelOfKey(series.series)}: ${detail}`
+      found.push({ at, event: 'ids-renewed', text, tone: 'bad', fields: { series: series.series, ...fields } })
+    }
+    seen.renewed = series.renewal !== undefined
   }
 
   #ofStreams({ at, channels }: CollectorStatus, found: News[]): void {

@@ -3,7 +3,7 @@ import type { BaseDataClient } from '../../exchanges/exchange.ts'
 import type { GapCause } from '../../model/coverage.ts'
 import { ConfigError, InvalidRangeError, isAbortError, StorageError } from '../../model/errors.ts'
 import type { Interval } from '../../model/interval.ts'
-import { nextId } from '../../model/live/ids.ts'
+import { addId, nextId } from '../../model/live/ids.ts'
 import { type LiveRecord, RecordFlag, type RecordId } from '../../model/live/index.ts'
 import type { Log } from '../../model/log.ts'
 import { silentLog } from '../../model/log.ts'
@@ -161,8 +161,8 @@ export class Backfill implements AsyncDisposable {
     const { ledger } = series
     const most = this.#options.maxPositions ?? 5_000_000
     if (!ledger || ledger.countOf(hole.first, hole.last) <= most) return
-    const from = typeof hole.last === 'number' ? hole.last - most : hole.last - BigInt(most)
-    const note = `too many to ask REST for (the newest ${most} were); the archive has them`
+    const from = addId(hole.last, -most)
+    const note = `too many to ask REST for (the newest ${most} were); the archive may have them`
     series.giveUp(hole.first, from, 'own-outage', note, rangeOf(series, hole.first, from))
   }
 

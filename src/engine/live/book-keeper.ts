@@ -134,6 +134,11 @@ export class BookKeeper implements AsyncDisposable {
     this.#books.get(market)?.get(symbol)?.sync.disconnected(reason, now)
   }
 
+  /** The exchange counts its ids anew. */
+  renewed({ market, symbol }: { market: Market; symbol: string }, reason: string, now: number): void {
+    this.#books.get(market)?.get(symbol)?.sync.renewed(reason, now)
+  }
+
   status(now = Date.now()): BookStatus[] {
     return [...this.#books].flatMap(([market, symbols]) =>
       [...symbols].map(([symbol, { sync }]) => ({

@@ -42,7 +42,7 @@ export function reportOf(
   bookChanges: readonly BookStateChange[],
 ): CollectorReport {
   const complete = status.series.every(
-    (series) => series.missing === 0 && series.gaps.every((gap) => gap.cause === 'no-trades'),
+    (series) => !series.renewal && series.missing === 0 && series.gaps.every((gap) => gap.cause === 'no-trades'),
   )
   return { format: 1, ...status, events: [...events], bookChanges: [...bookChanges], complete }
 }

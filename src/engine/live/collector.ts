@@ -322,25 +322,21 @@ export class Collector implements AsyncDisposable {
 
   async #openNew(id: SeriesId, resume: boolean): Promise<IntakeSeries> {
     const opened = this.#lake ? await openSink(this.#lake, id, this.#spool?.id) : undefined
-    const series = new LiveSeries(id, opened?.grid ?? plainGrid(id))
     const sink = opened?.sink
+    const series = new LiveSeries(id, opened?.grid ?? plainGrid(id), sink?.resume)
     const entry: IntakeSeries = { series, sink }
     series.onRenewal = (renewal, withheld) => this.#renewed(entry, renewal, withheld)
     series.onGap = (gap) => {
       if (!series.renewal) sink?.gap(gap)
-      if (!this.#recovering && !series.renewal) this.#spool?.append('note', id.market, Date.now(), gapNote(id, gap))
+      if (!series.renewal && !this.#recovering) this.#spool?.append('note', id.market, Date.now(), gapNote(id, gap))
       for (const handler of this.#gapHandlers) handler(id, gap)
     }
     series.onHole = (hole) => {
       if (!this.#recovering) this.#backfill.add(series, hole)
     }
-    if (sink) series.stored(sink.resume)
     if (sink && resume && (this.#options.resume ?? true)) {
       series.takeUp(sink.resume, Date.now())
-      if (!this.#recovering) {
-        for (const hole of sink.resume.holes) this.#backfill.add(series, hole)
-        series.away()
-      }
+      if (!this.#recovering) series.away()
     }
     this.#intake.add(entry)
     return entry
@@ -348,12 +344,11 @@ export class Collector implements AsyncDisposable {
 
   /** The exchange counts anew: what comes from now on is passed on, and what is stored stays as it is. */
   #renewed({ series }: IntakeSeries, renewal: Renewal, withheld: readonly LiveRecord[]): void {
-    const { market, symbol, kind } = series.id
     this.#log.error({ series: series.key }, renewal.detail)
     for (const record of withheld) this.#intake.take(record, 0, renewal.at)
-    if (kind !== 'bookDelta') return
+    if (series.kind !== 'bookDelta') return
     this.#intake.find({ ...series.id, kind: 'bookSnapshot' })?.series.renew(renewal)
-    this.#books.renewed(market, symbol, 'the ids begin anew', renewal.at)
+    this.#books.renewed(series.id, 'the ids begin anew', renewal.at)
   }
 
   /** Brings what an earlier run left in the spool to the lake, before anything new arrives. */

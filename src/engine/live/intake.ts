@@ -94,7 +94,7 @@ export class Intake {
       return false
     }
     const fresh = entry.series.take(record, now)
-    if (fresh) entry.sink?.append(record, sequence)
+    if (fresh && entry.series.renewal === undefined) entry.sink?.append(record, sequence)
     // Candles in progress are told, and never stored.
     if (fresh || (record.kind === 'candle' && !record.closed)) this.#bus.publish(record)
     return fresh

@@ -4,6 +4,8 @@ import { type LiveKind, type LiveRecord, RecordFlag, type RecordId } from '../..
 import { type SeriesId, seriesKey } from '../../model/series.ts'
 import type { Hole, IdLedger } from './id-ledger.ts'
 import { LagHistogram, type LagSummary } from './lag.ts'
+import { hasIds, type Renewal, RenewalWatch } from './renewal.ts'
+import type { Resume } from './series-sink.ts'
 import { CandleTracker, ChainTracker, createTracker, IdTracker, type Tracker, type Verdict } from './tracker.ts'
 
 /** Finished holes and gaps kept for the report; more are counted only. */
@@ -57,6 +59,8 @@ export interface SeriesStatus {
   readonly missing: number
   readonly holes: readonly HoleReport[]
   readonly gaps: readonly Gap[]
+  /** Set once the exchange counted its ids anew: from then on nothing of the series is stored. */
+  readonly renewal: Renewal | undefined
   readonly lag: LagSummary
   /** Local clock at the last record of a stream, epoch ms; NaN before the first. */
   readonly lastReceiveTime: number
@@ -67,18 +71,23 @@ export class LiveSeries {
   readonly id: SeriesId
   readonly key: string
   readonly kind: LiveKind
-  readonly tracker: Tracker
   readonly lag = new LagHistogram()
   /** Told of each hole once, when it opens. */
   onHole: (hole: Hole) => void = () => {}
   /** Told of each gap once it is certain. */
   onGap: (gap: Gap) => void = () => {}
+  /** Told when the ids begin anew, with records that were withheld and have to be taken in again. */
+  onRenewal: (renewal: Renewal, withheld: readonly LiveRecord[]) => void = () => {}
   filled = 0
   late = 0
   revised = 0
   firstTime = Number.NaN
   lastTime = Number.NaN
   lastReceiveTime = Number.NaN
+  #tracker: Tracker
+  readonly #grid: IntervalGrid | undefined
+  #watch: RenewalWatch | undefined
+  #renewal: Renewal | undefined
   #outages = 0
   #holesFound = 0
   readonly #open: HoleReport[] = []
@@ -89,11 +98,24 @@ export class LiveSeries {
   /** Values of the last closed candles, to tell a revision from a repetition. */
   readonly #closed = new Map<number, string>()
 
-  constructor(id: SeriesId, grid?: IntervalGrid) {
+  /** @param stored what the lake has of it: ids that begin anew are told from that. */
+  constructor(id: SeriesId, grid?: IntervalGrid, stored?: Resume) {
     this.id = id
     this.key = seriesKey(id)
     this.kind = id.kind as LiveKind
-    this.tracker = createTracker(this.kind, grid)
+    this.#grid = grid
+    this.#tracker = createTracker(this.kind, grid)
+    this.#watch = hasIds(this.kind) ? new RenewalWatch() : undefined
+    if (stored?.highest !== undefined) this.#watch?.stored(stored.highest, stored.lastTime)
+  }
+
+  get tracker(): Tracker {
+    return this.#tracker
+  }
+
+  /** Set once the exchange counted its ids anew: what comes since must not be stored with what came before. */
+  get renewal(): Renewal | undefined {
+    return this.#renewal
   }
 
   /** The ledger, where positions can be counted. */
@@ -120,9 +142,33 @@ export class LiveSeries {
       this.#remember(record)
       return this.#took(record, verdict, now)
     }
-    const verdict = this.tracker.accept(record)
+    if (this.#watch !== undefined) {
+      const seen = this.#watch.look(record, this.#tracker, now)
+      if (seen === 'withheld') return false
+      if (seen !== 'fine') {
+        const { withheld, ...renewal } = seen
+        this.renew(renewal, withheld)
+      }
+    }
+    const verdict = this.#tracker.accept(record)
     if (verdict === 'duplicate') return false
     return this.#took(record, verdict, now)
+  }
+
+  /** The ids began anew: holes of before stay as they are on disk, and everything is counted from here on. */
+  renew(renewal: Renewal, withheld: readonly LiveRecord[] = []): void {
+    const now = Date.now()
+    this.#renewal ??= renewal
+    this.#tracker = createTracker(this.kind, this.#grid)
+    this.#watch = hasIds(this.kind) ? new RenewalWatch() : undefined
+    for (const hole of this.#open) {
+      hole.cause = 'unknown'
+      hole.note = 'the ids began anew before it was filled'
+    }
+    while (this.#open.length > 0) this.#close(0, now)
+    this.firstTime = Number.NaN
+    this.lastTime = Number.NaN
+    this.onRenewal(renewal, withheld)
   }
 
   /** The connection that carried the series is gone. Kinds that REST can't repeat lose what comes until the next record. */
@@ -136,6 +182,16 @@ export class LiveSeries {
   resume(last: RecordId, holes: readonly Hole[]): void {
     if (this.tracker instanceof ChainTracker) this.tracker.last ??= last
     else this.ledger?.resume(last, holes)
+  }
+
+  /** Goes on behind an earlier run, and takes up the holes that it left. */
+  takeUp({ last, lastTime, holes }: Resume, now: number): void {
+    this.lastTime = lastTime
+    if (last !== undefined) this.resume(last, holes)
+    for (const { first, last: end, from, to } of holes) {
+      this.reopen({ first, last: end }, { from, to }, now)
+      this.onHole({ first, last: end })
+    }
   }
 
   /** Nobody collected since the last record of an earlier run: what came meanwhile and can't be counted is lost. */
@@ -207,6 +263,7 @@ export class LiveSeries {
       missing: ledger?.missing ?? 0,
       holes: [...this.#done, ...this.#open].map((hole) => ({ ...hole })),
       gaps: [...this.#gaps],
+      renewal: this.#renewal,
       lag: this.lag.summary(),
       lastReceiveTime: this.lastReceiveTime,
     }

@@ -6,6 +6,8 @@ import type { Hole } from './id-ledger.ts'
 export interface Resume {
   /** Last position stored; undefined for an empty series. */
   readonly last?: RecordId
+  /** Highest id stored, counted or not; undefined for an empty series and for kinds without ids. */
+  readonly highest?: RecordId
   /** Instant of the last record stored, epoch ms; NaN for an empty series. */
   readonly lastTime: number
   /** Entry of the present spool up to which it is stored; undefined when none is. */

@@ -134,6 +134,11 @@ export class RisingTracker implements Tracker {
     return isLate ? 'late' : 'next'
   }
 
+  /** Whether a position is one of those seen last. */
+  remembers(position: RecordId): boolean {
+    return this.#ring.some((one) => sameId(one, position))
+  }
+
   /** Whether a position that is not above the last was seen, or is too old to tell. */
   #wasSeen(position: RecordId): boolean {
     const ring = this.#ring
