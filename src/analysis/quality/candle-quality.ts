@@ -219,6 +219,7 @@ export class CandleQuality {
   }
 
   #compare(check: LargerCheck): void {
+    check.finish()
     const wrong = new Map<number, Disagreement[]>()
     for (const entry of check.disagreements) wrong.set(entry.time, [...(wrong.get(entry.time) ?? []), entry])
     for (const { from } of check.compared) {

@@ -24,7 +24,10 @@ export interface Disagreement {
 const ROUNDING = 1e-9
 const COLUMNS = ['open', 'high', 'low', 'close', 'volume', 'trades'] as const
 
-/** Adds smaller candles up, and compares where all parts of a larger one are there. Batches come in order. */
+/**
+ * Adds smaller candles up and compares them with the larger: all columns where every part is there, the open where the
+ * first is, the close where the last is. Batches come in order; `finish` compares the last one.
+ */
 export class LargerCheck {
   readonly disagreements: Disagreement[] = []
   /** Ranges of larger candles that were compared. */
@@ -35,8 +38,11 @@ export class LargerCheck {
   readonly #batch: Batch
   #open = Number.NaN
   #end = Number.NaN
-  /** Where the next part must open; NaN once one is missing. */
+  /** Where the next part must open. */
   #next = Number.NaN
+  #hasFirst = false
+  #hasLast = false
+  #isWhole = false
   readonly #sum = { open: 0, high: 0, low: 0, close: 0, volume: 0, trades: 0 }
 
   constructor(small: IntervalGrid, { interval, batch }: LargerSeries) {
@@ -52,44 +58,54 @@ export class LargerCheck {
     const columns = COLUMNS.map((name) => [name, batch.columns[name]] as const)
     for (let i = 0; i < batch.length; i++) {
       const open = opens[i]!
-      if (!(open < this.#end)) this.#begin(open)
-      if (open !== this.#next) {
-        this.#next = Number.NaN
-        continue
+      const isBegun = open < this.#end
+      if (!isBegun) {
+        this.finish()
+        this.#begin(open)
       }
-      const isFirst = open === this.#open
+      if (open !== this.#next) this.#isWhole = false
       const sum = this.#sum
       for (const [name, values] of columns) {
         const value = values?.[i] ?? Number.NaN
-        if (isFirst) sum[name] = value
+        if (!isBegun) sum[name] = value
         else if (name === 'high') sum.high = Math.max(sum.high, value)
         else if (name === 'low') sum.low = Math.min(sum.low, value)
         else if (name === 'close') sum.close = value
         else if (name !== 'open') sum[name] += value
       }
       this.#next = nextOpen(this.#small, open)
-      if (this.#next === this.#end) this.#compare()
+      this.#hasLast = this.#next === this.#end
     }
+  }
+
+  /** Compares the larger candle that is under way; called when no more rows come. */
+  finish(): void {
+    const row = this.#rows.get(this.#open)
+    const range = { from: this.#open, to: this.#end }
+    this.#open = Number.NaN
+    if (row === undefined || !(this.#hasFirst || this.#hasLast)) return
+    this.compared.push(range)
+    for (const column of COLUMNS) {
+      const isKnown = column === 'open' ? this.#hasFirst : column === 'close' ? this.#hasLast : this.#isKnownWhole
+      const other = this.#batch.columns[column]?.[row] ?? Number.NaN
+      const value = this.#sum[column]
+      if (!isKnown || Number.isNaN(other) || Number.isNaN(value)) continue
+      if (Math.abs(value - other) <= ROUNDING * Math.max(Math.abs(value), Math.abs(other))) continue
+      this.disagreements.push({ time: range.from, to: range.to, interval: this.#large.interval, column, value, other })
+    }
+  }
+
+  get #isKnownWhole(): boolean {
+    return this.#isWhole && this.#hasLast
   }
 
   #begin(open: number): void {
     this.#open = floorOpen(this.#large, open)
     this.#end = nextOpen(this.#large, this.#open)
     this.#next = this.#open
-  }
-
-  #compare(): void {
-    const row = this.#rows.get(this.#open)
-    if (row === undefined) return
-    const range = { from: this.#open, to: this.#end }
-    this.compared.push(range)
-    for (const column of COLUMNS) {
-      const other = this.#batch.columns[column]?.[row] ?? Number.NaN
-      const value = this.#sum[column]
-      if (Number.isNaN(other) || Number.isNaN(value)) continue
-      if (Math.abs(value - other) <= ROUNDING * Math.max(Math.abs(value), Math.abs(other))) continue
-      this.disagreements.push({ time: range.from, to: range.to, interval: this.#large.interval, column, value, other })
-    }
+    this.#hasFirst = open === this.#open
+    this.#hasLast = false
+    this.#isWhole = true
   }
 }
 

@@ -9,7 +9,20 @@ import {
 import { type Batch, sliceBatch } from '../../../src/model/batch.ts'
 import { CandleFlag } from '../../../src/model/candle.ts'
 import type { Gap } from '../../../src/model/coverage.ts'
+import { findRealData, realDataTitle } from '../../helpers/real-data.ts'
+import { recordedCandles } from '../../helpers/recorded-candles.ts'
 import { candlesOf, opensOf, START } from './batches.ts'
+
+const root = findRealData()
+
+/** A recorded series of candles as a batch. */
+function recorded(path: string): Batch {
+  const file = recordedCandles(root!).find((entry) => entry.path === path)!
+  const rows = file.rows()
+  const names = ['open_time', 'open', 'high', 'low', 'close', 'volume', 'close_time']
+  const columns = names.map((name, i) => [name, Float64Array.from(rows, (row) => Number(row[i]))] as const)
+  return { length: rows.length, columns: Object.fromEntries(columns) }
+}
 
 const HOUR = 3_600_000
 const DAY = 24 * HOUR
@@ -156,6 +169,20 @@ describe('the quality of a series', () => {
         }
       }),
     )
+  })
+
+  it.skipIf(!root)(realDataTitle('finds the one recorded day on which 1h and 4h disagree, and its outage'), () => {
+    const hours = recorded('series/spot/BTCUSDT-1h.ndjson.gz')
+    const batch = recorded('series/spot/BTCUSDT-4h.ndjson.gz')
+    const quality = scoreCandles([hours], { interval: '1h', market: 'spot', larger: [{ interval: '4h', batch }] })
+    const flawed = quality.days.filter(({ score: points }) => points < 100)
+    expect(flawed.map(({ day }) => day)).toEqual(['2023-03-24'])
+    expect(flawed[0]!.reasons.map(({ part, detail }) => `${part}: ${detail}`)).toEqual([
+      'continuity: the longest stretch without a hole has 13 of 24 candles',
+      'agreement: 4h candles say otherwise, e.g. open 28079.99, the parts make 28080',
+      'completeness: missing',
+      'timeliness: closed early: an outage cut it',
+    ])
   })
 
   it('of an empty series has no day', () => {
