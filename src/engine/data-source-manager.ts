@@ -3,7 +3,7 @@ import type { Table } from 'apache-arrow'
 import { listSymbols } from '../archive/listing.ts'
 import { ParsePool } from '../archive/parse-pool.ts'
 import { VisionClient } from '../archive/vision-client.ts'
-import type { BaseDataClient, ClientOptions, Exchange } from '../exchanges/exchange.ts'
+import type { BaseDataClient, Exchange } from '../exchanges/exchange.ts'
 import { exchangeOf } from '../exchanges/index.ts'
 import type { Batch } from '../model/batch.ts'
 import { candle } from '../model/candle.ts'
@@ -16,7 +16,7 @@ import { resolveNative } from '../model/symbol.ts'
 import { HOUR, parseInclusiveEnd, parseTime, type TimeRange } from '../model/time.ts'
 import { HttpClient } from '../net/http.ts'
 import type { LakeCache } from '../store/cache/lake-cache.ts'
-import { Lake, type LakeOptions } from '../store/lake/lake.ts'
+import { Lake } from '../store/lake/lake.ts'
 import { batchesToTable } from './arrow.ts'
 import { dataBatches } from './data-batches.ts'
 import { SeriesArchive } from './download/archive-access.ts'
@@ -28,7 +28,14 @@ import { checkHistory } from './history.ts'
 import { limiter, Permits } from './limiter.ts'
 import { newestCandle } from './newest-candle.ts'
 import { PublishedHashes } from './published-hashes.ts'
-import type { DownloadOptions, GetBatchesRequest, GetDataRequest, GetManyRequest, VerifyOptions } from './requests.ts'
+import type {
+  DataSourceManagerOptions,
+  DownloadOptions,
+  GetBatchesRequest,
+  GetDataRequest,
+  GetManyRequest,
+  VerifyOptions,
+} from './requests.ts'
 import {
   described,
   lastOpen,
@@ -41,29 +48,14 @@ import {
 import type { DownloadEvent, DownloadRequest, SeriesReport, SourceChoice, VerifyReport } from './types.ts'
 import { verifySeries } from './verify.ts'
 
-export interface DataSourceManagerOptions extends Omit<ClientOptions, 'log' | 'onRetry'>, Omit<LakeOptions, 'log'> {
-  /** Folder of the lake. */
-  readonly dataDir: string
-  /** Folder of the mapped cache; without it there is none. */
-  readonly cacheDir?: string
-  /** False: the cache is left alone, though there is a folder for it. */
-  readonly useCache?: boolean
-  /** Bytes that the cache may take; what was used least recently goes. Default 10 GB. */
-  readonly cacheMaxBytes?: number
-  /** Default `binance`. */
-  readonly exchange?: string
-  /** Market of calls that name none; default `spot`. */
-  readonly market?: Market | string
-  /** Archive files under way at once; default 13. */
-  readonly parallel?: number
-  /** The archive is used for what is older than this; default 36 hours, ms. */
-  readonly recentMs?: number
-  /** How long a transfer may stand still, ms; default 30 s. */
-  readonly stallMs?: number
-  readonly log?: Log
-}
-
-export type { DownloadOptions, GetBatchesRequest, GetDataRequest, GetManyRequest, VerifyOptions } from './requests.ts'
+export type {
+  DataSourceManagerOptions,
+  DownloadOptions,
+  GetBatchesRequest,
+  GetDataRequest,
+  GetManyRequest,
+  VerifyOptions,
+} from './requests.ts'
 
 const DEFAULT_PARALLEL = 13
 const DEFAULT_RECENT = 36 * HOUR

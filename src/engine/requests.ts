@@ -1,7 +1,32 @@
+import type { ClientOptions } from '../exchanges/exchange.ts'
 import type { Interval } from '../model/interval.ts'
+import type { Log } from '../model/log.ts'
 import type { Market } from '../model/series.ts'
 import type { TimeInput } from '../model/time.ts'
+import type { LakeOptions } from '../store/lake/lake.ts'
 import type { DownloadEvent, SourceChoice, VerifyReport } from './types.ts'
+
+export interface DataSourceManagerOptions extends Omit<ClientOptions, 'log' | 'onRetry'>, Omit<LakeOptions, 'log'> {
+  /** Folder of the lake. */
+  readonly dataDir: string
+  /** Folder of the mapped cache; without it there is none. */
+  readonly cacheDir?: string
+  /** False: the cache is left alone, though there is a folder for it. */
+  readonly useCache?: boolean
+  /** Bytes that the cache may take; what was used least recently goes. Default 10 GB. */
+  readonly cacheMaxBytes?: number
+  /** Default `binance`. */
+  readonly exchange?: string
+  /** Market of calls that name none; default `spot`. */
+  readonly market?: Market | string
+  /** Archive files under way at once; default 13. */
+  readonly parallel?: number
+  /** The archive is used for what is older than this; default 36 hours, ms. */
+  readonly recentMs?: number
+  /** How long a transfer may stand still, ms; default 30 s. */
+  readonly stallMs?: number
+  readonly log?: Log
+}
 
 /** What to get. Give `startTime`/`endTime` (both inside) or `from`/`to` (`to` outside). */
 export interface GetDataRequest {
