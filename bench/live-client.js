@@ -191,7 +191,16 @@ const commands = {
   },
   /** Ends with the last message of the round. */
   async result() {
-    if (count < wanted) await new Promise((done) => (finish = done))
+    if (count < wanted) {
+      await new Promise((done, failed) => {
+        const missing = () => failed(new Error(`${contender}: ${count} of ${wanted} came; ${running.state?.() ?? ''}`))
+        const timer = setTimeout(missing, 60_000)
+        finish = () => {
+          clearTimeout(timer)
+          done()
+        }
+      })
+    }
     const { user, system } = process.cpuUsage(cpu)
     const wallMs = performance.now() - firstAt
     const result = { count, wallMs, cpuMs: (user + system) / 1000, state: running.state?.() ?? 'fine' }

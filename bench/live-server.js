@@ -122,8 +122,9 @@ const commands = {
     const client = clients.get(port)
     const frames = tape(kind, count, client.combined)
     renewed(client, frames, 'BTCUSDT', 0, count)
-    const bytes = frames.slice(0, count)
-    for (let at = 0; at < bytes.length; at += PORTION) await written(client.socket, bytes.subarray(at, at + PORTION))
+    // Whole frames, because an answer to a ping may come in between.
+    const step = Math.ceil(PORTION / (frames.bytes.length / count))
+    for (let n = 0; n < count; n += step) await written(client.socket, frames.slice(n, Math.min(count, n + step)))
   },
   /** At a rate, in portions of a millisecond or so. The price of a trade is the time at which it was written. */
   async pace({ port, kind, count, rate }) {
