@@ -109,7 +109,15 @@ export class Rig implements AsyncDisposable {
       ...collector,
       ...more,
       stream: { ...QUICK.stream, ...collector?.stream, ...more.stream },
-      client: { endpoint: this.sandbox.endpoint, timeoutMs: 2000, attempts: 3, ...collector?.client, ...more.client },
+      // With a key: without one USD-M gives single trades only while they are among the newest 1000.
+      client: {
+        endpoint: this.sandbox.endpoint,
+        apiKey: 'sandbox',
+        timeoutMs: 2000,
+        attempts: 3,
+        ...collector?.client,
+        ...more.client,
+      },
       onEvent: (event) => void this.events.push(event),
     }
   }
