@@ -235,10 +235,16 @@ const same = { 'bollinger(20, 2)': ['middle', 'upper', 'lower'].map((name) => `b
 
 const figures = []
 for (const [name, run] of Object.entries(plain)) {
-  const { 'plain loop': loop, ticklake } = await race(`${name}, ${N.toLocaleString('en')} values`, 'values', N, {
-    'plain loop': run,
-    ticklake: () => computeIndicators(columns, same[name] ?? name),
-  })
+  const { 'plain loop': loop, ticklake } = await race(
+    `${name}, ${N.toLocaleString('en')} values`,
+    'values',
+    N,
+    {
+      'plain loop': run,
+      ticklake: () => computeIndicators(columns, same[name] ?? name),
+    },
+    { rounds: 15, warmups: 8 },
+  )
   figures.push({ name, plain: loop.ms, ticklake: ticklake.ms, ratio: ticklake.ms / loop.ms })
 }
 

@@ -119,28 +119,19 @@ export class CandleResampler {
         this.#begin(opens[i]!)
       }
       const end = this.#end
-      let j = i
-      let high = this.#high
-      let low = this.#low
-      let before = this.#newest
-      while (j < length && times[j]! < end) {
-        if (!(times[j]! > before)) throw outOfOrder(times[j]!, before)
-        before = times[j]!
-        high = highs[j]! > high ? highs[j]! : high
-        low = lows[j]! < low ? lows[j]! : low
-        j++
-      }
+      const j = sameBar(times, i, length, end)
+      const before = times[j - 1]!
       this.#newest = before
-      this.#high = high
-      this.#low = low
+      this.#high = greatest(highs, i, j, this.#high)
+      this.#low = least(lows, i, j, this.#low)
       this.#close = closes[j - 1]!
       this.#rows += j - i
       for (let k = 0; k < SUMS.length; k++) {
         const values = sums[k]
         if (values) this.#sums[k]!.addRows(values, i, j)
       }
-      if (trades) for (let k = i; k < j; k++) this.#trades += trades[k]!
-      if (flags) for (let k = i; k < j; k++) this.#flags |= flags[k]!
+      if (trades) this.#trades += total(trades, i, j)
+      if (flags) this.#flags |= union(flags, i, j)
       // The fraction of a microsecond close time is beyond the millisecond, but not beyond the end.
       this.#reached = (closeTimes ? Math.floor(closeTimes[j - 1]!) : before + this.#sourceLength! - 1) + 1
       if (this.#reached > end) {
@@ -221,4 +212,44 @@ function outOfOrder(time: number, before: number): InvalidRangeError {
   return new InvalidRangeError(
     `The candle of ${formatTime(time)} comes after that of ${formatTime(before)}; candles must rise by open_time, each once.`,
   )
+}
+
+// One column at a time, so that each loop is short and the processor reads straight ahead.
+
+/** The row after the last one before `end`. @throws InvalidRangeError where times do not rise. */
+function sameBar(times: Float64Array, from: number, length: number, end: number): number {
+  let before = times[from]!
+  let row = from + 1
+  while (row < length) {
+    const time = times[row]!
+    if (time >= end) break
+    if (!(time > before)) throw outOfOrder(time, before)
+    before = time
+    row++
+  }
+  return row
+}
+
+function greatest(values: Float64Array, from: number, to: number, start: number): number {
+  let best = start
+  for (let i = from; i < to; i++) if (values[i]! > best) best = values[i]!
+  return best
+}
+
+function least(values: Float64Array, from: number, to: number, start: number): number {
+  let best = start
+  for (let i = from; i < to; i++) if (values[i]! < best) best = values[i]!
+  return best
+}
+
+function total(values: Float64Array, from: number, to: number): number {
+  let sum = 0
+  for (let i = from; i < to; i++) sum += values[i]!
+  return sum
+}
+
+function union(flags: Float64Array, from: number, to: number): number {
+  let bits = 0
+  for (let i = from; i < to; i++) bits |= flags[i]!
+  return bits
 }

@@ -4,6 +4,10 @@ const DIGITS = 8
 /** Whole parts below this, with eight decimals, are exact as one whole number. */
 const EXACT = Math.floor(Number.MAX_SAFE_INTEGER / SCALE)
 
+/** Up to here a value times the scale is so near to a whole number that rounding finds it, and sums of such are exact. */
+const SMALL = 2 ** 22
+/** Added and taken off again, it leaves the nearest whole number of anything below 2^51: quicker than rounding. */
+const ROUND = 1.5 * 2 ** 52
 /** From here on neighbouring float64 are more than a hundred-millionth apart. */
 const CLEAR = 2 ** 26
 
@@ -28,24 +32,34 @@ export class ExactSum {
   add(value: number): void {
     const whole = Math.floor(value)
     this.count++
-    this.whole += whole
-    this.parts += value < CLEAR ? Math.floor((value - whole) * SCALE + 0.5) : shownParts(value, whole)
     this.plain += value
+    if (value < SMALL) {
+      const units = value * SCALE + ROUND - ROUND
+      this.whole += whole
+      this.parts += units - whole * SCALE
+    } else {
+      this.whole += whole
+      this.parts += value < CLEAR ? Math.floor((value - whole) * SCALE + 0.5) : shownParts(value, whole)
+    }
   }
 
   addRows(values: Float64Array, from: number, to: number): void {
-    let { whole, parts, plain } = this
+    let units = 0
+    let { plain } = this
     for (let i = from; i < to; i++) {
       const value = values[i]!
-      const floor = Math.floor(value)
-      whole += floor
-      parts += value < CLEAR ? Math.floor((value - floor) * SCALE + 0.5) : shownParts(value, floor)
+      units += value * SCALE + ROUND - ROUND
       plain += value
     }
-    this.count += to - from
-    this.whole = whole
-    this.parts = parts
-    this.plain = plain
+    // Each value is small where their sum is, as quantities are not negative; a sum of large ones is done with care.
+    const grown = plain - this.plain
+    if (grown >= 0 && grown < SMALL) {
+      const whole = Math.floor(units / SCALE)
+      this.whole += whole
+      this.parts += units - whole * SCALE
+      this.plain = plain
+      this.count += to - from
+    } else for (let i = from; i < to; i++) this.add(values[i]!)
   }
 
   /** The sum so far. */

@@ -22,7 +22,8 @@ function source(places: readonly number[], length = MINUTE): CandleColumns {
     quote_volume: at((place) => (place % 13) * 1.1),
     trades: at((place) => place % 4),
     taker_buy_volume: at((place) => (place % 2) * 0.1),
-    taker_buy_quote_volume: at((place) => (place % 3) * 0.3),
+    // More decimals than any exchange gives.
+    taker_buy_quote_volume: at((place) => (place % 30) * 0.123456789123),
     flags: at((place) => (place % 17 === 3 ? CandleFlag.rest : 0)),
   }
   return { length: places.length, columns }
