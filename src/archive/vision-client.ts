@@ -4,6 +4,8 @@ import { type Batch, clipBatch, concatBatches, mergeBatches } from '../model/bat
 import { CandleFlag, candle } from '../model/candle.ts'
 import { ConfigError, InvalidRangeError } from '../model/errors.ts'
 import { type Interval, parseInterval } from '../model/interval.ts'
+import type { Kind } from '../model/kind.ts'
+import { kindOf } from '../model/kinds.ts'
 import { coversRange, normaliseRanges, subtractRanges } from '../model/ranges.ts'
 import { type Market, parseMarket, type SeriesId } from '../model/series.ts'
 import { resolveNative } from '../model/symbol.ts'
@@ -57,6 +59,8 @@ export interface ArchiveRequest {
   /** Default: what the symbol says, else `spot`. */
   readonly market?: Market | string
   readonly interval: Interval | string
+  /** Kind of candles; default `candle`. */
+  readonly kind?: string
   /** First instant wanted. */
   readonly from: TimeInput
   /** First instant no longer wanted. */
@@ -69,6 +73,7 @@ interface Wanted extends TimeRange {
   readonly market: Market
   readonly symbol: string
   readonly interval: Interval
+  readonly kind: Kind
   readonly signal: AbortSignal | undefined
 }
 
@@ -121,11 +126,11 @@ export class VisionClient implements AsyncDisposable {
 
   async #files(request: Wanted): Promise<{ monthly: ListedFile[]; daily: ListedFile[] }> {
     const layout = this.#layout
-    if (!layout.has({ ...request, kind: 'candle' })) {
-      throw new InvalidRangeError(`The archive has no ${request.interval} candles of ${request.market}.`)
+    const series = { ...request, kind: request.kind.id }
+    if (!layout.has(series)) {
+      throw new InvalidRangeError(`The archive has no ${request.interval} ${series.kind}s of ${request.market}.`)
     }
     const options = this.#list(request.signal)
-    const series = { ...request, kind: 'candle' }
     const monthly = await listFiles(options, layout, series, 'monthly', request)
     const daily: ListedFile[] = []
     for (const range of dailyRanges([request], monthly, Number.POSITIVE_INFINITY)) {
@@ -161,7 +166,7 @@ export class VisionClient implements AsyncDisposable {
     const kept = await this.#kept(request, listed.monthly)
     for (const { path, state } of kept) files.push({ path, state })
     let batch = concatBatches(
-      candle,
+      request.kind,
       kept.map((month) => month.batch),
     )
     let wanted: readonly TimeRange[] = subtractRanges([request], kept)
@@ -181,11 +186,11 @@ export class VisionClient implements AsyncDisposable {
           if (rows !== undefined && file.period === 'monthly' && coversRange(ranges, file))
             await this.#options.cache?.save(this.#series(request), file.from, rows, { ...file, state }, request.signal)
           if (rows === undefined) failed.push(...ranges)
-          else for (const range of ranges) parts.push(clipBatch(candle, rows, range.from, range.to))
+          else for (const range of ranges) parts.push(clipBatch(request.kind, rows, range.from, range.to))
         }
       }
       await Promise.all(Array.from({ length: this.#options.parallel ?? 13 }, work))
-      for (const part of parts) batch = mergeBatches(candle, part, batch)
+      for (const part of parts) batch = mergeBatches(request.kind, part, batch)
       wanted = normaliseRanges([...failed, ...plan.rest])
     }
   }
@@ -210,7 +215,7 @@ export class VisionClient implements AsyncDisposable {
     let batches: Batch[] = []
     const fetched = await fetchFile(
       file,
-      { path: file.path, interval: request.interval, from: file.from, to: file.to },
+      { path: file.path, kind: request.kind.id, interval: request.interval, from: file.from, to: file.to },
       {
         rows: (rows) => void batches.push(rows),
         reset: () => {
@@ -227,8 +232,8 @@ export class VisionClient implements AsyncDisposable {
       },
     )
     if (fetched.state === 'missing' || fetched.state === 'unreadable') return { state: fetched.state, rows: undefined }
-    let rows = concatBatches(candle, [])
-    for (const part of batches) rows = mergeBatches(candle, part, rows)
+    let rows = concatBatches(request.kind, [])
+    for (const part of batches) rows = mergeBatches(request.kind, part, rows)
     if (fetched.state !== 'verified' && rows.length > 0) {
       rows = {
         ...rows,
@@ -247,14 +252,14 @@ export class VisionClient implements AsyncDisposable {
       const found = await cache!.load(this.#series(request), file.from, file)
       const range = { from: Math.max(file.from, request.from), to: Math.min(file.to, request.to) }
       if (!found || range.from >= range.to) continue
-      const batch = clipBatch(candle, found.batch, range.from, range.to)
+      const batch = clipBatch(request.kind, found.batch, range.from, range.to)
       months.push({ path: file.path, state: found.state as FetchedFile['state'], batch, ...range })
     }
     return months
   }
 
-  #series({ market, symbol, interval }: Wanted): SeriesId {
-    return { exchange: this.#options.exchange ?? 'binance', market, kind: candle.id, symbol, interval }
+  #series({ market, kind, symbol, interval }: Wanted): SeriesId {
+    return { exchange: this.#options.exchange ?? 'binance', market, kind: kind.id, symbol, interval }
   }
 
   #list(signal: AbortSignal | undefined): ListOptions {
@@ -276,5 +281,7 @@ function wantedOf(request: ArchiveRequest): Wanted {
   const to = parseTime(request.to, 'to')
   if (to < from)
     throw new InvalidRangeError(`The range ends (${formatTime(to)}) before it begins (${formatTime(from)}).`)
-  return { market, symbol, interval: parseInterval(request.interval), from, to, signal: request.signal }
+  const kind = kindOf(request.kind ?? candle.id)
+  if (!kind.hasInterval) throw new InvalidRangeError(`${kind.id} is no kind of candles.`)
+  return { market, symbol, kind, interval: parseInterval(request.interval), from, to, signal: request.signal }
 }

@@ -24,7 +24,6 @@ import type { ArchiveAccess, DownloadContext, Limiter } from './download/context
 import { restPieces } from './download/rest-fill.ts'
 import { RestHealth } from './download/rest-health.ts'
 import { downloadAll } from './downloader.ts'
-import { checkHistory } from './history.ts'
 import { limiter, Permits } from './limiter.ts'
 import { newestCandle } from './newest-candle.ts'
 import { PublishedHashes } from './published-hashes.ts'
@@ -182,7 +181,7 @@ export class DataSourceManager implements AsyncDisposable {
     const series = this.series(request)
     const interval = series.interval!
     const range = await this.#range(request, series.market, request.source)
-    const columns = selectColumns(candle, request.columns)
+    const columns = selectColumns(kindOf(series.kind), request.columns)
     const { signal } = request
     const abort = signal ? { signal } : {}
     const source = request.source ?? 'auto'
@@ -306,8 +305,8 @@ export class DataSourceManager implements AsyncDisposable {
 
   /** The series that a request is about. @throws InvalidRangeError, InvalidSymbolError for what can't be one. */
   series(request: Pick<GetDataRequest, 'symbol' | 'market' | 'kind' | 'interval'>): SeriesId {
-    const kind = kindOf(request.kind ?? 'candle').id
-    checkHistory(kind)
+    const { id: kind, hasInterval } = kindOf(request.kind ?? candle.id)
+    if (!hasInterval) throw new InvalidRangeError(`${kind} is no kind of candles. Read it with EventStorage.`)
     const interval = parseInterval(request.interval)
     const named = request.market === undefined ? undefined : parseMarket(request.market)
     const { market, symbol } = resolveNative(request.symbol, named, this.#market)
@@ -381,7 +380,7 @@ export class DataSourceManager implements AsyncDisposable {
     complete: boolean,
   ): Promise<Table> {
     const { signal } = request
-    const columns = selectColumns(candle, request.columns)
+    const columns = selectColumns(kindOf(series.kind), request.columns)
     const names = columns.map((spec) => spec.name)
     const cache = await this.cache()
     const lake = await this.lake()

@@ -78,6 +78,18 @@ describe('candles of mark price, index price and premium', () => {
     }
   })
 
+  it('are read by getData from any source', async () => {
+    await bench.start({ now: NOW })
+    const wish = { symbol: 'BTCUSDT', market: 'usdm', interval: '1h', from: '2024-02-10', to: '2024-02-20' }
+    const truth = await told('premiumCandle', '1h', Date.UTC(2024, 1, 10), Date.UTC(2024, 1, 20))
+    for (const source of ['archive', 'rest', 'auto', 'lake'] as const) {
+      const table = await bench.manager().getData({ ...wish, kind: 'premiumCandle', source })
+      expect(table.schema.fields.map(({ name }) => name)).toEqual(COLUMNS)
+      expect(Array.from(table.getChild('close')!.toArray() as Float64Array), source).toEqual(truth.map((row) => row[4]))
+    }
+    await expect(bench.manager().getData({ ...wish, kind: 'trade' })).rejects.toThrow('trade is no kind of candles')
+  })
+
   it('are not known for spot', async () => {
     await bench.start({ now: NOW })
     const series: SeriesId = { ...seriesOf('markCandle', '1m'), market: 'spot' }
