@@ -1,5 +1,6 @@
 // The public names, one by one, with every type that they mention. Heavy libraries (DuckDB, Arrow, undici…) load at
 // first use, not here.
+export * from './analysis/index.ts'
 export type { FetchedFile } from './archive/fetch-file.ts'
 export type { ListedFile, ListedObject } from './archive/listing.ts'
 export type { ArchiveRequest, ArchiveRows, VisionClientOptions } from './archive/vision-client.ts'
@@ -29,6 +30,7 @@ export { BoundedQueue, type Overflow } from './bus/bounded-queue.ts'
 export { EventBus, type Handler, type SubscribeOptions, type Subscription, type TopicRecord } from './bus/event-bus.ts'
 export { parseTopic, type Selection, topicOf, topicOfRecord } from './bus/topics.ts'
 export { type ArrowOptions, batchesToTable } from './engine/arrow.ts'
+export { DataCache, type DataCacheOptions, type DataCacheStats, type KeepOptions } from './engine/data-cache.ts'
 export {
   DataSourceManager,
   type DataSourceManagerOptions,
@@ -112,6 +114,17 @@ export * from './model/index.ts'
 export { createLog, type LogLevel, type LogOptions, type OpenLog } from './net/log.ts'
 export { type Permit, type RateLimit, RateLimiter, type RateLimiterOptions } from './net/rate-limiter.ts'
 export { type RetryOptions, retryWithBackoff } from './net/retry.ts'
+export { ArchiveCache, type CachedMonth } from './store/cache/archive-cache.ts'
+export {
+  ArrowCache,
+  type CacheOptions,
+  type CacheProblem,
+  type CacheStats,
+  type MonthContent,
+} from './store/cache/arrow-cache.ts'
+export { LakeCache, type LakeCacheOptions } from './store/cache/lake-cache.ts'
+export type { MonthEntry, MonthSource } from './store/cache/metadata.ts'
+export { type MappingSupport, mappingSupport } from './store/cache/mmap.ts'
 export { batchToRows, CandleStorage, type CandleStorageOptions, type LoadOptions } from './store/candle-storage.ts'
 export { EventStorage } from './store/event-storage.ts'
 export type { SeriesChange, StagedRows } from './store/lake/change.ts'

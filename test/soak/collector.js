@@ -1,6 +1,10 @@
 // The collector of a soak, in a process of its own so that its memory is its own: options as JSON in argv[2]. A JSON line
 // on stdout every `everyMs`; ends at SIGTERM with the report's figures.
+import { returnMemoryEarly } from '../../dist/cli/memory.js'
 import { Collector } from '../../dist/engine/live/collector.js'
+
+// As `ticklake collect` does.
+await returnMemoryEarly()
 
 const { everyMs, ...options } = JSON.parse(process.argv[2])
 const say = (line) => process.stdout.write(`${JSON.stringify(line)}\n`)

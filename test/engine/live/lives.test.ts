@@ -174,7 +174,8 @@ describe.skipIf(!disks)('a full disk', () => {
     const collector = await rig.start({ spool })
     await rig.run(800)
     await fill(rig.folder.join('lake', 'filler'))
-    for (let round = 0; round < 400 && collector.status().counters.refusedFrames < 50; round++) await sleep(25)
+    const isHit = () => collector.status().counters.refusedFrames >= 50 && collector.status().flusher.failures > 0
+    for (let round = 0; round < 400 && !isHit(); round++) await sleep(25)
     expect(collector.status().counters.refusedFrames).toBeGreaterThan(0)
     expect(collector.status().flusher.failures).toBeGreaterThan(0)
     await rm(rig.folder.join('lake', 'filler'))
