@@ -306,7 +306,8 @@ for (const [title, load] of [
   }
 }
 
-console.log('\nStreaming: a value at a time')
+console.log('\nStreaming: a candle at a time')
+const candle = { openTime: 0, open: 1.5, high: 2.5, low: 0.5, close: 1.5, volume: 1.5 }
 for (const name of ['sma(20)', 'ema(20)', 'rsi(14)', 'macd', 'bollinger(20, 2)', 'kama(10)', 'ema(20) of rsi(14)']) {
   const times = []
   let grown = 0
@@ -314,7 +315,10 @@ for (const name of ['sma(20)', 'ema(20)', 'rsi(14)', 'macd', 'bollinger(20, 2)',
     const runner = new IndicatorRunner(name)
     const before = process.memoryUsage().heapUsed
     const started = performance.now()
-    for (let i = 0; i < N; i++) runner.update(close[i])
+    for (let i = 0; i < N; i++) {
+      candle.close = close[i]
+      runner.push(candle)
+    }
     const ms = performance.now() - started
     if (round >= 0) {
       times.push((ms * 1e6) / N)

@@ -16,6 +16,8 @@ const ALL = [
   'live-latency',
   'validate',
   'cache',
+  'indicators',
+  'resample',
 ]
 const wanted = process.argv.slice(2)
 const unknown = wanted.filter((name) => !ALL.includes(name))

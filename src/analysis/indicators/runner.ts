@@ -125,7 +125,8 @@ export interface LiveValues {
 
 /**
  * Indicators at work on one series: rows come one at a time (`update`) or many (`append`), in any mixture, and give the
- * same bits. Memory is bounded by the windows, and `update` allocates nothing. Indicators that read the same are
+ * same bits. Memory is bounded by the windows, and an update makes
+ * nothing on the heap. Indicators that read the same are
  * computed once.
  */
 export class IndicatorRunner {
@@ -174,16 +175,27 @@ export class IndicatorRunner {
    * @throws ConfigError when a result looks ahead, which only a whole batch can.
    */
   update(input: number | CandleLike): number {
+    this.push(input)
+    return this.values[0]!
+  }
+
+  /** As `update`, without an answer: a number that leaves a function may cost 16 bytes of heap, and this costs none. */
+  push(input: number | CandleLike): void {
+    if (typeof input === 'number') {
+      const row = this.#row
+      for (let k = 0; k < row.length; k++) row[k]![0] = input
+    } else this.#read(input)
+    this.#step()
+  }
+
+  /** Computes the row that was put in. */
+  #step(): void {
     if (this.#looksAhead !== undefined) this.#refuse()
-    const row = this.#row
-    if (typeof input === 'number') for (let k = 0; k < row.length; k++) row[k]![0] = input
-    else this.#read(input)
     const stages = this.#stages
     for (let k = 0; k < stages.length; k++) stages[k]!.run(0, 1)
     const { values } = this
     const picks = this.#picks
     for (let k = 0; k < picks.length; k++) values[k] = picks[k]![0]!
-    return values[0]!
   }
 
   /** What `update` would give for a candle that is still open, without taking it in. */
@@ -276,11 +288,33 @@ export class IndicatorRunner {
   }
 
   #read(candle: CandleLike): void {
-    const { columns } = this.#plan
-    for (let k = 0; k < columns.length; k++) {
-      const value = candle[this.#properties[k]!]
-      if (typeof value === 'number') this.#row[k]![0] = value
-      else this.#row[k]![0] = derived(candle, columns[k]!)
+    const row = this.#row
+    const properties = this.#properties
+    for (let k = 0; k < row.length; k++) {
+      const cell = row[k]!
+      // Each property by its own name, and stored at once: a float looked up by a name that varies goes over the heap.
+      switch (properties[k]) {
+        case 'close':
+          cell[0] = floatOf(candle.close)
+          break
+        case 'high':
+          cell[0] = floatOf(candle.high)
+          break
+        case 'low':
+          cell[0] = floatOf(candle.low)
+          break
+        case 'open':
+          cell[0] = floatOf(candle.open)
+          break
+        case 'volume':
+          cell[0] = floatOf(candle.volume)
+          break
+        case 'openTime':
+          cell[0] = floatOf(candle.openTime)
+          break
+        default:
+          cell[0] = otherOf(candle, properties[k]!)
+      }
     }
   }
 
@@ -291,15 +325,17 @@ export class IndicatorRunner {
   }
 }
 
-/** The average that a derived column stands for; NaN where the candle lacks the value. */
-function derived(candle: CandleLike, column: string): number {
-  const parts = DERIVED_COLUMNS[column]
-  if (!parts) return Number.NaN
+function floatOf(value: unknown): number {
+  return typeof value === 'number' ? value : Number.NaN
+}
+
+/** A property of a candle, or the average that a derived column stands for; NaN where the candle lacks the value. */
+function otherOf(candle: CandleLike, property: string): number {
+  const value = candle[property]
+  const parts = typeof value === 'number' ? undefined : DERIVED_COLUMNS[property]
+  if (!parts) return floatOf(value)
   let sum = 0
-  for (const part of parts) {
-    const value = candle[part]
-    sum += typeof value === 'number' ? value : Number.NaN
-  }
+  for (const part of parts) sum += floatOf(candle[part])
   return sum / parts.length
 }
 
