@@ -1,5 +1,6 @@
 import type { LiveKind, LiveRecord, RecordOf } from '../model/live/index.ts'
 import type { Log } from '../model/log.ts'
+import { watch } from '../net/listener.ts'
 import { BoundedQueue, type Overflow } from './bounded-queue.ts'
 import { parseTopic } from './topics.ts'
 
@@ -89,7 +90,10 @@ export class EventBus {
     }
   }
 
-  /** Calls `handler` with each record of a topic, synchronously. Returns what ends it. */
+  /**
+   * Calls `handler` with each record of a topic, synchronously. Returns what ends it. What a handler throws, or an async
+   * one rejects with, is counted and logged, and reaches nobody else.
+   */
   on<Topic extends string>(topic: Topic, handler: Handler<TopicRecord<Topic>>): () => void {
     const { kind, symbol } = parseTopic(topic)
     // One handler may be subscribed twice: each subscription is a function of its own.
@@ -138,12 +142,17 @@ export class EventBus {
   #call(handlers: Iterable<Handler>, record: LiveRecord): void {
     for (const handler of handlers) {
       try {
-        handler(record)
+        const result: unknown = handler(record)
+        if (result !== undefined) watch(result, (error) => this.#threw(error, record))
       } catch (error) {
-        this.#handlerErrors++
-        this.#log?.error({ err: error, kind: record.kind, symbol: record.symbol }, 'a subscriber threw')
+        this.#threw(error, record)
       }
     }
+  }
+
+  #threw(error: unknown, { kind, symbol }: LiveRecord): void {
+    this.#handlerErrors++
+    this.#log?.error({ err: error, kind, symbol }, 'a subscriber threw')
   }
 
   #handlers(kind: string | undefined, symbol: string | undefined): Set<Handler> {

@@ -69,6 +69,20 @@ describe('EventBus', () => {
     expect(bus.handlerErrors).toBe(1)
   })
 
+  it('goes on when an async handler rejects, and the process does, too', async () => {
+    const bus = new EventBus()
+    let got = 0
+    bus.on('market_data.trade', async () => {
+      throw new Error('mine')
+    })
+    bus.on('market_data.trade', async () => void got++)
+    bus.publish(trade('A', 1))
+    bus.publish(trade('A', 2))
+    // vitest fails a run in which a rejection reaches the process.
+    await new Promise((done) => setImmediate(done))
+    expect([got, bus.handlerErrors]).toEqual([2, 2])
+  })
+
   it('frees a reader that leaves its loop', async () => {
     const bus = new EventBus()
     const seen: number[] = []

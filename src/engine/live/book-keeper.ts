@@ -5,6 +5,7 @@ import { isAbortError } from '../../model/errors.ts'
 import type { BookDelta, BookSnapshot, QuoteRecord } from '../../model/live/index.ts'
 import { type Log, silentLog } from '../../model/log.ts'
 import type { Market } from '../../model/series.ts'
+import { tell } from '../../net/listener.ts'
 
 export interface BookKeeperOptions {
   readonly live: LiveExchange
@@ -163,7 +164,7 @@ export class BookKeeper implements AsyncDisposable {
     if (this.#changes.length > 1000) this.#changes = this.#changes.slice(-1000)
     const { market, symbol, reason } = change
     if (change.to === 'stale') this.#log.warn({ market, symbol, reason }, `the book is stale: ${change.detail}`)
-    this.#options.onState?.(change)
+    tell(this.#options.onState, change, (error) => this.#log.error({ err: error }, 'onBook threw'))
   }
 
   #tick(): void {

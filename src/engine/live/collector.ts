@@ -15,6 +15,7 @@ import type { Gap } from '../../model/coverage.ts'
 import type { LiveRecord } from '../../model/live/index.ts'
 import { type Log, silentLog } from '../../model/log.ts'
 import { type Market, type SeriesId, seriesKey } from '../../model/series.ts'
+import { tell } from '../../net/listener.ts'
 import type { Lake } from '../../store/lake/lake.ts'
 import { encodeRecords, RUN_GAP, type Spool } from '../../store/spool/index.ts'
 import { Backfill } from './backfill.ts'
@@ -479,11 +480,7 @@ export class Collector implements AsyncDisposable {
     } else if (event.type === 'live' && event.channel.kind === 'bookDelta') {
       this.#books.connected(event.channel.market, event.channel.symbol, event.at)
     }
-    try {
-      this.#options.onEvent?.(event)
-    } catch (error) {
-      this.#log.error({ err: error }, 'onEvent threw')
-    }
+    tell(this.#options.onEvent, event, (error) => this.#log.error({ err: error }, 'onEvent threw'))
   }
 
   /** Nothing carries a channel now. What can be counted will show its hole; the rest is noted down. */

@@ -99,6 +99,13 @@ export class LatestValues {
     this.#states.clear()
   }
 
+  /** Forgets all, as if nothing had ever been followed. */
+  leaveAll(): void {
+    for (const { stop } of this.#slots.values()) stop()
+    this.#slots.clear()
+    this.down()
+  }
+
   #set({ market, kind, symbol, interval }: Channel, state: FeedState): void {
     this.#states.set(stateKey(market, kind, symbol, interval), state)
   }

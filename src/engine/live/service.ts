@@ -162,6 +162,7 @@ export class MarketDataService implements AsyncDisposable {
    * @throws InvalidSymbolError, InvalidRangeError for what the exchange can't have.
    */
   async subscribeSymbol(symbol: string, options: SubscribeSymbolOptions): Promise<SymbolSubscription> {
+    if (this.#stopped) throw new ConfigError('The service was stopped. Make a new one.')
     const native = this.#native(symbol, options.market)
     const wish = changedState(undefined, options)
     // Looked at before anything is changed.
@@ -230,19 +231,30 @@ export class MarketDataService implements AsyncDisposable {
 
   async #start(signal: AbortSignal | undefined): Promise<void> {
     const { onEvent } = this.#options
-    this.#collector = await Collector.open(
+    const collector = await Collector.open(
       {
         ...this.#options,
         channels: [],
         onEvent: (event) => {
           this.#latest.event(event)
-          onEvent?.(event)
+          return onEvent?.(event)
         },
       },
       signal,
     )
-    await this.#collector.start(signal)
-    await this.#reconcile(signal)
+    this.#collector = collector
+    try {
+      await collector.start(signal)
+      await this.#reconcile(signal)
+    } catch (error) {
+      // Who stops the service meanwhile closes it, with a report. Else nobody would, and a second start opens another.
+      if (!this.#closing.signal.aborted) {
+        this.#collector = undefined
+        this.#latest.leaveAll()
+        await collector.stop({ repairMs: 0 })
+      }
+      throw error
+    }
   }
 
   async #stop(options: { repairMs?: number }): Promise<CollectorReport | undefined> {

@@ -4,6 +4,7 @@ import { MarketDataService } from '../../../src/engine/live/service.ts'
 import { channelKey } from '../../../src/exchanges/stream.ts'
 import { ConfigError, InvalidRangeError, InvalidSymbolError } from '../../../src/model/errors.ts'
 import type { LiveRecord } from '../../../src/model/live/index.ts'
+import { tempFolder } from '../../helpers/temp.ts'
 import { FeedRig } from './feed-rig.ts'
 import { QUICK, SYMBOL } from './rig.ts'
 
@@ -167,6 +168,35 @@ describe('a market data service', () => {
     await rig.service.stop()
     await refused
     expect(await waiting).toEqual({ done: true, value: undefined })
+  })
+
+  it('leaves nothing open when its start is aborted, so that it can be started again', async () => {
+    await using rig = await FeedRig.open()
+    await using folder = await tempFolder('service')
+    const service = new MarketDataService({ dataDir: folder.path, client: { endpoint: rig.sandbox.endpoint } })
+    await service.subscribeSymbol(SYMBOL, { kinds: ['quote'] })
+    rig.faults({ type: 'refuse-upgrade' })
+    await expect(service.start(AbortSignal.timeout(200))).rejects.toThrow(/abort/)
+    expect(() => service.collector).toThrow(/not started/)
+    rig.sandbox.clearFaults()
+    await service.start()
+    await rig.until('a quote', () => service.feed.getLatestData(SYMBOL, { kind: 'quote' }) !== undefined)
+    await service.stop()
+    await expect(service.subscribeSymbol(SYMBOL, { kinds: ['trade'] })).rejects.toThrow(/was stopped/)
+  })
+
+  it('is hurt by no listener, async or not', async () => {
+    const fails = async (): Promise<never> => {
+      throw new Error('mine')
+    }
+    const throws = (): never => {
+      throw new Error('mine')
+    }
+    await using rig = await FeedRig.open({ service: { onEvent: fails, onBook: throws } })
+    rig.service.bus.on('market_data.bookDelta', fails)
+    await rig.service.subscribeSymbol(SYMBOL, { kinds: ['bookDelta'] })
+    await rig.until('a book', () => rig.service.book(SYMBOL)?.state === 'synced')
+    expect(rig.service.bus.handlerErrors).toBeGreaterThan(0)
   })
 
   it('takes an abort, and then knows nothing of the symbol', async () => {

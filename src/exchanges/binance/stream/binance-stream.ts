@@ -1,6 +1,7 @@
 import { ConfigError, InvalidRangeError, ParseError, WebSocketConnectionError } from '../../../model/errors.ts'
 import type { LiveKind, LiveRecord, RecordOf } from '../../../model/live/index.ts'
 import type { Market } from '../../../model/series.ts'
+import { tell, watch } from '../../../net/listener.ts'
 import type {
   ArrivedFrame,
   Channel,
@@ -291,20 +292,21 @@ export class BinanceStream implements LiveStream {
 
   #call<T>(handler: (value: T) => void, value: T): void {
     try {
-      handler(value)
+      const result: unknown = handler(value)
+      if (result !== undefined) watch(result, (error) => this.#threw(error))
     } catch (error) {
-      this.#report(error instanceof Error ? error : new ParseError('a handler', String(error)))
+      this.#threw(error)
     }
+  }
+
+  #threw(error: unknown): void {
+    this.#report(error instanceof Error ? error : new ParseError('a handler', String(error)))
   }
 
   #report(error: Error): void {
     this.#log.warn({ error }, 'a stream has trouble')
     for (const handler of this.#errorHandlers) {
-      try {
-        handler(error)
-      } catch (second) {
-        this.#log.error({ error: second }, 'an error handler of a stream threw')
-      }
+      tell(handler, error, (second) => this.#log.error({ error: second }, 'an error handler of a stream threw'))
     }
   }
 }

@@ -193,6 +193,12 @@ describe('a Binance stream', () => {
     stream.onTrade(() => {
       throw new TypeError('my mistake')
     })
+    stream.onTrade(async () => {
+      throw new TypeError('my later mistake')
+    })
+    stream.onError(async () => {
+      throw new TypeError('no help later')
+    })
     await stream.subscribe('btcusdt@trade')
     await collect(stream.onTrade.bind(stream), 3)
     server.peers[0]!.socket.send('{"stream":"btcusdt@trade","data":{')
@@ -200,6 +206,7 @@ describe('a Binance stream', () => {
     server.cutAll()
     await collect(stream.onTrade.bind(stream), 3)
     expect(errors.some((error) => error.message === 'my mistake')).toBe(true)
+    expect(errors.some((error) => error.message === 'my later mistake')).toBe(true)
     expect(errors.some((error) => error instanceof ParseError)).toBe(true)
     expect(errors.some((error) => error instanceof WebSocketConnectionError && /was lost/.test(error.message))).toBe(
       true,
