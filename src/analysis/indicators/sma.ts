@@ -1,20 +1,26 @@
 import { define, integer, type Kernel } from './definition.ts'
-import { keepTail } from './windows.ts'
+import { keepTail, renewalOf } from './windows.ts'
 
 class SmaKernel implements Kernel {
   readonly ring: Float64Array
+  /** Rows between two renewals of the sum. */
+  readonly renewal: number
+  /** Rows since the last one. */
   at = 0
   count = 0
   sum = 0
+  /** Grows from zero over the last window before a renewal. */
   fresh = 0
 
   constructor(period: number) {
     this.ring = new Float64Array(period)
+    this.renewal = renewalOf(period)
   }
 
   run([x]: readonly Float64Array[], from: number, to: number, [out]: readonly Float64Array[]): void {
-    const { ring } = this
+    const { ring, renewal } = this
     const period = ring.length
+    const lead = renewal - period
     let { at, sum, fresh } = this
     const warm = Math.min(to, from + period - 1 - this.count)
     let i = from
@@ -29,17 +35,26 @@ class SmaKernel implements Kernel {
     const start = i
     while (i < to) {
       const early = i < from + period
-      const end = Math.min(to, i + period - at, early ? from + period : to)
-      let place = at
-      at += end - i
+      if (at === lead) fresh = 0
+      let end = Math.min(to, i + (at < lead ? lead : renewal) - at)
       if (early) {
+        let place = at % period
+        end = Math.min(end, from + period, i + period - place)
+        at += end - i
         for (; i < end; i++) {
           const value = x![i]!
           fresh += value
           sum += value - ring[place++]!
           out![i] = sum / period
         }
+      } else if (at < lead) {
+        at += end - i
+        for (; i < end; i++) {
+          sum += x![i]! - x![i - period]!
+          out![i] = sum / period
+        }
       } else {
+        at += end - i
         for (; i < end; i++) {
           const value = x![i]!
           fresh += value
@@ -47,15 +62,15 @@ class SmaKernel implements Kernel {
           out![i] = sum / period
         }
       }
-      // The running sum drifts; the fresh one is exactly the window's when the ring is full, and replaces it then.
-      if (at === period) {
+      // The running sum drifts; the fresh one is exactly the window's by now, and replaces it.
+      if (at === renewal) {
         at = 0
         sum = fresh
         fresh = 0
         out![i - 1] = sum / period
       }
     }
-    keepTail(ring, at, x!, start, to)
+    keepTail(ring, at % period, x!, start, to)
     this.at = at
     this.sum = sum
     this.fresh = fresh
@@ -71,6 +86,6 @@ export const sma = define({
   outputs: { value: 'mean of the window' },
   warmUp: ({ period }) => period - 1,
   convention:
-    'As everywhere (TA-Lib SMA, TradingView ta.sma). The running sum is replaced by a fresh one every window.',
+    'As everywhere (TA-Lib SMA, TradingView ta.sma). The running sum is replaced by a fresh one every window, or every 64 rows where that is more.',
   create: ({ period }) => new SmaKernel(period),
 })

@@ -201,3 +201,11 @@ export function keepTail(ring: Float64Array, at: number, x: Float64Array, from: 
     ring[place < 0 ? place + period : place] = x[i]!
   }
 }
+
+/**
+ * Rows after which running sums are replaced by fresh ones: a whole number of windows, and not so few rows that renewing
+ * costs more than the sums do.
+ */
+export function renewalOf(period: number): number {
+  return period * Math.ceil(64 / period)
+}

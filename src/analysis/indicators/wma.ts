@@ -1,24 +1,30 @@
 import { define, integer, type Kernel } from './definition.ts'
-import { keepTail } from './windows.ts'
+import { keepTail, renewalOf } from './windows.ts'
 
 class WmaKernel implements Kernel {
   readonly ring: Float64Array
   readonly divisor: number
+  /** Rows between two renewals of the sums. */
+  readonly renewal: number
+  /** Rows since the last one. */
   at = 0
   count = 0
   sum = 0
   weighted = 0
+  /** Grow from zero over the last window before a renewal. */
   freshSum = 0
   freshWeighted = 0
 
   constructor(period: number) {
     this.ring = new Float64Array(period)
     this.divisor = (period * (period + 1)) / 2
+    this.renewal = renewalOf(period)
   }
 
   run([x]: readonly Float64Array[], from: number, to: number, [out]: readonly Float64Array[]): void {
-    const { ring, divisor } = this
+    const { ring, divisor, renewal } = this
     const period = ring.length
+    const lead = renewal - period
     let { at, sum, weighted, freshSum, freshWeighted } = this
     const warm = Math.min(to, from + period - 1 - this.count)
     let i = from
@@ -36,31 +42,44 @@ class WmaKernel implements Kernel {
     const start = i
     while (i < to) {
       const early = i < from + period
-      const end = Math.min(to, i + period - at, early ? from + period : to)
-      let weight = at
-      at += end - i
+      if (at === lead) {
+        freshSum = 0
+        freshWeighted = 0
+      }
+      let end = Math.min(to, i + (at < lead ? lead : renewal) - at)
+      let place = at % period
       if (early) {
+        end = Math.min(end, from + period, i + period - place)
+        at += end - i
         for (; i < end; i++) {
           const value = x![i]!
           weighted += period * value - sum
-          sum += value - ring[weight]!
-          weight += 1
+          sum += value - ring[place++]!
           freshSum += value
-          freshWeighted += weight * value
+          freshWeighted += place * value
           out![i] = weighted / divisor
         }
-      } else {
+      } else if (at < lead) {
+        at += end - i
         for (; i < end; i++) {
           const value = x![i]!
           weighted += period * value - sum
           sum += value - x![i - period]!
-          weight += 1
+          out![i] = weighted / divisor
+        }
+      } else {
+        at += end - i
+        for (; i < end; i++) {
+          const value = x![i]!
+          weighted += period * value - sum
+          sum += value - x![i - period]!
+          place += 1
           freshSum += value
-          freshWeighted += weight * value
+          freshWeighted += place * value
           out![i] = weighted / divisor
         }
       }
-      if (at === period) {
+      if (at === renewal) {
         at = 0
         sum = freshSum
         weighted = freshWeighted
@@ -69,7 +88,7 @@ class WmaKernel implements Kernel {
         out![i - 1] = weighted / divisor
       }
     }
-    keepTail(ring, at, x!, start, to)
+    keepTail(ring, at % period, x!, start, to)
     this.at = at
     this.sum = sum
     this.weighted = weighted
@@ -86,6 +105,7 @@ export const wma = define({
   inputs: ['source'],
   outputs: { value: 'weighted mean' },
   warmUp: ({ period }) => period - 1,
-  convention: 'Linear weights, newest heaviest (TA-Lib WMA, TradingView ta.wma). Its sums are renewed every window.',
+  convention:
+    'Linear weights, newest heaviest (TA-Lib WMA, TradingView ta.wma). Its sums are renewed every window, or every 64 rows where that is more.',
   create: ({ period }) => new WmaKernel(period),
 })
