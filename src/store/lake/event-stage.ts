@@ -16,7 +16,7 @@ import type { Compression } from './parquet.ts'
 import { eventPeriod } from './periods.ts'
 
 /** Rows of one file on disk, at most: with those of the part being filled they are what a stage holds in memory. */
-const PART_ROWS = 491_520
+const PART_ROWS = 245_760
 /** Rows that go to DuckDB at once. */
 const CHUNK = 2048
 /** Periods that rows go to at the same time: around midnight they may come mixed. */
