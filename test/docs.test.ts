@@ -56,7 +56,12 @@ function anchorOf(heading: string): string {
 }
 
 /** Files that ADDING.md uses as examples of what one might add. */
-const NOT_YET = ['src/exchanges/okx.ts', 'src/model/open-interest.ts', 'src/cli/commands/prune.ts', 'examples/my-example.js']
+const NOT_YET = [
+  'src/exchanges/okx.ts',
+  'src/model/open-interest.ts',
+  'src/cli/commands/prune.ts',
+  'examples/my-example.js',
+]
 
 describe('the pages', () => {
   it.each(PAGES)('%s links to nothing that does not exist', (name) => {
