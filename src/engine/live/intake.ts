@@ -86,18 +86,18 @@ export class Intake {
     return record.kind === 'candle' ? { ...base, interval: record.interval } : base
   }
 
-  /** Takes a record in; `sequence` is its place in the spool. True when it was new. */
-  take(record: LiveRecord, sequence: number, now: number): boolean {
+  /** Takes a record in; `sequence` is its place in the spool. Gives where it went when it was new. */
+  take(record: LiveRecord, sequence: number, now: number): IntakeSeries | undefined {
     const entry = this.route(record)
     if (entry === undefined) {
       this.unrouted++
-      return false
+      return undefined
     }
     const fresh = entry.series.take(record, now)
     if (fresh && entry.series.renewal === undefined) entry.sink?.append(record, sequence)
     // Candles in progress are told, and never stored.
     if (fresh || (record.kind === 'candle' && !record.closed)) this.#bus.publish(record)
-    return fresh
+    return fresh ? entry : undefined
   }
 }
 

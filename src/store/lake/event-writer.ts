@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { StorageError } from '../../model/errors.ts'
 import type { Kind } from '../../model/kind.ts'
-import { type LiveRecord, RecordFlag, type RecordId } from '../../model/live/index.ts'
+import { type LiveRecord, RecordFlag, type RecordId, type TradeRecord } from '../../model/live/index.ts'
 import type { SeriesId } from '../../model/series.ts'
 import type { TimeRange } from '../../model/time.ts'
 import { type Commit, commitChange, recoverCommit } from './commit.ts'
@@ -82,6 +82,7 @@ export class EventWriter implements AsyncDisposable {
   readonly #maxBytes: number
   readonly #spare = new SpareColumns()
   readonly #timeProperty: string
+  readonly #isCounted: boolean
   #tempNumber = 0
   #queue: Promise<unknown> = Promise.resolve()
   #compaction: Promise<unknown> = Promise.resolve()
@@ -105,6 +106,7 @@ export class EventWriter implements AsyncDisposable {
     this.#spooled = spool !== undefined && spool.id === options.spoolId ? spool.sequence : -1
     this.#pending = [this.#newPending()]
     this.#maxBytes = options.maxPendingBytes ?? DEFAULT_PENDING
+    this.#isCounted = kind.continuity.rule === 'consecutive-id'
     this.#timeProperty = kind.columns.find((column) => column.name === kind.timeColumn)!.property
   }
 
@@ -175,8 +177,11 @@ export class EventWriter implements AsyncDisposable {
    */
   append(record: LiveRecord, sequence?: number): boolean {
     if (this.#held === undefined && sequence !== undefined && sequence <= this.#spooled) return false
-    const span = this.#held && idSpanOf(this.kind, record)
-    if (span && this.#held?.has(span.last)) return false
+    const held = this.#held
+    // No object for what comes in thousands a second: where ids are counted, a record accounts for its own.
+    const span = held && !this.#isCounted ? idSpanOf(this.kind, record) : undefined
+    const last = span ? span.last : (record as TradeRecord).id
+    if (held?.has(last)) return false
     const pending = this.#pending[this.#pending.length - 1]!
     if (this.#waitingBytes + pending.columns.bytes > this.#maxBytes) {
       throw new StorageError(
@@ -186,9 +191,9 @@ export class EventWriter implements AsyncDisposable {
       )
     }
     pending.columns.append(record)
-    if (span) {
+    if (held !== undefined) {
       const time = (record as unknown as Record<string, number>)[this.#timeProperty]!
-      this.#held?.add(span.first, span.last, Number.isNaN(time) ? record.receiveTime : time)
+      held.add(span ? span.first : last, last, Number.isNaN(time) ? record.receiveTime : time)
     }
     if ((record.flags & RecordFlag.inexact) !== 0) pending.inexact++
     if (sequence !== undefined) {

@@ -49,6 +49,12 @@ export function parseSegmentHeader(bytes: Buffer): SegmentHeader | undefined {
   return { id: bytes.toString('hex', 24, 40), first: bytes.readDoubleLE(8), createdAt: bytes.readDoubleLE(16) }
 }
 
+/** Entries of at most so many bytes are copied word by word: to make a view of each would cost more than its copy. */
+const SMALL = 1024
+/** The memory that the last small entry came from, which is mostly that of the next one. */
+let source: Uint8Array = new Uint8Array(0)
+let sourceView: DataView = new DataView(source.buffer)
+
 /** Nearly all entries are frames. */
 function typeNumber(type: SpoolEntryType): number {
   return type === 'frame' ? 0 : ENTRY_TYPES.indexOf(type)
@@ -90,15 +96,34 @@ export class Block {
   }
 
   /** Copies an entry in; there must be room. */
-  add(type: SpoolEntryType, market: Market, receiveTime: number, source: Uint8Array, start: number, end: number): void {
+  add(type: SpoolEntryType, market: Market, receiveTime: number, bytes: Uint8Array, start: number, end: number): void {
     const view = this.#view
     const at = this.length
     view.setUint32(at, end - start, true)
     view.setUint32(at + 4, typeNumber(type) | (MARKETS.indexOf(market) << 8), true)
     view.setFloat64(at + 8, receiveTime, true)
-    this.bytes.set(source.subarray(start, end), at + ENTRY_HEADER)
+    if (end - start > SMALL) this.bytes.set(bytes.subarray(start, end), at + ENTRY_HEADER)
+    else this.#copy(bytes, start, end, at + ENTRY_HEADER)
     this.length = at + ENTRY_HEADER + end - start
     this.count++
+  }
+
+  #copy(bytes: Uint8Array, start: number, end: number, at: number): void {
+    if (bytes !== source) {
+      source = bytes
+      sourceView = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    }
+    const to = this.#view
+    const from = sourceView
+    let p = start
+    let q = at
+    for (; p + 16 <= end; p += 16, q += 16) {
+      to.setInt32(q, from.getInt32(p, true), true)
+      to.setInt32(q + 4, from.getInt32(p + 4, true), true)
+      to.setInt32(q + 8, from.getInt32(p + 8, true), true)
+      to.setInt32(q + 12, from.getInt32(p + 12, true), true)
+    }
+    for (; p < end; p++, q++) this.bytes[q] = bytes[p]!
   }
 
   /** The finished bytes of the block. */
