@@ -186,6 +186,12 @@ export interface LiveStream extends AsyncDisposable {
   connections(): readonly ConnectionStatus[]
   /** Replaces every connection, new ones first. */
   reconnect(): Promise<void>
+  /**
+   * Reads nothing until `resume`, so that the exchange must hold back what it has; one read of each connection may still
+   * come. A paused connection never counts as dead or silent. For seconds only: an exchange hangs up on who does not read.
+   */
+  pause(): void
+  resume(): void
   close(): Promise<void>
 }
 

@@ -17,6 +17,8 @@ export interface BackfillOptions {
   readonly client: BaseDataClient
   /** Takes records in as if they had arrived. False when they could not be kept now: they are asked for again. */
   readonly deliver: (series: LiveSeries, records: readonly LiveRecord[]) => boolean
+  /** Resolves when there is room for a page: what the streams bring goes first. */
+  readonly room?: (signal: AbortSignal) => Promise<void>
   /** Holes that are filled at the same time. Default 4. */
   readonly parallel?: number
   /** Wait before the first request, ms: what is only out of order arrives by itself. Default 250. */
@@ -195,7 +197,7 @@ export class Backfill implements AsyncDisposable {
         // A request may reach over several holes: what lies between them is there already.
         if (series.ledger?.isMissing(id)) wanted.push(record)
       }
-      this.#deliver(series, wanted)
+      await this.#deliver(series, wanted)
     }
     return seenBehind
   }
@@ -212,13 +214,14 @@ export class Backfill implements AsyncDisposable {
     }
     for await (const { batch } of this.#options.client.candlePages(request)) {
       // The stream went on after them, so they are closed.
-      this.#deliver(series, candlesOf(series.id, batch, RecordFlag.rest))
+      await this.#deliver(series, candlesOf(series.id, batch, RecordFlag.rest))
     }
     return true
   }
 
-  #deliver(series: LiveSeries, records: readonly LiveRecord[]): void {
+  async #deliver(series: LiveSeries, records: readonly LiveRecord[]): Promise<void> {
     if (records.length === 0) return
+    await this.#options.room?.(this.#stop.signal)
     this.#stop.signal.throwIfAborted()
     // Not the exchange's fault: it is asked again for as long as it takes.
     if (!this.#options.deliver(series, records))

@@ -15,7 +15,12 @@ export interface CollectorStatus {
   readonly dataDir: string | undefined
   readonly channels: readonly (Omit<ChannelStatus, 'channel'> & { readonly key: string })[]
   readonly connections: readonly ConnectionStatus[]
-  readonly counters: ConnectionCounters & { readonly refusedFrames: number; readonly unrouted: number }
+  readonly counters: ConnectionCounters & {
+    readonly refusedFrames: number
+    readonly unrouted: number
+    /** How often the streams were held back because the disk was slower than the market. */
+    readonly holds: number
+  }
   readonly series: readonly SeriesStatus[]
   readonly books: readonly BookStatus[]
   readonly backfill: BackfillStatus

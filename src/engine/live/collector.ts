@@ -19,6 +19,7 @@ import { tell } from '../../net/listener.ts'
 import type { Lake } from '../../store/lake/lake.ts'
 import { encodeRecords, RUN_GAP, type Spool } from '../../store/spool/index.ts'
 import { Backfill } from './backfill.ts'
+import { Backpressure } from './backpressure.ts'
 import { BadFrameFile } from './bad-frames.ts'
 import { BookKeeper } from './book-keeper.ts'
 import { type CollectorParts, openParts } from './collector-parts.ts'
@@ -29,7 +30,7 @@ import { Flusher } from './flusher.ts'
 import { FundingPoll } from './funding-poll.ts'
 import { carriesAll, Intake, type IntakeSeries, isStorable, seriesOf } from './intake.ts'
 import { LiveSeries } from './live-series.ts'
-import { Openings } from './openings.ts'
+import { Latecomers, Openings } from './openings.ts'
 import type { CollectorOptions } from './options.ts'
 import type { FrameRecorder } from './recorder.ts'
 import { gapNote, recoverSpool } from './recovery.ts'
@@ -75,8 +76,8 @@ export class Collector implements AsyncDisposable {
   #recovered = -1
   /** Frames for which the spool or the lake had no room: they count as never received. */
   #refused = 0
-  /** Series of channels of every symbol that are being opened, and records that wait for them. */
-  readonly #opening = new Map<string, { readonly record: LiveRecord; readonly sequence: number }[]>()
+  readonly #latecomers: Latecomers
+  readonly #pressure: Backpressure
 
   private constructor(parts: CollectorParts) {
     const { options, exchange, live, client, repair, lake, spool, recorder } = parts
@@ -95,6 +96,7 @@ export class Collector implements AsyncDisposable {
     this.#backfill = new Backfill({
       client,
       deliver: (series, records) => this.#deliver(series.id.market, records),
+      room: (signal) => this.#pressure.room(signal),
       log: this.#log,
       ...options.backfill,
       ...(options.maxBackfill === undefined ? {} : { maxPositions: options.maxBackfill }),
@@ -123,6 +125,11 @@ export class Collector implements AsyncDisposable {
       deliver: (market, records) => this.#deliver(market, records),
       log: this.#log,
     })
+    this.#latecomers = new Latecomers(
+      (id) => this.#open(id, true),
+      (record, sequence) => this.#take(record, sequence, Date.now()),
+      this.#log,
+    )
     const endpoint = options.client?.endpoint
     this.#stream = live.createStream(
       {
@@ -133,6 +140,13 @@ export class Collector implements AsyncDisposable {
       },
       { frame: (frame) => this.#frame(frame), event: (event) => this.#event(event) },
     )
+    this.#pressure = new Backpressure({
+      stream: this.#stream,
+      spool,
+      flusher: this.#flusher,
+      holdMs: options.spool?.whenFull === 'drop' ? 0 : (options.holdMs ?? 5000),
+      log: this.#log,
+    })
   }
 
   /**
@@ -260,7 +274,12 @@ export class Collector implements AsyncDisposable {
       dataDir: this.#lake?.dataDir,
       channels: streams.map(({ channel, ...status }) => ({ key: channelKey(channel), ...status })),
       connections: this.#stream.connections(),
-      counters: { ...this.#connections.counters, refusedFrames: this.#refused, unrouted: this.#intake.unrouted },
+      counters: {
+        ...this.#connections.counters,
+        refusedFrames: this.#refused,
+        unrouted: this.#intake.unrouted,
+        holds: this.#pressure.holds,
+      },
       series: [...this.#intake.all].map(({ series }) => series.status()),
       books: this.#books.status(),
       backfill: this.#backfill.status,
@@ -294,6 +313,7 @@ export class Collector implements AsyncDisposable {
     this.#stop.abort()
     await this.#fundings[Symbol.asyncDispose]()
     await this.#backfill[Symbol.asyncDispose]()
+    this.#pressure.close()
     await this.#books[Symbol.asyncDispose]()
     await this.#flusher[Symbol.asyncDispose]()
     const report = this.report()
@@ -401,6 +421,7 @@ export class Collector implements AsyncDisposable {
       sequence = this.#flusher.isBlocked
         ? -1
         : spool.append('frame', frame.market, frame.receiveTime, frame.bytes, frame.start, frame.end)
+      this.#pressure.look()
       if (sequence < 0) {
         this.#refuse(records)
         return
@@ -419,36 +440,16 @@ export class Collector implements AsyncDisposable {
   }
 
   #take(record: LiveRecord, sequence: number, now: number): void {
-    if (!this.#intake.take(record, sequence, now)) {
+    const entry = this.#intake.take(record, sequence, now)
+    if (entry === undefined) {
       if (record.kind === 'candle' || this.#intake.route(record) !== undefined) return
-      if (this.channels().some((channel) => carriesAll(channel, record))) this.#openLater(record, sequence)
+      if (this.channels().some((channel) => carriesAll(channel, record)))
+        this.#latecomers.add(this.#intake.idOf(record), record, sequence)
       return
     }
-    if (this.#spool !== undefined) this.#flusher.added(this.#intake.route(record)?.sink)
+    if (this.#spool !== undefined) this.#flusher.added(entry.sink)
     if (record.kind === 'bookDelta') this.#books.delta(record, now)
     else if (record.kind === 'quote') this.#books.quote(record, now)
-  }
-
-  /** A symbol that a channel of every symbol names for the first time. */
-  #openLater(record: LiveRecord, sequence: number): void {
-    const id = this.#intake.idOf(record)
-    const key = `${id.market}/${id.kind}/${id.symbol}`
-    const waiting = this.#opening.get(key)
-    if (waiting) {
-      waiting.push({ record, sequence })
-      return
-    }
-    const records = [{ record, sequence }]
-    this.#opening.set(key, records)
-    this.#open(id, true)
-      .then(() => {
-        this.#opening.delete(key)
-        for (const one of records) this.#take(one.record, one.sequence, Date.now())
-      })
-      .catch((error: unknown) => {
-        this.#opening.delete(key)
-        this.#log.error({ err: error, series: key }, 'a series could not be opened')
-      })
   }
 
   /** Takes in records that did not come over a stream. False when they could not be kept. */

@@ -29,8 +29,12 @@ export interface FlusherStatus {
 
 /** Series written at the same time. */
 const PARALLEL = 3
-/** Times `flushRecords` that may wait while a flush is under way. */
-const MOST = 3
+/** Times `flushRecords` that wait while a flush is under way when it is time to hold the streams back. */
+const MOST = 2
+/** Records that are taken in at least after that: what sockets that stop being read still bring. */
+const SLACK = 10_000
+/** The same where a sink is full: it has half of its memory left for them. */
+const SINK_SLACK = 4000
 
 /** Moves records from memory to the lake, in batches bounded by time and number, and shortens the spool behind them. */
 export class Flusher implements AsyncDisposable {
@@ -46,7 +50,11 @@ export class Flusher implements AsyncDisposable {
   #lastFlushAt = Number.NaN
   #closed = false
   #failing = false
-  #blocked = false
+  #full = false
+  #short = false
+  /** Records that may still come while memory is short. */
+  #slack = 0
+  #waiting: (() => void)[] = []
 
   constructor(options: FlusherOptions) {
     this.#options = options
@@ -69,7 +77,22 @@ export class Flusher implements AsyncDisposable {
    * it becomes a hole that is filled later.
    */
   get isBlocked(): boolean {
-    return this.#blocked
+    return this.#short && this.#slack <= 0
+  }
+
+  /** Memory gets short: streams should be held back before `isBlocked`. */
+  get isShort(): boolean {
+    return this.#short
+  }
+
+  /** As much waits as one flush should move: what can wait elsewhere should come after it. */
+  get isFull(): boolean {
+    return this.#full
+  }
+
+  /** Resolves at the end of the flush that is under way, or of the next one. */
+  turn(): Promise<void> {
+    return this.#closed ? Promise.resolve() : new Promise((done) => this.#waiting.push(done))
   }
 
   /** Counts a record that waits now in `sink`. */
@@ -77,11 +100,13 @@ export class Flusher implements AsyncDisposable {
     this.#pending++
     if (this.#closed) return
     const isFull = sink?.isFull ?? false
+    if (this.#short) this.#slack--
     if (isFull || this.#pending >= this.#options.flushRecords) {
+      this.#full = true
       // A full sink has as much room again: enough until the flush that begins now has taken its share.
-      if (this.#running && (isFull || this.#pending >= MOST * this.#options.flushRecords)) this.#blocked = true
+      const isLate = this.#running !== undefined && (isFull || this.#pending >= MOST * this.#options.flushRecords)
       if (!this.#running && !(this.#failing && this.#timer)) void this.flush()
-      else if (this.#failing) this.#blocked = true
+      else if (isLate || this.#failing) this.#runShort(isFull)
     } else this.#timer ??= setTimeout(() => void this.flush(), this.#options.flushMs)
   }
 
@@ -91,6 +116,8 @@ export class Flusher implements AsyncDisposable {
     while (this.#running) await this.#running
     this.#running = this.#run().finally(() => {
       this.#running = undefined
+      this.#schedule()
+      for (const done of this.#waiting.splice(0)) done()
     })
     await this.#running
   }
@@ -100,6 +127,12 @@ export class Flusher implements AsyncDisposable {
     clearTimeout(this.#timer)
     await this.flush()
     clearTimeout(this.#timer)
+  }
+
+  #runShort(isSink: boolean): void {
+    const slack = isSink ? SINK_SLACK : Math.max(SLACK, this.#options.flushRecords)
+    this.#slack = this.#short ? Math.min(this.#slack, slack) : slack
+    this.#short = true
   }
 
   async #run(): Promise<void> {
@@ -131,21 +164,30 @@ export class Flusher implements AsyncDisposable {
     this.#lastFlushAt = Date.now()
     let pending = 0
     let oldest = mark
+    let full = false
     for (const { sink } of this.#options.series()) {
       if (!sink) continue
       pending += sink.pending
+      full ||= sink.isFull
       oldest = Math.min(oldest, sink.firstPending - 1)
     }
     this.#pending = pending
     this.#failing = failed
-    this.#blocked = failed && this.#blocked
+    this.#full = full || pending >= this.#options.flushRecords
+    this.#short = failed && this.#short
     await spool?.release(oldest).catch((error: unknown) => {
       this.#log.warn({ err: error }, 'the spool could not be shortened')
     })
-    if ((pending > 0 || failed) && !this.#closed)
-      this.#timer ??= setTimeout(
-        () => void this.flush(),
-        failed ? Math.min(5000, this.#options.flushMs) : this.#options.flushMs,
-      )
+  }
+
+  /** Another flush for what came meanwhile, or could not be moved. */
+  #schedule(): void {
+    if ((this.#pending === 0 && !this.#failing) || this.#closed) return
+    const { flushMs } = this.#options
+    // Whoever is held back adds nothing that would begin the next one.
+    const delay = this.#failing ? Math.min(5000, flushMs) : this.#full ? 0 : flushMs
+    if (this.#failing || this.#full) clearTimeout(this.#timer)
+    else if (this.#timer) return
+    this.#timer = setTimeout(() => void this.flush(), delay)
   }
 }

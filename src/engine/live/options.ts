@@ -23,6 +23,11 @@ export interface CollectorOptions {
   readonly flushMs?: number
   /** Records that wait for the lake at most before they are moved there. Default 100,000. */
   readonly flushRecords?: number
+  /**
+   * How long the streams may be held back while the disk is slower than the market, ms, before what there is no room for
+   * is refused, and becomes holes that REST fills. Default 5 s; 0, and where the spool's `whenFull` is `drop`: not at all.
+   */
+  readonly holdMs?: number
   /** Time between looks for small files to merge, ms. Default 10 min. */
   readonly compactMs?: number
   /** Time between stored snapshots of each synced book, ms; 0 for none but those that begin a chain. Default 10 min. */

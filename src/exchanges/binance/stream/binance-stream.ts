@@ -224,6 +224,15 @@ export class BinanceStream implements LiveStream {
     return this.#pool.reconnect()
   }
 
+  /** Reads nothing until `resume`: for seconds only, because Binance hangs up on who does not read for long. */
+  pause(): void {
+    this.#pool.pause()
+  }
+
+  resume(): void {
+    this.#pool.resume()
+  }
+
   async close(): Promise<void> {
     await this.#pool.close()
     for (const { reader } of [...this.#readers]) reader.fail()

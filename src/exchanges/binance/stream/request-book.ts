@@ -17,6 +17,7 @@ export class RequestBook {
   readonly #unanswered: (request: StreamRequest) => void
   readonly #open = new Map<number, OpenRequest>()
   #nextId = 1
+  #isPaused = false
 
   constructor(timeoutMs: number, unanswered: (request: StreamRequest) => void) {
     this.#timeoutMs = timeoutMs
@@ -27,6 +28,11 @@ export class RequestBook {
   ask(request: StreamRequest): string {
     const id = this.#nextId++
     const timer = setTimeout(() => {
+      // Nobody reads the answer now: that says nothing of the exchange.
+      if (this.#isPaused) {
+        timer.refresh()
+        return
+      }
       this.#open.delete(id)
       this.#unanswered(request)
     }, this.#timeoutMs)
@@ -50,6 +56,16 @@ export class RequestBook {
       if (method === 'UNSUBSCRIBE' && names.includes(name)) return true
     }
     return false
+  }
+
+  pause(): void {
+    this.#isPaused = true
+  }
+
+  /** Answers that wait in the socket are given their time again. */
+  resume(): void {
+    this.#isPaused = false
+    for (const { timer } of this.#open.values()) timer.refresh()
   }
 
   clear(): void {

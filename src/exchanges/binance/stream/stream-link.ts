@@ -186,6 +186,16 @@ export class StreamLink implements FrameSink {
     }
   }
 
+  pause(): void {
+    this.#requests.pause()
+    this.#socket?.pause()
+  }
+
+  resume(): void {
+    this.#requests.resume()
+    this.#socket?.resume()
+  }
+
   /** Ends it because it was wanted. */
   async close(code = 1000, reason = ''): Promise<void> {
     this.isPlannedEnd = true

@@ -43,6 +43,9 @@ export class StreamPool implements LiveStream, LinkOwner {
   #nextConnection = 1
   #overlaps = 0
   #isClosed = false
+  #isPaused = false
+  /** When reading went on, monotonic ms. */
+  #pausedTo = Number.NEGATIVE_INFINITY
   #closing: Promise<void> | undefined
 
   constructor(options: StreamOptions, listener: StreamListener) {
@@ -52,6 +55,7 @@ export class StreamPool implements LiveStream, LinkOwner {
     this.#listener = listener
     this.#watchdog = new Watchdog(this.settings, {
       links: () => this.#links(),
+      pausedTo: (now) => (this.#isPaused ? now : this.#pausedTo),
       silent: (link, subscriptions) => this.#moveSilent(link, subscriptions),
       old: (link) => this.#replace(link),
     })
@@ -155,6 +159,19 @@ export class StreamPool implements LiveStream, LinkOwner {
       )
     this.#place([...this.#entries.values()].filter((entry) => entry.links.size === 0))
     await Promise.all(replaced)
+  }
+
+  pause(): void {
+    if (this.#isPaused || this.#isClosed) return
+    this.#isPaused = true
+    for (const link of this.#links()) link.pause()
+  }
+
+  resume(): void {
+    if (!this.#isPaused) return
+    this.#isPaused = false
+    this.#pausedTo = performance.now()
+    for (const link of this.#links()) link.resume()
   }
 
   close(): Promise<void> {
@@ -306,7 +323,9 @@ export class StreamPool implements LiveStream, LinkOwner {
 
   // What the connections tell.
 
-  opened(): void {}
+  opened(link: StreamLink): void {
+    if (this.#isPaused) link.pause()
+  }
 
   acknowledged(link: StreamLink, subscription: Subscription): void {
     const { entry } = subscription

@@ -3,6 +3,8 @@ import type { StreamLink, Subscription } from './stream-link.ts'
 
 export interface WatchdogOwner {
   links(): Iterable<StreamLink>
+  /** Monotonic time up to which nothing was read on purpose: now while paused; -Infinity when it never was. */
+  pausedTo(now: number): number
   /** These channels of a connection are silent for longer than their pace allows. */
   silent(link: StreamLink, subscriptions: readonly Subscription[]): void
   /** The connection is so old that the exchange will soon end it. */
@@ -45,8 +47,9 @@ export class Watchdog {
 
   #look(now: number): void {
     const elapsed = now - this.#last
+    // Who does not read hears nothing either.
+    const slept = elapsed > LATE * this.#everyMs + 1000 || this.#owner.pausedTo(now) >= this.#last
     this.#last = now
-    const slept = elapsed > LATE * this.#everyMs + 1000
     for (const link of [...this.#owner.links()]) {
       if (link.state !== 'open') continue
       this.#lookAt(link, now, elapsed, slept)

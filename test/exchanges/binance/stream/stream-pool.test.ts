@@ -99,6 +99,26 @@ describe('a pool of connections', () => {
     await server.when(() => server.open.length === 0)
   })
 
+  it('that is paused reads nothing, is not taken for dead or silent, and misses nothing', async () => {
+    const quick = { pingIntervalMs: 20, pingTimeoutMs: 60, silenceMs: 80, connectTimeoutMs: 150 }
+    const { server, pool, seen } = await start(quick)
+    await pool.subscribe([trades('BTCUSDT')])
+    await seen.when(() => (seen.ids.get('BTCUSDT')?.length ?? 0) > 3)
+    pool.pause()
+    const before = seen.ids.get('BTCUSDT')!.length
+    // Asked for now, answered when it is read: longer than any of the patience above.
+    const later = pool.subscribe([trades('ETHUSDT')])
+    const target = server.lastId + 120
+    await server.when(() => server.lastId >= target)
+    expect(seen.ids.get('BTCUSDT')).toHaveLength(before)
+    pool.resume()
+    await later
+    await seen.when(() => Math.max(...seen.ids.get('BTCUSDT')!) > target && seen.of('live').length === 2)
+    expect(holes(seen.ids.get('BTCUSDT'))).toBe(0)
+    expect(seen.events.map(({ type }) => type)).toEqual(['open', 'live', 'live'])
+    expect(server.peers[0]!.requests).toHaveLength(2)
+  })
+
   it('spreads 500 channels evenly within the message limit', async () => {
     const { server, pool, seen } = await start({ pingIntervalMs: 50 })
     server.manners.everyMs = 100
