@@ -44,7 +44,7 @@ export class Backpressure {
   /** Resolves when REST may bring a page, without taking the room of what the streams bring. */
   async room(signal: AbortSignal): Promise<void> {
     const { spool, flusher } = this.#options
-    while (!this.#isClosed && (flusher.isFull || spool?.isFull)) {
+    while (!this.#isClosed && (flusher.isFull || spool?.isShort)) {
       await abortable(flusher.isFull ? flusher.turn() : (spool as Spool).drained(), signal)
     }
   }

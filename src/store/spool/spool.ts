@@ -99,16 +99,17 @@ export class Spool implements AsyncDisposable {
 
   /** With `whenFull: 'block'`: the disk is slower than the market, and the sockets should be paused until `drained`. */
   get isFull(): boolean {
-    return this.#limits.whenFull === 'block' && this.#isShort
+    return this.#limits.whenFull === 'block' && this.isShort
   }
 
-  get #isShort(): boolean {
+  /** Half of the memory is used, whatever `whenFull` says: what can come later should wait for `drained`. */
+  get isShort(): boolean {
     return this.#queue.memory > this.#limits.memoryBytes / 2
   }
 
   get status(): SpoolStatus {
     return {
-      state: this.#error ? 'failing' : this.#isShort ? 'full' : 'fine',
+      state: this.#error ? 'failing' : this.isShort ? 'full' : 'fine',
       error: this.#error,
       last: this.last,
       durable: this.#durable,
@@ -148,7 +149,7 @@ export class Spool implements AsyncDisposable {
     this.#bytes += size
     this.#timer ??= setTimeout(this.#onTimer, this.#limits.commitMs)
     if (this.#queue.unwritten > 0) {
-      if (this.#state === 'fine' && this.#isShort) this.#changeState(this.#error)
+      if (this.#state === 'fine' && this.isShort) this.#changeState(this.#error)
       if (!this.#pumping) this.#pump()
     }
     return this.#next++
@@ -166,9 +167,9 @@ export class Spool implements AsyncDisposable {
     return this.flushed(this.last)
   }
 
-  /** Resolves when `isFull` is false. */
+  /** Resolves when `isShort` is false, and with it `isFull`. */
   drained(): Promise<void> {
-    return this.isFull ? new Promise((done) => this.#draining.push(done)) : Promise.resolve()
+    return this.isShort ? new Promise((done) => this.#draining.push(done)) : Promise.resolve()
   }
 
   /**
@@ -299,7 +300,7 @@ export class Spool implements AsyncDisposable {
       this.#waiting = this.#waiting.filter(({ sequence }) => sequence > this.#durable)
       for (const { done } of ready) done()
     }
-    if (!this.isFull) for (const done of this.#draining.splice(0)) done()
+    if (!this.isShort) for (const done of this.#draining.splice(0)) done()
   }
 
   async #closeWriter(): Promise<void> {

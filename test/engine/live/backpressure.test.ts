@@ -19,8 +19,8 @@ function freeze(ms: number): void {
 }
 
 /** Collects through a burst of several times the memory, and compares the lake with the truth. */
-async function burst(options: Partial<CollectorOptions>): Promise<CollectorReport> {
-  await using rig = await Rig.open({ sandbox: { tradesPerSecond: 3000 }, channels: CHANNELS })
+async function burst(options: Partial<CollectorOptions>, tradesPerSecond = 3000): Promise<CollectorReport> {
+  await using rig = await Rig.open({ sandbox: { tradesPerSecond }, channels: CHANNELS })
   await rig.start(options)
   await rig.run(700)
   const before = rig.collector.status().published
@@ -28,7 +28,7 @@ async function burst(options: Partial<CollectorOptions>): Promise<CollectorRepor
   await rig.run(300)
   await rig.settle([], 30_000)
   const report = await rig.stop()
-  expect(report.published - before).toBeGreaterThan(8000)
+  expect(report.published - before).toBeGreaterThan(tradesPerSecond)
   const verdicts = await rig.check()
   expect(verdicts.filter(({ series }) => /[Tt]rade/.test(series)).flatMap(({ gaps }) => gaps)).toEqual([])
   return report
@@ -51,7 +51,8 @@ describe('a burst beyond', () => {
   }, 60_000)
 
   it('the memory of a spool that drops is refused, counted, and filled from REST', async () => {
-    const report = await burst({ spool: { ...SMALL, whenFull: 'drop' } })
+    const spool = { commitMs: 50, blockBytes: 16 * 1024, memoryBytes: 512 * 1024, whenFull: 'drop' } as const
+    const report = await burst({ spool }, 1200)
     expect(report.counters.holds).toBe(0)
     expect(report.counters.refusedFrames).toBeGreaterThan(0)
     const { filled } = report.series.find(({ kind }) => kind === 'trade')!

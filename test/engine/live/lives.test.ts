@@ -26,6 +26,9 @@ describe('a collector that starts and stops', () => {
     await using rig = await Rig.open()
     await rig.start()
     await rig.run(1500)
+    // What never came can not be missed.
+    while (rig.collector.status().series.some(({ kind, records }) => kind === 'ticker' && records === 0))
+      await rig.run(50)
     await rig.stop()
     await sleep(1500)
     await rig.start()
