@@ -330,7 +330,7 @@ export class BookSync {
       this.#broken('crossed', detail, at)
       return false
     }
-    if (this.#lostRange(at)) return false
+    if (!this.book.isKnownAbove(0) && this.#lostRange(at)) return false
     this.#counters.applied++
     this.#listener.applied?.(delta, at)
     const quote = this.#quotes.passed(delta.lastUpdateId)
@@ -353,6 +353,7 @@ export class BookSync {
       return
     }
     const below = this.#options.refreshBelow
+    if (this.book.isKnownAbove(below)) return
     if (this.book.knownShare('bid') < below || this.book.knownShare('ask') < below) this.refresh(at)
   }
 

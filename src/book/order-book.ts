@@ -105,6 +105,19 @@ export class OrderBook {
   }
 
   /**
+   * Whether more than `share` of the known range lies ahead on both sides. For every update, so without divisions:
+   * false says nothing yet, `knownShare` tells.
+   */
+  isKnownAbove(share: number): boolean {
+    const [bids, asks, span] = [this.#bids, this.#asks, this.#knownSpan]
+    return (
+      (bids.knownKey - bids.bestKey + 1 > share * span.bid || bids.knownKey === Number.POSITIVE_INFINITY) &&
+      (asks.knownKey - asks.bestKey + 1 > share * span.ask || asks.knownKey === Number.POSITIVE_INFINITY) &&
+      share < 1
+    )
+  }
+
+  /**
    * Replaces everything.
    * @throws InvalidRangeError for a price or quantity that can not stand in a book; the book is empty then.
    */

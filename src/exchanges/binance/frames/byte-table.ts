@@ -31,6 +31,7 @@ export class ByteTable<T> {
   readonly #slots: (Entry<T> | undefined)[]
   readonly #mask: number
   #size = 0
+  #last: Entry<T> | undefined
 
   /** `make` gives the value of a text when it is first seen. `bound` texts are kept at most. */
   constructor(make: (text: string) => T, bound = 8192) {
@@ -47,28 +48,43 @@ export class ByteTable<T> {
 
   /** The value of the text `bytes[start…end)`, whose hash is known. */
   get(bytes: Uint8Array, start: number, end: number, hash: number): T {
+    return this.#entry(bytes, start, end, hash).value
+  }
+
+  /** The value of a text that was not hashed while it was read: mostly the text of the last time. */
+  find(bytes: Uint8Array, start: number, end: number): T {
+    const last = this.#last
+    if (last === undefined || !isText(last.key, bytes, start, end))
+      this.#last = this.#entry(bytes, start, end, hashOf(bytes, start, end))
+    return this.#last!.value
+  }
+
+  #entry(bytes: Uint8Array, start: number, end: number, hash: number): Entry<T> {
     const index = (hash ^ (hash >>> 15)) & this.#mask
-    const length = end - start
-    const first = this.#slots[index]
-    for (let entry = first; entry !== undefined; entry = entry.next) {
-      const { key } = entry
-      if (key.length !== length) continue
-      let at = 0
-      while (at < length && key[at] === bytes[start + at]) at++
-      if (at === length) return entry.value
+    for (let entry = this.#slots[index]; entry !== undefined; entry = entry.next) {
+      if (isText(entry.key, bytes, start, end)) return entry
     }
     // A copy: `slice` of a Buffer would be a view of memory that the next read of the socket fills anew.
     return this.#add(new Uint8Array(bytes.subarray(start, end)), index)
   }
 
-  #add(key: Uint8Array, index: number): T {
+  #add(key: Uint8Array, index: number): Entry<T> {
     if (this.#size >= this.#bound) {
       this.#slots.fill(undefined)
       this.#size = 0
     }
     const value = this.#make(textOf(key, 0, key.length))
-    this.#slots[index] = { key, value, next: this.#slots[index] }
+    const entry = { key, value, next: this.#slots[index] }
+    this.#slots[index] = entry
     this.#size++
-    return value
+    return entry
   }
+}
+
+function isText(key: Uint8Array, bytes: Uint8Array, start: number, end: number): boolean {
+  const length = end - start
+  if (key.length !== length) return false
+  let at = 0
+  while (at < length && key[at] === bytes[start + at]) at++
+  return at === length
 }

@@ -1,6 +1,6 @@
 import { type LiveRecord, RecordFlag } from '../../../model/live/index.ts'
 import type { Market } from '../../../model/series.ts'
-import { ByteTable, hashOf } from './byte-table.ts'
+import { ByteTable } from './byte-table.ts'
 import { type StreamName, type SymbolName, streamName, symbolName } from './events.ts'
 import { DECIMAL, FrameScanner, INTEGER, ST, TEXT } from './scanner.ts'
 
@@ -62,7 +62,7 @@ export class SlotReader {
   stream(bytes: Uint8Array): StreamName | undefined {
     const start = this.nameStart
     const end = this.nameEnd
-    return start === end ? undefined : this.#streams.get(bytes, start, end, hashOf(bytes, start, end))
+    return start === end ? undefined : this.#streams.find(bytes, start, end)
   }
 
   /** Whether all slots hold decimals. */
