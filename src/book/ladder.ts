@@ -100,24 +100,20 @@ export class Ladder {
         const offset = key - base
         if (offset >= 0 && offset < size && quantity !== Number.POSITIVE_INFINITY) {
           const at = offset | 0
-          const before = quantities[at]!
+          // Which levels come and go is anybody's guess, a processor's too: numbers instead of branches.
+          const was = Number(quantities[at] !== 0)
+          const is = Number(quantity !== 0)
           quantities[at] = quantity
-          if (quantity !== 0) {
-            if (before === 0) {
-              bits[at >> 5]! |= 1 << (at & 31)
-              this.#count++
-              if (key < this.#best) this.#best = key
-            }
-          } else if (before !== 0) {
-            bits[at >> 5]! &= ~(1 << (at & 31))
-            this.#count--
-            if (key === this.#best) {
-              this.#findBest(at)
-              base = this.#base
-              size = this.#size
-              quantities = this.#quantities
-              bits = this.#bits
-            }
+          bits[at >> 5] = (bits[at >> 5]! & ~(1 << (at & 31))) | (is << (at & 31))
+          this.#count += is - was
+          if (key > this.#best) continue
+          if (is === 1) this.#best = key
+          else if (was === 1) {
+            this.#findBest(at)
+            base = this.#base
+            size = this.#size
+            quantities = this.#quantities
+            bits = this.#bits
           }
           continue
         }
