@@ -1,3 +1,4 @@
+import { fourDigits, strangers, ZEROS } from '../../../model/digits.ts'
 import { HASH_SEED } from './byte-table.ts'
 import { decimalOf, isExact } from './numbers.ts'
 
@@ -64,6 +65,8 @@ export class FrameScanner {
   readonly #inexactIn = new Int32Array(SLOTS)
   #slot = 0
   #wide = 0
+  /** The memory of the last levels, to read four digits of at a time. */
+  #words: DataView = new DataView(new ArrayBuffer(0))
 
   /** Forgets the object before. */
   begin(): void {
@@ -270,6 +273,10 @@ export class FrameScanner {
 
   /** `[["price","quantity"],…]` into `into`; how many numbers these are stands in `#wide`. */
   #levels(b: Uint8Array, from: number, end: number, slot: number, into: number[]): number {
+    if (b.buffer !== this.#words.buffer) this.#words = new DataView(b.buffer)
+    const words = this.#words
+    const offset = b.byteOffset
+    const lastEight = b.length - 9
     let p = from + 1
     let length = 0
     let c = b[p]!
@@ -295,25 +302,38 @@ export class FrameScanner {
         let whole = 0
         for (; c >= ZERO && c <= NINE && p - start < 9; c = b[++p]!) whole = (Math.imul(whole, 10) + c - ZERO) | 0
         if (p === start) return -1
-        let mantissa = whole
-        let decimals = 0
-        if (c === DOT) {
-          const point = ++p
-          c = b[p]!
-          let fraction = 0
-          for (; c >= ZERO && c <= NINE && p - point < 9; c = b[++p]!) {
-            fraction = (Math.imul(fraction, 10) + c - ZERO) | 0
-          }
-          decimals = p - point
-          if (decimals === 0) return -1
-          mantissa = whole * POW10[decimals]! + fraction
+        let value: number
+        let high = -1
+        let low = -1
+        if (c === DOT && p < lastEight) {
+          high = words.getInt32(offset + p + 1, true) ^ ZEROS
+          low = words.getInt32(offset + p + 5, true) ^ ZEROS
         }
-        let value = mantissa / POW10[decimals]!
-        if (c === QUOTE && mantissa < SAFE_DIGITS) p++
-        else {
-          p = this.#longDecimal(b, start, end, slot)
-          if (p < 0) return -1
-          value = this.#wide
+        // Nearly always eight digits follow the point.
+        if ((strangers(high) | strangers(low)) === 0 && b[p + 9] === QUOTE && whole < 10_000_000) {
+          value = (whole * 1e8 + (fourDigits(high) * 10_000 + fourDigits(low))) / 1e8
+          p += 10
+        } else {
+          let mantissa = whole
+          let decimals = 0
+          if (c === DOT) {
+            const point = ++p
+            c = b[p]!
+            let fraction = 0
+            for (; c >= ZERO && c <= NINE && p - point < 9; c = b[++p]!) {
+              fraction = (Math.imul(fraction, 10) + c - ZERO) | 0
+            }
+            decimals = p - point
+            if (decimals === 0) return -1
+            mantissa = whole * POW10[decimals]! + fraction
+          }
+          value = mantissa / POW10[decimals]!
+          if (c === QUOTE && mantissa < SAFE_DIGITS) p++
+          else {
+            p = this.#longDecimal(b, start, end, slot)
+            if (p < 0) return -1
+            value = this.#wide
+          }
         }
         // A price of zero is no level: how that is told is the business of the general parser.
         if (member === 0 && !(value > 0)) return -1
