@@ -197,7 +197,10 @@ describe('series of live data', () => {
   })
 
   it('are left alone by an update of the whole lake', async () => {
-    await using other = await tradesLake()
+    await using other = await tempFolder('live')
+    const dataDir = other.join('ticklake-data')
+    await makeLake(dataDir)
+    await storeEvents(await Lake.open(dataDir), eventSeries('quote'), eventsOf('quote', 'spot'))
     await using sandbox = await startSandbox({ now: START + 45 * 24 * HOUR, tradesPerSecond: 0.002 })
     const update = await runHere(['download', '--update', '--json', '--endpoint', sandbox.endpoint], {
       cwd: other.path,
@@ -208,16 +211,18 @@ describe('series of live data', () => {
 
   it('have no history to download, and are told so', async () => {
     await using other = await tradesLake()
-    const refused = await runHere(['download', 'BTCUSDT', '--kind', 'trade'], { cwd: other.path })
+    const refused = await runHere(['download', 'BTCUSDT', '--kind', 'quote'], { cwd: other.path })
     expect(refused.code).toBe(2)
-    expect(refused.stderr).toContain('trade has no history download yet; collect it live with "ticklake collect".')
-    const update = await runHere(['download', '--update', '--endpoint', 'http://127.0.0.1:9', '--kind', 'trade'], {
+    expect(refused.stderr).toContain('quote has no history download yet; collect it live with "ticklake collect".')
+    const update = await runHere(['download', '--update', '--endpoint', 'http://127.0.0.1:9', '--kind', 'quote'], {
       cwd: other.path,
     })
     expect(update.code).toBe(2)
     await using engine = new DataSourceManager({ dataDir: other.join('ticklake-data') })
-    const request = { symbol: 'BTCUSDT', interval: '1m', kind: 'trade', from: START, to: START + 1 }
-    await expect(engine.getData(request)).rejects.toThrow(/trade has no history download yet/)
-    await expect(engine.download([{ series: trades, from: 0, to: 1, source: 'auto' }])).rejects.toThrow(/no history/)
+    const request = { symbol: 'BTCUSDT', interval: '1m', kind: 'quote', from: START, to: START + 1 }
+    await expect(engine.getData(request)).rejects.toThrow(/quote is no kind of candles/)
+    await expect(engine.download([{ series: eventSeries('quote'), from: 0, to: 1, source: 'auto' }])).rejects.toThrow(
+      /no history/,
+    )
   })
 })

@@ -255,9 +255,10 @@ const CASES: readonly Case[] = [
     title: 'an exchange whose clock is an hour ahead',
     faults: [
       { type: 'clock-skew', ms: 3_600_000 },
-      { type: 'disconnect', inMs: 1000, times: 1, refuseMs: 300 },
+      { type: 'disconnect', inMs: 2500, times: 1, refuseMs: 300 },
     ],
     atStart: true,
+    runMs: 5000,
     skew: 3_600_000,
     sees: (report) => report.counters.lost,
   },
@@ -265,9 +266,10 @@ const CASES: readonly Case[] = [
     title: 'an exchange whose clock is an hour behind',
     faults: [
       { type: 'clock-skew', ms: -3_600_000 },
-      { type: 'disconnect', inMs: 1000, times: 1, refuseMs: 300 },
+      { type: 'disconnect', inMs: 2500, times: 1, refuseMs: 300 },
     ],
     atStart: true,
+    runMs: 5000,
     skew: -3_600_000,
     sees: (report) => report.counters.lost,
   },

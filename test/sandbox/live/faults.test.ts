@@ -202,7 +202,7 @@ describe('faults of connections', () => {
     await last(client, 3)
     sandbox.addFaults([{ type: 'half-open' }])
     const fresh = await connect(sandbox, '/ws/btcusdt@trade')
-    await last(fresh, 40)
+    await last(fresh, 10)
     let answered = false
     client.ws.on('pong', () => {
       answered = true
