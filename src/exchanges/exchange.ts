@@ -48,6 +48,8 @@ export interface CandleRequest extends TimeRange {
   readonly interval: Interval
   /** Kind of candles; `candle` (of traded prices) when left out. */
   readonly kind?: string
+  /** The caller knows that the range is over (a stream told what came after), whatever the exchange's clock says. */
+  readonly isPast?: boolean
   readonly signal?: AbortSignal
   readonly onRetry?: (retry: RetryInfo) => void
 }

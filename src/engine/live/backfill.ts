@@ -210,6 +210,7 @@ export class Backfill implements AsyncDisposable {
       interval: interval as Interval,
       from: Number(first),
       to: Number(last) + 1,
+      isPast: true,
       signal: this.#stop.signal,
     }
     for await (const { batch } of this.#options.client.candlePages(request)) {

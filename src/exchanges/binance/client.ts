@@ -5,7 +5,7 @@ import { type Interval, parseInterval } from '../../model/interval.ts'
 import { kindOf } from '../../model/kinds.ts'
 import { asCandlesOf } from '../../model/price-candle.ts'
 import type { Market } from '../../model/series.ts'
-import { formatTime, parseInclusiveEnd, parseTime, type TimeInput } from '../../model/time.ts'
+import { DAY, formatTime, parseInclusiveEnd, parseTime, type TimeInput } from '../../model/time.ts'
 import type { BaseDataClient, CandlePage, CandleRequest } from '../exchange.ts'
 import { candlePages, countPages, intervalsOf, MAX_LIMIT, pageLimit } from './candles.ts'
 import { type BinanceClientOptions, type MarketCall, only, spanOf, type TimeSpan } from './client-base.ts'
@@ -124,7 +124,7 @@ export class BinanceClient extends BinanceMarketData implements BaseDataClient {
     const limit = pageLimit(market)
     try {
       if (countPages(interval, { from, to }, limit) > SMALL_DOWNLOAD) await this.readLimits(market, symbol, call)
-      const now = await this.rest.now(market, call)
+      const now = request.isPast ? to + DAY : await this.rest.now(market, call)
       const fetch = (startTime: number, endTime: number | undefined, signal: AbortSignal): Promise<Batch> =>
         this.#klines(market, path, { ...named, interval, startTime, endTime, limit }, interval, { ...call, signal })
       const source = { interval, limit, now, parallel: this.#parallel, signal: request.signal, fetch }
