@@ -1,4 +1,4 @@
-import type { CollectorReport } from '../../engine/live/collector-report.ts'
+import { type CollectorReport, unsyncedBooks } from '../../engine/live/collector-report.ts'
 import type { SeriesStatus } from '../../engine/live/live-series.ts'
 import type { Style } from '../render/style.ts'
 import { renderTable } from '../render/table.ts'
@@ -40,7 +40,9 @@ export function proofLines(report: CollectorReport, silent: readonly string[], s
   const missing = report.series.reduce((sum, series) => sum + series.missing, 0)
   const lost = report.series.flatMap(({ gaps }) => gaps.filter(({ cause }) => cause !== 'no-trades'))
   const renewed = report.series.filter(({ renewal }) => renewal !== undefined).length
+  const unsynced = unsyncedBooks(report).length
   const faults = [
+    ...(unsynced > 0 ? [`${plural(unsynced, 'book')} never right: no snapshot fitted the updates`] : []),
     ...(renewed > 0 ? [`the ids of ${renewed} series began anew, and nothing was stored of them since`] : []),
     ...(missing > 0 ? [`${plural(missing, 'record')} still missing: the next start asks for them`] : []),
     ...(lost.length > 0 ? [`${plural(lost.length, 'gap')} that nothing can fill (ticklake coverage shows them)`] : []),

@@ -67,7 +67,8 @@ Exit codes: 0 nothing is wrong or lost, 1 something is wrong, 3 only what is on 
     const wrong = proofs.some((proof) => !isRight(proof))
     const lost = proofs.reduce((sum, proof) => sum + proof.lost, 0)
     if (!context.json) await tell(context, proofs, wrong, lost)
-    return wrong ? ExitCode.failed : lost > 0 ? ExitCode.incomplete : ExitCode.done
+    const stored = proofs.reduce((sum, proof) => sum + proof.stored, 0)
+    return wrong ? ExitCode.failed : lost > 0 || stored === 0 ? ExitCode.incomplete : ExitCode.done
   },
 }
 
@@ -109,5 +110,7 @@ export async function tell(
     await context.out.line(
       style.yellow(`Nothing is wrong; ${formatCount(lost)} records are lost, and on record as gaps.`),
     )
+  else if (proofs.every(({ stored }) => stored === 0))
+    await context.out.line(style.yellow('Nothing is stored, so nothing is proved. Is it the right --data-dir?'))
   else await context.out.line(style.green('Nothing is missing and nothing is wrong.'))
 }

@@ -46,8 +46,16 @@ export function reportOf(
   events: readonly LoggedEvent[],
   bookChanges: readonly BookStateChange[],
 ): CollectorReport {
-  const complete = status.series.every(
-    (series) => !series.renewal && series.missing === 0 && series.gaps.every((gap) => gap.cause === 'no-trades'),
-  )
+  const complete =
+    status.series.every(
+      (series) => !series.renewal && series.missing === 0 && series.gaps.every((gap) => gap.cause === 'no-trades'),
+    ) && unsyncedBooks(status).length === 0
   return { format: 1, ...status, events: [...events], bookChanges: [...bookChanges], complete }
+}
+
+/** Books that never were right, though updates of them arrived. */
+export function unsyncedBooks(status: CollectorStatus): readonly BookStatus[] {
+  return status.books.filter(
+    (book) => book.syncedMs === 0 && book.state !== 'synced' && book.buffered + book.dropped > 0,
+  )
 }

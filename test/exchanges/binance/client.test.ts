@@ -175,8 +175,11 @@ describe('the clock', () => {
     const { server, client } = await start()
     const times = await Promise.all([client.now('spot'), client.now('spot'), client.now('spot')])
     for (const time of times) expect(Math.abs(time - Date.UTC(2020, 0, 15))).toBeLessThan(5000)
+    // One measurement takes up to three questions where answers are slow, and no more for those who wait for it.
+    const asked = server.requests.length
+    expect(asked).toBeLessThanOrEqual(3)
     await client.now('spot')
-    expect(server.requests).toEqual(['/api/v3/time'])
+    expect(server.requests).toEqual(new Array(asked).fill('/api/v3/time'))
   })
 })
 
