@@ -38,35 +38,7 @@ export {
   type GetDataRequest,
   type VerifyOptions,
 } from './engine/data-source-manager.ts'
-export type { BackfillStatus } from './engine/live/backfill.ts'
-export type { BookStateChange, BookStatus } from './engine/live/book-keeper.ts'
-export { Collector } from './engine/live/collector.ts'
-export type { CollectorReport, CollectorStatus } from './engine/live/collector-report.ts'
-export type { ConnectionCounters, LoggedEvent } from './engine/live/connection-log.ts'
-export {
-  DataFeed,
-  type FeedOptions,
-  type FeedStatus,
-  type FeedTarget,
-  type HistoryRequest,
-} from './engine/live/feed.ts'
-export type { FeedGap, FeedOverflow } from './engine/live/feed-flow.ts'
-export type { FeedState, LatestData } from './engine/live/feed-latest.ts'
-export { FeedStream } from './engine/live/feed-stream.ts'
-export type { FlusherStatus } from './engine/live/flusher.ts'
-export type { LagSummary } from './engine/live/lag.ts'
-export type { HoleReport, SeriesStatus } from './engine/live/live-series.ts'
-export { LiveSeries } from './engine/live/live-series.ts'
-export type { CollectorOptions } from './engine/live/options.ts'
-export {
-  MarketDataService,
-  type MarketDataServiceOptions,
-  type ServiceStatistics,
-  type SubscribeSymbolOptions,
-  type SymbolSubscription,
-  type UpdateSubscriptionOptions,
-} from './engine/live/service.ts'
-export type { SubscribableKind, SymbolState, SymbolWish } from './engine/live/service-channels.ts'
+export * from './engine/live/index.ts'
 export type {
   DownloadEvent,
   DownloadRequest,

@@ -201,6 +201,8 @@ describe('faults of connections', () => {
     const client = await connect(sandbox, '/ws/btcusdt@trade')
     await last(client, 3)
     sandbox.addFaults([{ type: 'half-open' }])
+    // It happens on the next turn of the loop: whoever connects before is half open too.
+    while (sandbox.live().connections[0]?.state !== 'half-open') await new Promise((done) => setTimeout(done, 5))
     const fresh = await connect(sandbox, '/ws/btcusdt@trade')
     await last(fresh, 10)
     let answered = false

@@ -1,0 +1,30 @@
+// The public names of live collection.
+export type { BackfillStatus } from './backfill.ts'
+export type { BookStateChange, BookStatus } from './book-keeper.ts'
+export { Collector } from './collector.ts'
+export type { CollectorReport, CollectorStatus } from './collector-report.ts'
+export type { ConnectionCounters, LoggedEvent } from './connection-log.ts'
+export {
+  DataFeed,
+  type FeedOptions,
+  type FeedStatus,
+  type FeedTarget,
+  type HistoryRequest,
+} from './feed.ts'
+export type { FeedGap, FeedOverflow } from './feed-flow.ts'
+export type { FeedState, LatestData } from './feed-latest.ts'
+export { FeedStream } from './feed-stream.ts'
+export type { FlusherStatus } from './flusher.ts'
+export type { LagSummary } from './lag.ts'
+export type { HoleReport, SeriesStatus } from './live-series.ts'
+export { LiveSeries } from './live-series.ts'
+export type { CollectorOptions } from './options.ts'
+export {
+  MarketDataService,
+  type MarketDataServiceOptions,
+  type ServiceStatistics,
+  type SubscribeSymbolOptions,
+  type SymbolSubscription,
+  type UpdateSubscriptionOptions,
+} from './service.ts'
+export type { SubscribableKind, SymbolState, SymbolWish } from './service-channels.ts'
