@@ -52,7 +52,7 @@ describe('a burst beyond', () => {
 
   it('the memory of a spool that drops is refused, counted, and filled from REST', async () => {
     const spool = { commitMs: 50, blockBytes: 16 * 1024, memoryBytes: 512 * 1024, whenFull: 'drop' } as const
-    const report = await burst({ spool }, 1200)
+    const report = await burst({ spool }, 2000)
     expect(report.counters.holds).toBe(0)
     expect(report.counters.refusedFrames).toBeGreaterThan(0)
     const { filled } = report.series.find(({ kind }) => kind === 'trade')!
