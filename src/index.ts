@@ -86,17 +86,6 @@ export * from './model/index.ts'
 export { createLog, type LogLevel, type LogOptions, type OpenLog } from './net/log.ts'
 export { type Permit, type RateLimit, RateLimiter, type RateLimiterOptions } from './net/rate-limiter.ts'
 export { type RetryOptions, retryWithBackoff } from './net/retry.ts'
-export { ArchiveCache, type CachedMonth } from './store/cache/archive-cache.ts'
-export {
-  ArrowCache,
-  type CacheOptions,
-  type CacheProblem,
-  type CacheStats,
-  type MonthContent,
-} from './store/cache/arrow-cache.ts'
-export { LakeCache, type LakeCacheOptions } from './store/cache/lake-cache.ts'
-export type { MonthEntry, MonthSource } from './store/cache/metadata.ts'
-export { type MappingSupport, mappingSupport } from './store/cache/mmap.ts'
 export { batchToRows, CandleStorage, type CandleStorageOptions, type LoadOptions } from './store/candle-storage.ts'
 export { EventStorage } from './store/event-storage.ts'
 export type { SeriesChange, StagedRows } from './store/lake/change.ts'
