@@ -1,6 +1,6 @@
 import { roundTrips } from '../model/decimal.ts'
-import { POWERS_OF_TEN as POW10 } from '../model/digits.ts'
-import { PLAIN_ROW_REACH, readPlainRow, SAFE_DIGITS } from './candle-row.ts'
+import { POWERS_OF_TEN as POW10, SAFE_DIGITS } from '../model/digits.ts'
+import { PLAIN_ROW_REACH, readPlainRow } from './candle-row.ts'
 import { type BadRow, CsvLines, LONGEST_ROW, latin1, MAX_TIME, MICROS, MIN_TIME, rowText } from './csv-lines.ts'
 
 export type { BadRow } from './csv-lines.ts'

@@ -1,4 +1,4 @@
-import { digitsBefore, fewDigits, fourDigits, POWERS_OF_TEN, strangers, ZEROS } from '../model/digits.ts'
+import { digitsBefore, fewDigits, fourDigits, POWERS_OF_TEN, SAFE_DIGITS, strangers, ZEROS } from '../model/digits.ts'
 
 const FIELDS = 11
 const COMMA = 44
@@ -7,8 +7,6 @@ const RETURN = 13
 const ZERO = 48
 /** The point, as its distance from `0`. */
 const POINT = -2
-/** Decimals of up to 15 significant digits come back from a float64 unchanged. */
-export const SAFE_DIGITS = 1e15
 
 /** No row that `readPlainRow` takes, and nothing it looks at behind one, is further away from its start than this. */
 export const PLAIN_ROW_REACH = 256

@@ -1,9 +1,8 @@
 import type { ArchiveField } from '../exchanges/exchange.ts'
 import { roundTrips } from '../model/decimal.ts'
-import { POWERS_OF_TEN as POW10 } from '../model/digits.ts'
+import { POWERS_OF_TEN as POW10, SAFE_DIGITS } from '../model/digits.ts'
 import { RecordFlag } from '../model/live/index.ts'
 import type { TimeRange } from '../model/time.ts'
-import { SAFE_DIGITS } from './candle-row.ts'
 import { type BadRow, CsvLines, LONGEST_ROW, latin1, MAX_TIME, MICROS, MIN_TIME, rowText } from './csv-lines.ts'
 import { BOOLEAN, DECIMAL, PLAIN_REACH, readPlainRecord, SKIP, TIME, WHOLE } from './record-row.ts'
 

@@ -1,5 +1,4 @@
-import { digitsBefore, fewDigits, fourDigits, POWERS_OF_TEN, strangers, ZEROS } from '../model/digits.ts'
-import { SAFE_DIGITS } from './candle-row.ts'
+import { digitsBefore, fewDigits, fourDigits, POWERS_OF_TEN, SAFE_DIGITS, strangers, ZEROS } from '../model/digits.ts'
 
 /** What a field of a row is. */
 export const SKIP = 0

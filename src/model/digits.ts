@@ -7,6 +7,9 @@ export const ZEROS = 0x30303030
 /** The powers of ten that a float64 holds exactly. */
 export const POWERS_OF_TEN = Float64Array.from({ length: 23 }, (_, power) => Number(`1e${power}`))
 
+/** Decimals of up to 15 significant digits come back from a float64 unchanged. */
+export const SAFE_DIGITS = 1e15
+
 /**
  * Marks what is no digit: bit 7 of each such character, reliable up to the first one and 0 when all four are digits.
  * Adding lifts what is above 9 into that bit; only a character behind the first stranger can be hit by its carry.

@@ -6,6 +6,7 @@ import type { LakeFile } from '../../store/lake/coverage-file.ts'
 import { connectDuck, quote, quoteName } from '../../store/lake/duckdb.ts'
 import { boundsSql, orderedSql } from '../../store/lake/event-read.ts'
 import { type Compression, sqlTime } from '../../store/lake/parquet.ts'
+import { SQL_TYPE } from '../../store/lake/vectors.ts'
 import type { NamedColumn, TimeFormat } from './rows.ts'
 
 export interface ParquetExport {
@@ -54,14 +55,7 @@ function selectAll(job: ParquetExport): string {
     return `${job.time === 'ms' ? 'epoch_ms' : 'epoch_us'}(${column}) AS ${quoteName(name)}`
   })
   if (files.length === 0) {
-    const types = {
-      time: job.time === undefined ? 'TIMESTAMPTZ' : 'BIGINT',
-      float64: 'DOUBLE',
-      integer: 'BIGINT',
-      flags: 'INTEGER',
-      id: 'BIGINT',
-      boolean: 'BOOLEAN',
-    }
+    const types = { ...SQL_TYPE, ...(job.time === undefined ? {} : { time: 'BIGINT' }) }
     return `SELECT ${job.columns.map(({ spec, name }) => `NULL::${types[spec.type]} AS ${quoteName(name)}`).join(', ')} WHERE false`
   }
   if (!kind.hasInterval) {

@@ -1,7 +1,7 @@
 import type { Batch } from '../../model/batch.ts'
 import { CandleFlag, candle } from '../../model/candle.ts'
 import { roundTrips } from '../../model/decimal.ts'
-import { POWERS_OF_TEN } from '../../model/digits.ts'
+import { POWERS_OF_TEN, SAFE_DIGITS } from '../../model/digits.ts'
 import { ParseError } from '../../model/errors.ts'
 import { closeTimeOf, type Interval, intervalLength } from '../../model/interval.ts'
 import { PLAIN_KLINE_REACH, readPlainKline } from './klines-row.ts'
@@ -18,8 +18,6 @@ export interface KlinesContext {
 
 /** Members of a row that become columns, in order; the twelfth is unused. */
 const FIELDS = 11
-/** Decimals of up to 15 digits survive a float64; longer ones are looked at. */
-const SAFE_DIGITS = 1e15
 /** Smallest instant that can only be microseconds (as milliseconds it would be the year 5138). */
 const MICROSECONDS = 1e14
 

@@ -1,4 +1,12 @@
-import { digitsBefore, fewDigits, fourDigits, POWERS_OF_TEN, strangers, ZEROS } from '../../model/digits.ts'
+import {
+  digitsBefore,
+  fewDigits,
+  fourDigits,
+  POWERS_OF_TEN,
+  SAFE_DIGITS,
+  strangers,
+  ZEROS,
+} from '../../model/digits.ts'
 
 const FIELDS = 11
 const QUOTE = 34
@@ -8,8 +16,6 @@ const OPEN = 91
 const CLOSE = 93
 /** The point, as its distance from `0`. */
 const POINT = -2
-/** Decimals of up to 15 digits survive a float64. */
-const SAFE_DIGITS = 1e15
 
 /** No row that `readPlainKline` takes, and nothing it looks at behind one, is further away from its start than this. */
 export const PLAIN_KLINE_REACH = 288

@@ -1,4 +1,5 @@
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
+import type PQueue from 'p-queue'
 
 /** DuckDB's own modules, loaded at first use: 70 MB that `--help` does not need. */
 export interface DuckModules {
@@ -50,4 +51,14 @@ export function quote(text: string): string {
 /** SQL text of an identifier. */
 export function quoteName(name: string): string {
   return `"${name.replaceAll('"', '""')}"`
+}
+
+/** Files written at a time, of candles and events together: each holds its rows a second time while DuckDB packs them. */
+const WRITES = 2
+let writeQueue: Promise<PQueue> | undefined
+
+/** Runs one of the few writes that are allowed at a time. Never from within another one: both would wait for ever. */
+export async function withWriteSlot<T>(work: () => Promise<T>): Promise<T> {
+  writeQueue ??= import('p-queue').then(({ default: Queue }) => new Queue({ concurrency: WRITES }))
+  return (await (await writeQueue).add(work)) as T
 }

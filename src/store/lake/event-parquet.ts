@@ -1,23 +1,10 @@
 import type { DuckDBConnection, DuckDBDataChunk } from '@duckdb/node-api'
-import type PQueue from 'p-queue'
-import type { ColumnSpec, ColumnType, Kind } from '../../model/kind.ts'
-import { connectDuck, type DuckModules, loadDuck, quote, quoteName } from './duckdb.ts'
+import type { ColumnSpec, Kind } from '../../model/kind.ts'
+import { connectDuck, type DuckModules, loadDuck, quote, quoteName, withWriteSlot } from './duckdb.ts'
 import { storageError } from './errors.ts'
 import type { EventBatch, EventColumn } from './event-columns.ts'
 import type { Compression } from './parquet.ts'
-
-/** DuckDB's vectors hold this many rows. */
-const CHUNK = 2048
-const TWO_32 = 4_294_967_296
-
-export const EVENT_SQL_TYPE: Readonly<Record<ColumnType, string>> = {
-  time: 'TIMESTAMPTZ',
-  float64: 'DOUBLE',
-  integer: 'BIGINT',
-  flags: 'INTEGER',
-  id: 'BIGINT',
-  boolean: 'BOOLEAN',
-}
+import { CHUNK, packColumn, SQL_TYPE, TWO_32, vectorType } from './vectors.ts'
 
 /** How chunks and compacted days are packed: chunks are soon rewritten, days stay. */
 export type Packing = 'chunk' | 'day'
@@ -51,17 +38,8 @@ interface WriteTools {
   readonly validity: ArrayBuffer
 }
 
-/** Writes under way at once, whatever the number of series. */
-const WRITES = 2
 const idleTools = new Map<string, WriteTools[]>()
-let writeQueue: Promise<PQueue> | undefined
 let tableNumber = 0
-
-/** Runs one of the few writes that are allowed at a time. */
-export async function withWriteSlot<T>(work: () => Promise<T>): Promise<T> {
-  writeQueue ??= import('p-queue').then(({ default: Queue }) => new Queue({ concurrency: WRITES }))
-  return (await (await writeQueue).add(work)) as T
-}
 
 /** Writes a batch to a Parquet file. It is complete and closed when this resolves, but not yet durable. */
 export async function writeEvents(
@@ -78,7 +56,7 @@ async function writeNow(path: string, kind: Kind, batch: EventBatch, compression
   const tools = await takeTools(kind, api)
   const { connection, chunk, scratch, validity } = tools
   const table = `events_${++tableNumber}`
-  const columns = kind.columns.map((spec) => `${quoteName(spec.name)} ${EVENT_SQL_TYPE[spec.type]}`)
+  const columns = kind.columns.map((spec) => `${quoteName(spec.name)} ${SQL_TYPE[spec.type]}`)
   try {
     await connection.run(`CREATE TEMP TABLE ${table} (${columns.join(', ')})`)
     const appender = await connection.createAppender(table)
@@ -116,49 +94,12 @@ async function writeNow(path: string, kind: Kind, batch: EventBatch, compression
 async function takeTools(kind: Kind, api: DuckModules['api']): Promise<WriteTools> {
   const idle = idleTools.get(kind.id)?.pop()
   if (idle) return idle
-  const types = {
-    time: api.TIMESTAMPTZ,
-    float64: api.DOUBLE,
-    integer: api.BIGINT,
-    flags: api.INTEGER,
-    id: api.BIGINT,
-    boolean: api.BOOLEAN,
-  }
   return {
     connection: await connectDuck(),
-    chunk: api.DuckDBDataChunk.create(kind.columns.map((spec) => types[spec.type])),
+    chunk: api.DuckDBDataChunk.create(kind.columns.map((spec) => vectorType(api, spec.type))),
     scratch: new ArrayBuffer(CHUNK * 8),
     validity: new ArrayBuffer(CHUNK / 8),
   }
-}
-
-/** Puts values into `scratch` as DuckDB holds them and gives their length in bytes. */
-export function packColumn(
-  values: Float64Array,
-  offset: number,
-  rows: number,
-  type: ColumnType,
-  scratch: ArrayBuffer,
-): number {
-  if (type === 'flags') {
-    const target = new Int32Array(scratch)
-    for (let i = 0; i < rows; i++) target[i] = values[offset + i]!
-    return rows * 4
-  }
-  if (type === 'boolean') {
-    const target = new Uint8Array(scratch)
-    for (let i = 0; i < rows; i++) target[i] = values[offset + i]!
-    return rows
-  }
-  const halves = new Int32Array(scratch)
-  const scale = type === 'time' ? 1000 : 1
-  for (let i = 0; i < rows; i++) {
-    const value = Math.round(values[offset + i]! * scale)
-    const high = Math.floor(value / TWO_32)
-    halves[2 * i] = value - high * TWO_32
-    halves[2 * i + 1] = high
-  }
-  return rows * 8
 }
 
 /** Sets the bits of the rows that have a value. False when all have one. */

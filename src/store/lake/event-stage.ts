@@ -6,19 +6,18 @@ import { addId, minId } from '../../model/live/ids.ts'
 
 import type { TimeRange } from '../../model/time.ts'
 import type { LakeFile } from './coverage-file.ts'
-import { connectDuck, type DuckModules, loadDuck, quote, quoteName } from './duckdb.ts'
+import { connectDuck, type DuckModules, loadDuck, quote, quoteName, withWriteSlot } from './duckdb.ts'
 import { storageError } from './errors.ts'
 import { describeFile } from './event-chunks.ts'
-import { copyOptions, EVENT_SQL_TYPE, markValid, packColumn, withWriteSlot } from './event-parquet.ts'
+import { copyOptions, markValid } from './event-parquet.ts'
 import { removeIfThere } from './files.ts'
 import { IdRanges } from './ids.ts'
 import type { Compression } from './parquet.ts'
 import { eventPeriod } from './periods.ts'
+import { CHUNK, packColumn, SQL_TYPE, vectorType } from './vectors.ts'
 
 /** Rows of one file on disk, at most: with those of the part being filled they are what a stage holds in memory. */
 const PART_ROWS = 245_760
-/** Rows that go to DuckDB at once. */
-const CHUNK = 2048
 /** Periods that rows go to at the same time: around midnight they may come mixed. */
 const OPEN_PERIODS = 2
 
@@ -269,15 +268,7 @@ class Part {
     this.#table = table
     this.#appender = appender
     const { api } = duck
-    const types = {
-      time: api.TIMESTAMPTZ,
-      float64: api.DOUBLE,
-      integer: api.BIGINT,
-      flags: api.INTEGER,
-      id: api.BIGINT,
-      boolean: api.BOOLEAN,
-    }
-    this.#chunk = api.DuckDBDataChunk.create(specs.map((spec) => types[spec.type]))
+    this.#chunk = api.DuckDBDataChunk.create(specs.map((spec) => vectorType(api, spec.type)))
   }
 
   static async open(parts: EventStageParts, period: string, batch: Batch): Promise<Part> {
@@ -285,7 +276,7 @@ class Part {
     const duck = await loadDuck()
     const connection = await connectDuck()
     const table = `stage_${++tableNumber}`
-    const columns = specs.map((spec) => `${quoteName(spec.name)} ${EVENT_SQL_TYPE[spec.type]}`)
+    const columns = specs.map((spec) => `${quoteName(spec.name)} ${SQL_TYPE[spec.type]}`)
     await connection.run(`CREATE TEMP TABLE ${table} (${columns.join(', ')})`)
     return new Part(parts, period, specs, duck, connection, table, await connection.createAppender(table))
   }
@@ -339,7 +330,7 @@ class Part {
       const columns = kind.columns.map((spec) => {
         if (this.#specs.includes(spec)) return quoteName(spec.name)
         const value = spec.type === 'flags' ? 0 : 'NULL'
-        return `${value}::${EVENT_SQL_TYPE[spec.type]} AS ${quoteName(spec.name)}`
+        return `${value}::${SQL_TYPE[spec.type]} AS ${quoteName(spec.name)}`
       })
       const key = quoteName(kind.sortKey)
       const distinct = this.#isRising || this.#parts.held ? '' : `DISTINCT ON (${key}) `

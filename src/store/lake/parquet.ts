@@ -1,30 +1,17 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { DuckDBConnection, DuckDBDataChunk } from '@duckdb/node-api'
 import type { DataChunk } from '@duckdb/node-bindings'
-import type PQueue from 'p-queue'
 import { type Batch, columnOf } from '../../model/batch.ts'
 import { StorageError } from '../../model/errors.ts'
-import type { ColumnSpec, ColumnType, Kind } from '../../model/kind.ts'
-import { connectDuck, type DuckModules, loadDuck, quote, quoteName } from './duckdb.ts'
+import type { ColumnSpec, Kind } from '../../model/kind.ts'
+import { connectDuck, type DuckModules, loadDuck, quote, quoteName, withWriteSlot } from './duckdb.ts'
 import { storageError } from './errors.ts'
+import { CHUNK, packColumn, SQL_TYPE, TWO_32, vectorType } from './vectors.ts'
 
 export type Compression = 'zstd' | 'snappy' | 'none'
 
-/** DuckDB's vectors hold this many rows. */
-const CHUNK = 2048
 /** One row group holds a whole period of most series; larger periods get several, so parts of them can be read. */
 const ROW_GROUP = 131_072
-/** Halves of 64-bit integers in memory: little-endian on every platform Node runs on. */
-const TWO_32 = 4_294_967_296
-
-const SQL_TYPE: Readonly<Record<ColumnType, string>> = {
-  time: 'TIMESTAMPTZ',
-  float64: 'DOUBLE',
-  integer: 'BIGINT',
-  flags: 'INTEGER',
-  id: 'BIGINT',
-  boolean: 'BOOLEAN',
-}
 
 /** What writing needs, made once per kind: DuckDB's objects are freed by the garbage collector, which knows not their size. */
 interface WriteTools {
@@ -33,18 +20,15 @@ interface WriteTools {
   readonly scratch: ArrayBuffer
 }
 
-/** Writes under way at once. More would only cost buffers: DuckDB packs with every core. */
-const WRITES = 2
 /** Tools that no write uses now, by kind. */
 const idleTools = new Map<string, WriteTools[]>()
-let writeQueue: Promise<PQueue> | undefined
 
 async function takeTools(kind: Kind, api: DuckModules['api']): Promise<WriteTools> {
   const idle = idleTools.get(kind.id)?.pop()
   if (idle) return idle
   return {
     connection: await connectDuck(),
-    chunk: api.DuckDBDataChunk.create(kind.columns.map((spec) => duckType(api, spec.type))),
+    chunk: api.DuckDBDataChunk.create(kind.columns.map((spec) => vectorType(api, spec.type))),
     scratch: new ArrayBuffer(CHUNK * 8),
   }
 }
@@ -65,8 +49,7 @@ export async function writeParquet(
   batches: readonly Batch[],
   compression: Compression,
 ): Promise<void> {
-  writeQueue ??= import('p-queue').then(({ default: Queue }) => new Queue({ concurrency: WRITES }))
-  await (await writeQueue).add(() => writeNow(path, kind, batches, compression))
+  await withWriteSlot(() => writeNow(path, kind, batches, compression))
 }
 
 async function writeNow(path: string, kind: Kind, batches: readonly Batch[], compression: Compression): Promise<void> {
@@ -95,7 +78,7 @@ async function writeNow(path: string, kind: Kind, batches: readonly Batch[], com
               rows * 8,
             )
           } else {
-            const bytes = packIntegers(values, offset, rows, spec.type, scratch)
+            const bytes = packColumn(values, offset, rows, spec.type, scratch)
             bindings.copy_data_to_vector(vector, 0, scratch, 0, bytes)
           }
         })
@@ -112,37 +95,6 @@ async function writeNow(path: string, kind: Kind, batches: readonly Batch[], com
     await connection.run(`DROP TABLE IF EXISTS ${table}`).catch(() => {})
     giveTools(kind, tools)
   }
-}
-
-function duckType(api: DuckModules['api'], type: ColumnType) {
-  if (type === 'time') return api.TIMESTAMPTZ
-  if (type === 'float64') return api.DOUBLE
-  return type === 'integer' ? api.BIGINT : api.INTEGER
-}
-
-/** Puts whole numbers into `scratch` as DuckDB holds them and gives their length in bytes. */
-function packIntegers(
-  values: Float64Array,
-  offset: number,
-  rows: number,
-  type: ColumnType,
-  scratch: ArrayBuffer,
-): number {
-  if (type === 'flags') {
-    const target = new Int32Array(scratch)
-    for (let i = 0; i < rows; i++) target[i] = values[offset + i]!
-    return rows * 4
-  }
-  // A BigInt per value would be ten times slower than splitting a whole number below 2^53 into two halves.
-  const halves = new Int32Array(scratch)
-  const scale = type === 'time' ? 1000 : 1
-  for (let i = 0; i < rows; i++) {
-    const value = Math.round(values[offset + i]! * scale)
-    const high = Math.floor(value / TWO_32)
-    halves[2 * i] = value - high * TWO_32
-    halves[2 * i + 1] = high
-  }
-  return rows * 8
 }
 
 /** Which rows and columns to read. */

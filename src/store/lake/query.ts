@@ -8,6 +8,7 @@ import { readCoverage } from './coverage-file.ts'
 import { connectDuck, quote, quoteName } from './duckdb.ts'
 import { lockForReading } from './reader-lock.ts'
 import { findSeries } from './scan.ts'
+import { SQL_TYPE } from './vectors.ts'
 
 export interface QueryColumn {
   readonly name: string
@@ -164,21 +165,12 @@ async function viewSql(
   return `CREATE OR REPLACE TEMP VIEW ${quoteName(kindId)} AS ${body}`
 }
 
-const SQL_TYPES = {
-  time: 'TIMESTAMPTZ',
-  float64: 'DOUBLE',
-  integer: 'BIGINT',
-  flags: 'INTEGER',
-  id: 'BIGINT',
-  boolean: 'BOOLEAN',
-} as const
-
 function emptyView(kindId: string): string {
   const kind = KINDS[kindId]!
   const keys = ['exchange', 'market', 'symbol', ...(kind.hasInterval ? ['interval'] : [])]
   const columns = [
     ...keys.map((name) => `NULL::VARCHAR AS ${quoteName(name)}`),
-    ...kind.columns.map((spec) => `NULL::${SQL_TYPES[spec.type]} AS ${quoteName(spec.name)}`),
+    ...kind.columns.map((spec) => `NULL::${SQL_TYPE[spec.type]} AS ${quoteName(spec.name)}`),
   ]
   return `SELECT ${columns.join(', ')} WHERE false`
 }

@@ -1,4 +1,4 @@
-import { fourDigits, strangers, ZEROS } from '../../../model/digits.ts'
+import { fourDigits, SAFE_DIGITS, strangers, ZEROS } from '../../../model/digits.ts'
 import { HASH_SEED } from './byte-table.ts'
 import { decimalOf, isExact } from './numbers.ts'
 
@@ -42,8 +42,6 @@ const OPEN = 123
 const CLOSE = 125
 
 const POW10 = Float64Array.from({ length: 23 }, (_, power) => Number(`1e${power}`))
-/** Decimals of up to 15 significant digits come back from a float64 unchanged. */
-const SAFE_DIGITS = 1e15
 
 /** The members of one JSON object by the letter that names them, read in one pass over the bytes, in any order. */
 export class FrameScanner {
@@ -61,7 +59,6 @@ export class FrameScanner {
   readonly asks: number[] = [0.5]
   /** Whether a decimal of the present object has more digits than a float64 keeps; `isInexact` tells which. */
   anyInexact = false
-  readonly #inexact = new Float64Array(SLOTS).fill(Number.NaN)
   readonly #inexactIn = new Int32Array(SLOTS)
   #slot = 0
   #wide = 0
@@ -80,7 +77,7 @@ export class FrameScanner {
 
   /** Whether what stands in a slot has more digits than a float64 keeps. */
   isInexact(slot: number): boolean {
-    return this.#inexactIn[slot] === this.stamp && this.#inexact[slot] === this.values[slot]
+    return this.#inexactIn[slot] === this.stamp
   }
 
   /**
@@ -108,6 +105,8 @@ export class FrameScanner {
         if (p < 0) return -1
         slot = base + this.#slot
       }
+      // A second member of the name may be exact: only the last one counts, which the general parser tells.
+      if (this.anyInexact && this.#inexactIn[slot] === stamp) return -1
       if (b[p] !== COLON) {
         p = blanks(b, p, end)
         if (b[p] !== COLON) return -1
@@ -191,7 +190,6 @@ export class FrameScanner {
         p = this.#levels(b, p, end, slot, isBids ? this.bids : this.asks)
         if (p < 0) return -1
         values[slot] = this.#wide
-        if (this.#inexactIn[slot] === stamp) this.#inexact[slot] = this.#wide
         tags[slot] = stamp | LEVELS
       } else if (c === OPEN) {
         const inner = slot === 107 ? INNER_K : slot === 111 ? INNER_O : 0
@@ -265,7 +263,6 @@ export class FrameScanner {
       if ((this.tags[slot]! | 7) === (this.stamp | 7)) return -1
       this.anyInexact = true
       this.#inexactIn[slot] = this.stamp
-      this.#inexact[slot] = value
     }
     this.#wide = value
     return p + 1
