@@ -1,6 +1,7 @@
 export {
   type Fitted,
   fitNormalizer,
+  LEAST_SPREAD,
   NORMALISE_METHODS,
   type NormaliseMethod,
   type NormaliseOptions,

@@ -7,6 +7,12 @@ export type NormaliseMethod = 'minmax' | 'zscore' | 'robust'
 
 export const NORMALISE_METHODS: readonly NormaliseMethod[] = ['minmax', 'zscore', 'robust']
 
+/**
+ * A spread below this counts as none. Distances divided by it would leave the range of float64 (1e6 / 5e-324 is
+ * infinite), and the square of a smaller one is no longer exact, which a deviation needs.
+ */
+export const LEAST_SPREAD = 1e-150
+
 export interface NormaliseOptions {
   /** Only these columns; without it all but times, ids and flags. */
   readonly columns?: readonly string[]
@@ -23,7 +29,7 @@ export interface NormaliseOptions {
 /** What was learnt of a column: a value `x` becomes `(x - centre) / scale × factor + offset`. */
 export interface Fitted {
   readonly centre: number
-  /** 1 for a constant column. NaN for one without any value. */
+  /** 1 for a constant column (a spread below `LEAST_SPREAD`). NaN for one without any value. */
   readonly scale: number
   readonly factor: number
   readonly offset: number
@@ -40,7 +46,8 @@ export interface NormalizerState {
 /**
  * Learns the scale of each column. Missing and infinite values are left out; a constant column gets scale 1, so that
  * its value becomes 0 (or the lower end of `range`); a column without any value stays without.
- * @throws InvalidRangeError for a method or column that does not exist.
+ * @throws InvalidRangeError for a method or column that does not exist, and for values so far apart that their distance
+ * is no float64.
  */
 export function fitNormalizer(
   input: TableInput,
@@ -54,44 +61,59 @@ export function fitNormalizer(
   const table = readTable(input)
   const columns = new Map<string, Fitted>()
   for (const name of chosenColumns(table, options.columns)) {
-    columns.set(name, fitColumn(table.columns[name]!, method, options, range))
+    const values = table.columns[name]!
+    const extent = extentOf(values)
+    const fitted = fitColumn(values, extent, method, options, range)
+    if (extent.high - extent.low === Number.POSITIVE_INFINITY || fitted.scale === Number.POSITIVE_INFINITY) {
+      throw new InvalidRangeError(
+        `The values of "${name}" are too far apart to be brought to one scale: clean them first.`,
+      )
+    }
+    columns.set(name, fitted)
   }
   return new Normalizer(method, columns, clip && method === 'minmax' ? range : undefined)
 }
 
+/** The least and the greatest finite value; infinite the wrong way round where there is none. */
+function extentOf(values: Float64Array): { low: number; high: number } {
+  let low = Number.POSITIVE_INFINITY
+  let high = Number.NEGATIVE_INFINITY
+  for (const value of values) {
+    if (!Number.isFinite(value)) continue
+    if (value < low) low = value
+    if (value > high) high = value
+  }
+  return { low, high }
+}
+
 function fitColumn(
   values: Float64Array,
+  { low, high }: { low: number; high: number },
   method: NormaliseMethod,
   options: NormaliseOptions,
   range: readonly [number, number],
 ): Fitted {
   const plain = { factor: 1, offset: 0 }
   if (method === 'minmax') {
-    let low = Number.POSITIVE_INFINITY
-    let high = Number.NEGATIVE_INFINITY
-    for (const value of values) {
-      if (!Number.isFinite(value)) continue
-      if (value < low) low = value
-      if (value > high) high = value
-    }
     const found = low <= high
-    const centre = found ? low : Number.NaN
-    return { centre, scale: scaleOf(high - low, found), factor: range[1] - range[0], offset: range[0] }
+    // + 0: a negative zero does not come back from JSON.
+    const centre = found ? low + 0 : Number.NaN
+    return { centre, scale: scaleOf(high - low, found), factor: range[1] - range[0], offset: range[0] + 0 }
   }
   if (method === 'zscore') {
     const { count, mean, squares } = moments(values)
-    return { centre: mean, scale: scaleOf(deviation(count, squares, options.ddof ?? 1), count > 0), ...plain }
+    return { centre: mean + 0, scale: scaleOf(deviation(count, squares, options.ddof ?? 1), count > 0), ...plain }
   }
   const sorted = sortedFinite(values)
-  const [low, high] = options.quantiles ?? [0.25, 0.75]
-  const spread = quantile(sorted, high) - quantile(sorted, low)
-  return { centre: quantile(sorted, 0.5), scale: scaleOf(spread, sorted.length > 0), ...plain }
+  const [lower, upper] = options.quantiles ?? [0.25, 0.75]
+  const spread = quantile(sorted, upper) - quantile(sorted, lower)
+  return { centre: quantile(sorted, 0.5) + 0, scale: scaleOf(spread, sorted.length > 0), ...plain }
 }
 
-/** A spread of 0 cannot be divided by: distances from the centre then stay what they are. */
+/** A spread that is as good as 0 cannot be divided by: distances from the centre then stay what they are. */
 function scaleOf(spread: number, found: boolean): number {
   if (!found) return Number.NaN
-  return spread > 0 ? spread : 1
+  return spread >= LEAST_SPREAD ? spread : 1
 }
 
 /** Treats values as those that it was learnt from: the same numbers for training, backtest and live. */

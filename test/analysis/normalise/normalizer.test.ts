@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { DataProcessor } from '../../../src/analysis/clean/index.ts'
-import { fitNormalizer, NORMALISE_METHODS, Normalizer } from '../../../src/analysis/normalise/index.ts'
+import { fitNormalizer, LEAST_SPREAD, NORMALISE_METHODS, Normalizer } from '../../../src/analysis/normalise/index.ts'
 
 const { NaN: missing } = Number
 const processor = new DataProcessor()
@@ -15,8 +15,9 @@ describe('normalizeData', () => {
     fc.assert(
       fc.property(fc.array(fc.double({ min: -1e9, max: 1e9, noNaN: true }), { minLength: 2 }), (values) => {
         const result = scaled(values, 'minmax')
+        const spread = Math.max(...values) - Math.min(...values)
         expect(Math.min(...result)).toBe(0)
-        expect(Math.max(...result)).toBe(new Set(values.map((value) => value + 0)).size > 1 ? 1 : 0)
+        expect(Math.max(...result)).toBe(spread >= LEAST_SPREAD ? 1 : spread)
       }),
     )
   })
@@ -39,6 +40,29 @@ describe('normalizeData', () => {
     expect(scaled([missing, missing], method)).toEqual([missing, missing])
     expect(scaled([1, missing, 3], method)[1]).toBeNaN()
     expect(scaled([], method)).toEqual([])
+  })
+
+  it.each(NORMALISE_METHODS)('by %s takes a spread that nothing can be divided by for none', (method) => {
+    // 1e6 / 5e-324 is infinite, and nothing brings that back.
+    for (const train of [
+      [0, 5e-324],
+      [1e-151, 0, 0],
+      [-0, -5e-324, 0, 2e-310],
+    ]) {
+      const normalizer = fitNormalizer({ a: train }, { method })
+      expect(normalizer.columns.get('a')!.scale).toBe(1)
+      for (const x of [0, -8.881784197001252e-16, 1e6]) {
+        expect(normalizer.inverseValue('a', normalizer.transformValue('a', x))).toBeCloseTo(x, 25)
+      }
+    }
+    const normalizer = fitNormalizer({ a: [0, 1e-140, 0, 1e-140] }, { method })
+    expect(normalizer.columns.get('a')!.scale).toBeLessThan(1e-139)
+    expect(normalizer.transformValue('a', 1e6)).toBeGreaterThan(1e140)
+  })
+
+  it.each(NORMALISE_METHODS)('by %s refuses values whose distance is no number', (method) => {
+    const { MAX_VALUE } = Number
+    expect(() => fitNormalizer({ a: [MAX_VALUE, -MAX_VALUE] }, { method })).toThrow('"a" are too far apart')
   })
 
   it('leaves times alone, and the input', () => {
