@@ -52,6 +52,8 @@ export const CandleFlag = {
   filled: 512,
   /** At least one value was changed by cleaning (`cleanData`). */
   cleaned: 1024,
+  /** Imported from a file with no more than open, high, low, close and volume: the other values are 0, not known. */
+  partial: 2048,
 } as const
 
 /** One candle as a row. Times are epoch milliseconds UTC. */

@@ -30,6 +30,8 @@ export const RecordFlag = {
   suspect: 64,
   /** At least one value has more digits than a float64 keeps. */
   inexact: 128,
+  /** Brought in by the user (`import`). */
+  user: 256,
 } as const
 
 /** What every record of a live kind carries. Times are epoch milliseconds UTC, with a fraction where the exchange gives µs. */
