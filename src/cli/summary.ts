@@ -75,9 +75,11 @@ export function summarise(coverage: SeriesCoverage): CoverageSummary {
 
 const CAUSES: Readonly<Record<GapCause, string>> = {
   'exchange-outage': 'the exchange stood still',
+  maintenance: 'the exchange was under maintenance',
   'no-trades': 'nothing was traded',
   'archive-defect': 'damaged in the archive, and no other source has it',
-  'not-listed': 'not traded on the exchange then',
+  'not-listed': 'not traded on the exchange yet',
+  delisted: 'no longer traded on the exchange',
   'own-outage': 'not collected',
   unknown: 'no source could tell why',
 }

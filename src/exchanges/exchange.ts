@@ -77,6 +77,11 @@ export interface BaseDataClient extends AsyncDisposable {
   nextOpen(request: Omit<CandleRequest, 'to'>): Promise<number | undefined>
   /** How many requests a range will take. */
   candleRequests(request: Pick<CandleRequest, 'market' | 'interval' | 'from' | 'to'>): number
+  /**
+   * Says that there is reason to think that a market's hosts answer again (a stream of it is back): calls that wait to
+   * try once more do so now. Waits that the exchange asked for stay.
+   */
+  wake?(market: Market): void
   /** What live collection needs of REST; undefined where the exchange has no live side. */
   readonly repair?: RepairClient
 }
@@ -125,6 +130,18 @@ export interface ArchiveLayout {
 
 export type ArchivePeriod = 'monthly' | 'daily'
 
+/** A stretch of an exchange's history that is known to be missing, and why. */
+export interface KnownGap extends TimeRange {
+  readonly market: Market
+  /** Kinds that lack it; all of them when left out. */
+  readonly kinds?: readonly string[]
+  /** Symbols that lack it; all of them when left out. */
+  readonly symbols?: readonly string[]
+  readonly cause: 'exchange-outage' | 'maintenance' | 'archive-defect'
+  /** What is known of it, for people. */
+  readonly note: string
+}
+
 /** One exchange, as data and constructors: a new exchange is one file (or folder) and one line in the registry. */
 export interface Exchange {
   readonly id: string
@@ -134,6 +151,8 @@ export interface Exchange {
   endpoints(options: ClientOptions): Endpoints
   createClient(options?: ClientOptions): BaseDataClient
   readonly archive?: ArchiveLayout
+  /** Stretches that are known to be missing, rising. */
+  readonly knownGaps?: readonly KnownGap[]
   /** Undefined where nothing is known of its streams. */
   readonly live?: LiveExchange
 }

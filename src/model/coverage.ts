@@ -1,22 +1,34 @@
 import type { TimeRange } from './time.ts'
 
-/** Where records came from. */
-export type Source = 'archive' | 'rest' | 'stream' | 'user'
+/** Where records came from: `user` what a program saved, `import` files that the user had. */
+export type Source = 'archive' | 'rest' | 'stream' | 'user' | 'import'
 
 /** Why records are missing. */
 export type GapCause =
   /** No source has them though the series goes on before and after: the exchange stood still. */
   | 'exchange-outage'
+  /** The exchange stood still, as it had said it would, or as it said afterwards. */
+  | 'maintenance'
   | 'no-trades'
   /** The archive lacks or garbles them and no other source could fill them. */
   | 'archive-defect'
-  /** Before the first or after the last record that the exchange ever published. */
+  /** Before the first record that the exchange ever published. */
   | 'not-listed'
+  /** After the last one: the symbol is traded no more. */
+  | 'delisted'
+  /** The exchange does not publish it, or no longer does: its archive began later or has ended, and REST has none. */
+  | 'not-published'
   | 'own-outage'
   | 'unknown'
 
 /** Causes that mean: the exchange never published the records, so nothing is lost. */
-export const COMPLETE_CAUSES: readonly GapCause[] = ['exchange-outage', 'no-trades', 'not-listed']
+export const COMPLETE_CAUSES: readonly GapCause[] = [
+  'exchange-outage',
+  'maintenance',
+  'no-trades',
+  'not-listed',
+  'delisted',
+]
 
 /** Missing records. `from` and `to` are instants: half-open. */
 export interface Gap extends TimeRange {
@@ -52,6 +64,8 @@ export interface FileCheck {
     | 'unreadable'
     /** Listed or expected, but the archive answers that it does not exist. */
     | 'missing'
+    /** A file of the user's that nobody publishes a hash of: its rows are flagged `user`. */
+    | 'imported'
   readonly sha256?: string
   /** The hash that the archive publishes for it. */
   readonly published?: string
@@ -71,5 +85,5 @@ export interface Defect {
   /** What was seen, e.g. the raw row, or `archive volume 12.5, rest 12.6`. */
   readonly detail: string
   /** What was done. */
-  readonly kept: 'archive' | 'rest' | 'stream' | 'none' | 'first'
+  readonly kept: 'archive' | 'rest' | 'stream' | 'none' | 'first' | 'lake' | 'import'
 }

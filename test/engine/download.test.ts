@@ -144,14 +144,14 @@ describe('where a series begins and ends', () => {
     expect([report.from, report.gaps, report.complete]).toEqual([listed, [], true])
   })
 
-  it('brings a delisted symbol from the archive to its end, and calls the rest not listed', async () => {
+  it('brings a delisted symbol from the archive to its end, and calls the rest delisted', async () => {
     await bench.start({ now: '2023-02-20', symbols: ['SRMUSDT'] })
     const series = seriesOf('SRMUSDT', '1h')
     const report = await bench.download(series, '2022-10-01', '2023-02-01')
     expect(report.error).toBeUndefined()
     expect(report.complete).toBe(true)
     const end = Date.UTC(2022, 10, 28, 3)
-    expect(report.gaps).toMatchObject([{ from: end, cause: 'not-listed' }])
+    expect(report.gaps).toMatchObject([{ from: end, cause: 'delisted' }])
     expect(report.rows).toBe((end - Date.UTC(2022, 9, 1)) / HOUR)
     await bench.expectTruth(series, '2022-10-01', '2023-02-01')
   })

@@ -74,7 +74,7 @@ function notesOf(style: Style, report: SeriesReport): string[] {
   if (report.unsettled.length > 0) notes.push('The same command goes on with what is unknown.')
   for (const gap of report.gaps.filter((one) => !isHarmless(one)).slice(0, MAX_NOTES))
     notes.push(`${style.yellow('missing')}  ${stretch(gap, gap.count)}: ${explainGap(gap)}`)
-  const harmless = report.gaps.filter((gap) => isHarmless(gap) && gap.cause !== 'not-listed')
+  const harmless = report.gaps.filter((gap) => isHarmless(gap) && gap.cause !== 'not-listed' && gap.cause !== 'delisted')
   if (harmless.length > 0) {
     const candles = harmless.reduce((sum, gap) => sum + (gap.count ?? 0), 0)
     notes.push(`${plural(candles, 'candle')} in ${plural(harmless.length, 'gap')} never published by the exchange`)

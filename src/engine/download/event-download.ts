@@ -221,7 +221,7 @@ export class EventDownload {
         range.from >= end
           ? {
               ...range,
-              cause: 'not-listed',
+              cause: 'delisted',
               checked: ['archive', 'rest'],
               note: 'the archive ends here, and REST no longer knows the symbol',
             }

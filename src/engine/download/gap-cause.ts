@@ -1,10 +1,15 @@
+import type { KnownGap } from '../../exchanges/exchange.ts'
+import { exchangeOf } from '../../exchanges/index.ts'
 import type { GapCause } from '../../model/coverage.ts'
 import { type Interval, intervalLength } from '../../model/interval.ts'
+import type { SeriesId } from '../../model/series.ts'
 import { DAY, type TimeRange } from '../../model/time.ts'
 
 /** What is known when a stretch is missing although every source that may be asked was asked. */
 export interface GapFacts {
   readonly interval: Interval
+  /** What is known to be missing of the series. */
+  readonly known?: readonly KnownGap[]
   /** First instant that the exchange has data for. */
   readonly listedAt: number | undefined
   /** End of the archive's last file. */
@@ -19,13 +24,26 @@ export interface GapFacts {
 /** Longer than this the exchange never stood still (34 hours in February 2018): a longer hole has another cause. */
 const LONGEST_OUTAGE = 3 * DAY
 
+/** The stretches of a series that its exchange is known to lack. */
+export function knownGapsOf(series: SeriesId): readonly KnownGap[] {
+  return (exchangeOf(series.exchange).knownGaps ?? []).filter(
+    ({ market, kinds, symbols }) =>
+      market === series.market && (kinds?.includes(series.kind) ?? true) && (symbols?.includes(series.symbol) ?? true),
+  )
+}
+
 /** Names the cause of a missing stretch. */
 export function gapCause(stretch: TimeRange, facts: GapFacts): { readonly cause: GapCause; readonly note?: string } {
   const length = intervalLength(facts.interval)
   if (facts.listedAt !== undefined && stretch.to <= facts.listedAt) return { cause: 'not-listed' }
+  // A candle is missing where it would have begun, which may be a candle's length before the exchange stood still.
+  const known = facts.known?.find(({ from, to }) => stretch.from > from - length && stretch.to < to + length)
+  // Nobody needs to be asked about a halt; what only the archive lacks REST may still have.
+  if (known && (known.cause !== 'archive-defect' || facts.restAsked || facts.restGone))
+    return { cause: known.cause, note: known.note }
   if (facts.restGone) {
     if (facts.archivedUntil === undefined || stretch.to >= facts.archivedUntil - length) {
-      return { cause: 'not-listed', note: 'REST no longer knows the symbol, and the archive ends here' }
+      return { cause: 'delisted', note: 'REST no longer knows the symbol, and the archive ends here' }
     }
     return { cause: 'archive-defect', note: 'missing in the archive, and REST no longer knows the symbol' }
   }

@@ -17,7 +17,7 @@ import { SeriesArchive } from './archive-access.ts'
 import { takeArchiveFile } from './archive-file.ts'
 import { CommitQueue, changeRows } from './commit-queue.ts'
 import type { DownloadContext } from './context.ts'
-import { gapCause } from './gap-cause.ts'
+import { gapCause, knownGapsOf } from './gap-cause.ts'
 import { seriesReport } from './report.ts'
 import { takeRestRange } from './rest-range.ts'
 import { SeriesRest } from './series-rest.ts'
@@ -324,6 +324,7 @@ export class SeriesDownload {
     const checked: Source[] = [...new Set<Source>([source, ...(asked ? (['rest'] as const) : [])])]
     const { cause, note } = gapCause(stretch, {
       interval: this.interval,
+      known: knownGapsOf(this.request.series),
       listedAt: this.#listedAt,
       archivedUntil: this.#archive.span?.to,
       restAsked: asked,

@@ -4,6 +4,7 @@ import { intervalsOf } from './candles.ts'
 import { BinanceClient } from './client.ts'
 import { binanceEndpoints } from './endpoints.ts'
 import { binanceLive } from './live.ts'
+import { binanceGaps } from './outages.ts'
 
 export { binanceArchive } from './archive.ts'
 export { BinanceClient, type PriceKind } from './client.ts'
@@ -41,5 +42,6 @@ export const binance: Exchange = {
   endpoints: binanceEndpoints,
   createClient: (options = {}) => new BinanceClient(options),
   archive: binanceArchive,
+  knownGaps: binanceGaps,
   live: binanceLive,
 }

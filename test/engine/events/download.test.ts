@@ -195,7 +195,7 @@ describe('defects of archive files of trades', () => {
     const series = eventSeries('trade', 'spot', 'SRMUSDT')
     const report = await bench.download(series, Date.UTC(2022, 10, 25), Date.UTC(2022, 11, 5))
     expect(report.complete).toBe(true)
-    expect(report.gaps).toMatchObject([{ cause: 'not-listed' }])
+    expect(report.gaps).toMatchObject([{ cause: 'delisted' }])
     await expectEventTruth(bench, series, Date.UTC(2022, 10, 25), Date.UTC(2022, 10, 28) + 3 * HOUR)
   })
 })
