@@ -42,6 +42,7 @@ const REASONS: Readonly<Record<string, string>> = {
   'fast-xml-parser': 'the listing of the archive',
   'fastest-levenshtein': 'suggestions for typing mistakes',
   koffi: 'memory maps of the cache',
+  'lru-cache': 'the bounded cache of hot results in memory',
   'p-queue': 'bounded parallel downloads',
   pino: 'structured logs',
   'pino-pretty': 'readable logs',
