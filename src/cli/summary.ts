@@ -80,6 +80,7 @@ const CAUSES: Readonly<Record<GapCause, string>> = {
   'archive-defect': 'damaged in the archive, and no other source has it',
   'not-listed': 'not traded on the exchange yet',
   delisted: 'no longer traded on the exchange',
+  'not-published': 'the exchange does not publish it',
   'own-outage': 'not collected',
   unknown: 'no source could tell why',
 }

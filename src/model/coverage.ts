@@ -28,6 +28,7 @@ export const COMPLETE_CAUSES: readonly GapCause[] = [
   'no-trades',
   'not-listed',
   'delisted',
+  'not-published',
 ]
 
 /** Missing records. `from` and `to` are instants: half-open. */

@@ -35,10 +35,15 @@ export type Continuity =
   | { readonly rule: 'consecutive-id' }
   /** Each record names the one before it: `U = previous u + 1` on spot, `pu = previous u` on futures. */
   | { readonly rule: 'chained-id' }
-  /** Ids rise, and jump: a missing record leaves no trace but silence. */
-  | { readonly rule: 'rising-id' }
-  /** Records come at a pace that the stream states; a longer silence is a gap. */
-  | { readonly rule: 'pace' }
+  /** Ids rise, and jump: a missing record leaves no trace but silence, in an archive one of more than `silentMs`. */
+  | { readonly rule: 'rising-id'; readonly silentMs?: number }
+  /**
+   * Records come at a pace that the stream states; a longer silence is a gap. Of an archive, which states none, a silence
+   * of more than `silentMs`.
+   */
+  | { readonly rule: 'pace'; readonly silentMs?: number }
+  /** There is one record for each `stepMs`. */
+  | { readonly rule: 'step'; readonly stepMs: number }
   /** Nothing can be said about the next record. */
   | { readonly rule: 'none' }
 
@@ -54,6 +59,8 @@ export interface Kind {
   readonly timeColumn: string
   /** Column that tells two records apart. */
   readonly identity: string
+  /** Columns that tell rows of the same sort key apart, where one key may have several rows that are no book's levels. */
+  readonly rowKey?: readonly string[]
   readonly continuity: Continuity
   /** Of events: how much of a series is one file; a day when left out. For kinds of few records a year. */
   readonly filePeriod?: 'day' | 'month' | 'year'

@@ -1,5 +1,6 @@
 import { candle } from './candle.ts'
 import { InvalidRangeError } from './errors.ts'
+import { bookDepth, metrics } from './history/index.ts'
 import type { ColumnSpec, Kind } from './kind.ts'
 import {
   aggTrade,
@@ -29,6 +30,8 @@ export const KINDS: Readonly<Record<string, Kind>> = {
   markCandle,
   indexCandle,
   premiumCandle,
+  bookDepth,
+  metrics,
 }
 
 /** @throws InvalidRangeError naming the kinds that exist. */

@@ -2,13 +2,17 @@ import { column, type Kind } from '../kind.ts'
 import { tailColumns } from './columns.ts'
 import type { RecordBase } from './record.ts'
 
-/** A liquidation order. The exchange sends at most one per symbol and second: a sample, never complete. */
+/**
+ * A liquidation order. The stream sends at most one per symbol and second: a sample, never complete. The archive may hold
+ * several of one instant; what its rows say besides (type, time in force, status) is the same in nearly all.
+ */
 export const liquidation = {
   id: 'liquidation',
   hasInterval: false,
   sortKey: 'time',
   timeColumn: 'time',
   identity: 'time',
+  rowKey: ['side', 'price', 'average_price', 'quantity', 'last_filled_quantity', 'filled_quantity'],
   continuity: { rule: 'none' },
   columns: [
     column('time', 'time', 'ms', 'when the order was filled'),

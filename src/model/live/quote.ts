@@ -1,4 +1,5 @@
 import { column, type Kind } from '../kind.ts'
+import { HOUR } from '../time.ts'
 import { tailColumns } from './columns.ts'
 import type { RecordBase, RecordId } from './record.ts'
 
@@ -10,7 +11,7 @@ export const quote = {
   // Spot quotes carry no time of the exchange.
   timeColumn: 'receive_time',
   identity: 'update_id',
-  continuity: { rule: 'rising-id' },
+  continuity: { rule: 'rising-id', silentMs: HOUR },
   columns: [
     column('update_id', 'id', 'count', 'update of the book that made it'),
     column('bid_price', 'float64', 'quote per base', 'highest bid'),

@@ -1,0 +1,12 @@
+import type { LiveRecord } from '../live/index.ts'
+import type { BookDepthRecord } from './book-depth.ts'
+import type { MetricsRecord } from './metrics.ts'
+
+export { type BookDepthRecord, bookDepth } from './book-depth.ts'
+export { METRICS_PERIOD, type MetricsRecord, metrics } from './metrics.ts'
+
+/** One record of a kind that no stream gives. */
+export type HistoryRecord = MetricsRecord | BookDepthRecord
+
+/** Whatever a series of events holds. */
+export type StoredRecord = LiveRecord | HistoryRecord
