@@ -7,6 +7,16 @@ import { ConfigError } from '../../model/errors.ts'
  */
 export interface Kernel {
   run(inputs: readonly Float64Array[], from: number, to: number, outputs: readonly Float64Array[]): void
+  /**
+   * Where the arithmetic itself shows a NaN or an infinity: as `run`, over inputs that nobody has looked at, which saves a
+   * pass. False where one was not finite, or may not have been; then the state is as before, and the rows are run again.
+   */
+  attempt?(inputs: readonly Float64Array[], from: number, to: number, outputs: readonly Float64Array[]): boolean
+}
+
+/** Of a sum that an infinity or a NaN has gone into, false. */
+export function isFiniteSum(value: number): boolean {
+  return value - value === 0
 }
 
 /** What a parameter may be. `T` is the type of its value. */

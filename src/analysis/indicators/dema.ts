@@ -1,4 +1,4 @@
-import { define, integer, type Kernel, word } from './definition.ts'
+import { define, integer, isFiniteSum, type Kernel, word } from './definition.ts'
 import { CHAIN_SEEDS, type ChainSeed, chainWarmUp, EmaChain } from './ema-chain.ts'
 
 class DemaKernel implements Kernel {
@@ -21,6 +21,22 @@ class DemaKernel implements Kernel {
     }
     chain.a = a
     chain.b = b
+  }
+
+  attempt([x]: readonly Float64Array[], from: number, to: number, [out]: readonly Float64Array[]): boolean {
+    const { chain } = this
+    if (!chain.warm) return false
+    const { alpha } = chain
+    let { a, b } = chain
+    for (let i = from; i < to; i++) {
+      a += alpha * (x![i]! - a)
+      b += alpha * (a - b)
+      out![i] = 2 * a - b
+    }
+    if (!isFiniteSum(a)) return false
+    chain.a = a
+    chain.b = b
+    return true
   }
 }
 

@@ -1,5 +1,5 @@
 import { ConfigError } from '../../model/errors.ts'
-import { define, flag, integer, type Kernel, optionalDecimal, optionalWord } from './definition.ts'
+import { define, flag, integer, isFiniteSum, type Kernel, optionalDecimal, optionalWord } from './definition.ts'
 
 class EmaKernel implements Kernel {
   readonly alpha: number
@@ -28,6 +28,19 @@ class EmaKernel implements Kernel {
     }
     this.value = value
     this.count = count
+  }
+
+  attempt([x]: readonly Float64Array[], from: number, to: number, [out]: readonly Float64Array[]): boolean {
+    if (this.count < this.seeds) return false
+    const { alpha } = this
+    let { value } = this
+    for (let i = from; i < to; i++) {
+      value += alpha * (x![i]! - value)
+      out![i] = value
+    }
+    if (!isFiniteSum(value)) return false
+    this.value = value
+    return true
   }
 }
 

@@ -5,7 +5,7 @@ import { DERIVED_COLUMNS, type IndicatorSeries, parseIndicator, type Series, ser
 import { Stage } from './stage.ts'
 
 /** Rows that all stages compute before the next rows: what one writes is still in the processor's cache for the next. */
-const BLOCK = 2048
+const BLOCK = 4096
 
 /** An output that nobody asked for is written to an array without places, which costs no memory. */
 const NOWHERE = new Float64Array(0)

@@ -1,4 +1,4 @@
-import { define, integer, type Kernel } from './definition.ts'
+import { define, integer, isFiniteSum, type Kernel } from './definition.ts'
 import { keepTail, renewalOf } from './windows.ts'
 
 class SmaKernel implements Kernel {
@@ -18,62 +18,75 @@ class SmaKernel implements Kernel {
   }
 
   run([x]: readonly Float64Array[], from: number, to: number, [out]: readonly Float64Array[]): void {
+    const { ring } = this
+    const warm = Math.min(to, from + ring.length - 1 - this.count)
+    let i = from
+    for (; i < warm; i++) {
+      const value = x![i]!
+      ring[this.at++] = value
+      this.sum += value
+      this.fresh += value
+      out![i] = Number.NaN
+    }
+    this.count += i - from
+    this.#steady(x!, i, to, out!, from, false)
+  }
+
+  attempt([x]: readonly Float64Array[], from: number, to: number, [out]: readonly Float64Array[]): boolean {
+    return this.count === this.ring.length - 1 && this.#steady(x!, from, to, out!, from, true)
+  }
+
+  /** Rows of full windows; those at and after `inside` are read from `x`, those before from the ring. */
+  #steady(x: Float64Array, start: number, to: number, out: Float64Array, inside: number, checking: boolean): boolean {
     const { ring, renewal } = this
     const period = ring.length
     const lead = renewal - period
     let { at, sum, fresh } = this
-    const warm = Math.min(to, from + period - 1 - this.count)
-    let i = from
-    for (; i < warm; i++) {
-      const value = x![i]!
-      ring[at++] = value
-      sum += value
-      fresh += value
-      out![i] = Number.NaN
-    }
-    this.count = Math.min(period - 1, this.count + (i - from))
-    const start = i
+    let i = start
     while (i < to) {
-      const early = i < from + period
+      const early = i < inside + period
       if (at === lead) fresh = 0
       let end = Math.min(to, i + (at < lead ? lead : renewal) - at)
       if (early) {
         let place = at % period
-        end = Math.min(end, from + period, i + period - place)
+        end = Math.min(end, inside + period, i + period - place)
         at += end - i
         for (; i < end; i++) {
-          const value = x![i]!
+          const value = x[i]!
           fresh += value
           sum += value - ring[place++]!
-          out![i] = sum / period
+          out[i] = sum / period
         }
       } else if (at < lead) {
         at += end - i
         for (; i < end; i++) {
-          sum += x![i]! - x![i - period]!
-          out![i] = sum / period
+          sum += x[i]! - x[i - period]!
+          out[i] = sum / period
         }
       } else {
         at += end - i
         for (; i < end; i++) {
-          const value = x![i]!
+          const value = x[i]!
           fresh += value
-          sum += value - x![i - period]!
-          out![i] = sum / period
+          sum += value - x[i - period]!
+          out[i] = sum / period
         }
       }
       // The running sum drifts; the fresh one is exactly the window's by now, and replaces it.
       if (at === renewal) {
+        if (checking && !isFiniteSum(sum)) return false
         at = 0
         sum = fresh
         fresh = 0
-        out![i - 1] = sum / period
+        out[i - 1] = sum / period
       }
     }
-    keepTail(ring, at % period, x!, start, to)
+    if (checking && !isFiniteSum(sum)) return false
+    keepTail(ring, at % period, x, start, to)
     this.at = at
     this.sum = sum
     this.fresh = fresh
+    return true
   }
 }
 

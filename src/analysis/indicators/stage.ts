@@ -1,4 +1,4 @@
-import type { IndicatorDefinition, Kernel, Parameters } from './definition.ts'
+import { type IndicatorDefinition, isFiniteSum, type Kernel, type Parameters } from './definition.ts'
 
 /** One indicator at work: its kernel, the columns that it reads and writes, and the rule for values that are missing. */
 export class Stage {
@@ -21,7 +21,11 @@ export class Stage {
    * anew after it, as if the series began there: nothing is ever computed across a hole.
    */
   run(from: number, to: number): void {
-    const { inputs } = this
+    const { inputs, kernel } = this
+    if (kernel.attempt?.(inputs, from, to, this.outputs)) {
+      this.fed = true
+      return
+    }
     let start = from
     while (start < to) {
       const end = finiteEnd(inputs, start, to)
@@ -60,13 +64,16 @@ function finiteEnd(inputs: readonly Float64Array[], from: number, to: number): n
     if (allFinite(values, from, end)) continue
     let i = from
     // A value less itself is 0, but for NaN and the infinities.
-    while (i < end && values[i]! - values[i]! === 0) i++
+    while (i < end && isFiniteSum(values[i]!)) i++
     end = i
   }
   return end
 }
 
-/** Four sums at a time, which do not wait for one another: the check costs a fraction of what any indicator does. */
+/**
+ * Four sums at a time, which do not wait for one another: the check costs a fraction of what any indicator does. A sum of
+ * finite values may be infinite, so that false only means that a closer look is needed.
+ */
 function allFinite(values: Float64Array, from: number, to: number): boolean {
   let a = 0
   let b = 0
@@ -74,13 +81,13 @@ function allFinite(values: Float64Array, from: number, to: number): boolean {
   let d = 0
   let i = from
   for (; i + 3 < to; i += 4) {
-    a += values[i]! * 0
-    b += values[i + 1]! * 0
-    c += values[i + 2]! * 0
-    d += values[i + 3]! * 0
+    a += values[i]!
+    b += values[i + 1]!
+    c += values[i + 2]!
+    d += values[i + 3]!
   }
-  for (; i < to; i++) a += values[i]! * 0
-  return a + b + c + d === 0
+  for (; i < to; i++) a += values[i]!
+  return isFiniteSum(a + b + c + d)
 }
 
 /** Copies numbers and arrays of one object to another that was made in the same way, all the way down. */
