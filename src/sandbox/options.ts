@@ -10,7 +10,7 @@ import { SANDBOX_MARKETS, type SandboxMarket } from './market/listing.ts'
 export interface SandboxOptions {
   /** Port on 127.0.0.1; 0 takes a free one. */
   readonly port?: number
-  /** `spot` and `usdm`; both by default. */
+  /** `spot`, `usdm` and `coinm`; all by default. */
   readonly markets?: readonly Market[]
   /** A folder in the archive's layout (it holds `data/spot/…`), served as archive and as REST instead of the seeded market. */
   readonly archive?: string
@@ -33,7 +33,7 @@ export interface SandboxOptions {
   readonly liveTimes?: LiveTimes
   /** Limits of connections, where the exchange's own are in the way. */
   readonly liveLimits?: LiveLimits
-  /** Weight per window and address (default 6000 on spot, 2400 on USD-M). */
+  /** Weight per window and address (default 6000 on spot, 2400 on the futures, which share one count). */
   readonly weightLimits?: { readonly spot?: number; readonly usdm?: number }
   /** Length of a weight window on the exchange's clock: whole seconds, 60,000 by default. */
   readonly weightWindowMs?: number
@@ -55,7 +55,7 @@ export interface Settings {
   readonly capture: readonly string[]
   readonly liveTimes: LiveTimes
   readonly liveLimits: LiveLimits
-  readonly weightLimits: Readonly<Record<SandboxMarket, number>>
+  readonly weightLimits: Readonly<Record<'spot' | 'usdm', number>>
   readonly weightWindowMs: number
   readonly log: Log
 }
@@ -95,7 +95,7 @@ function marketsOf(markets: readonly Market[] | undefined): SandboxMarket[] {
   const known: readonly string[] = SANDBOX_MARKETS
   const strange = markets.find((market) => !known.includes(market))
   if (strange !== undefined) {
-    throw new ConfigError(`markets: "${strange}" is not in the sandbox; it has ${SANDBOX_MARKETS.join(' and ')}.`)
+    throw new ConfigError(`markets: "${strange}" is not in the sandbox; it has ${SANDBOX_MARKETS.join(', ')}.`)
   }
   return SANDBOX_MARKETS.filter((market) => markets.includes(market))
 }

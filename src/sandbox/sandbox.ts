@@ -123,9 +123,15 @@ class SandboxServer implements Sandbox {
     this.#changed = changed
     this.#faults = new FaultEngine(settings.seed, () => this.now())
     this.#archive = new ArchiveService(store, this.#faults)
-    const meter = (market: SandboxMarket): WeightMeter =>
+    const meter = (market: 'spot' | 'usdm'): WeightMeter =>
       new WeightMeter(this.#clock, settings.weightLimits[market], settings.weightWindowMs)
-    this.#apis = { spot: new RestApi('spot', data, meter('spot')), usdm: new RestApi('usdm', data, meter('usdm')) }
+    // One allowance for both futures markets, since June 2026.
+    const futures = meter('usdm')
+    this.#apis = {
+      spot: new RestApi('spot', data, meter('spot')),
+      usdm: new RestApi('usdm', data, futures),
+      coinm: new RestApi('coinm', data, futures),
+    }
     const { markets, liveTimes: times, liveLimits: limits, log } = settings
     this.#live = new LiveServer({
       ...{ markets, data, clock: this.#clock, faults: this.#faults, times, limits, log },

@@ -97,8 +97,8 @@ function liveQuery(
   to: number,
   now: number,
 ): LiveTruthQuery {
-  if (info.market !== 'usdm' && FUTURES_TRUTH_KINDS.includes(kind)) {
-    throw new ConfigError(`kind is "${kind}", which only futures have: ask with market=usdm.`)
+  if (info.market === 'spot' && FUTURES_TRUTH_KINDS.includes(kind)) {
+    throw new ConfigError(`kind is "${kind}", which only futures have: ask with market=usdm or coinm.`)
   }
   const fromId = whole(query, 'fromId')
   const toId = whole(query, 'toId')

@@ -15,6 +15,7 @@ export interface ArchiveUsage {
 /** `GET /sandbox/usage`: what clients have used since the start or the last reset. */
 export interface SandboxUsage {
   readonly spot: WeightUsage
+  /** Of both futures markets, which share one count. */
   readonly usdm: WeightUsage
   readonly archive: ArchiveUsage
   /** Requests per decoded path, without the query; `/sandbox/…` is left out. */

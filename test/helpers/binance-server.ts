@@ -67,9 +67,9 @@ export async function startBinance(options: BinanceServerOptions = {}): Promise<
   }
   const server = await startTestServer(async (_request, response, url) => {
     if (await self.intercept?.(url, response)) return
-    const futures = url.pathname.startsWith('/fapi')
+    const futures = /^\/[fd]api/.test(url.pathname)
     const limit = Number(url.searchParams.get('limit') ?? 500)
-    const name = url.pathname.replace(/^\/(api\/v3|fapi\/v1)\//, '')
+    const name = url.pathname.replace(/^\/(api\/v3|[fd]api\/v1)\//, '')
     const weight =
       name === 'exchangeInfo'
         ? futures
@@ -131,7 +131,7 @@ export async function startBinance(options: BinanceServerOptions = {}): Promise<
     }
     if (name !== 'klines') return sendJson(response, '<html>not here</html>', 404)
     const query = url.searchParams
-    if (query.get('symbol') !== 'BTCUSDT')
+    if (!/^BTCUSD(T|_PERP)$/.test(query.get('symbol') ?? ''))
       return sendJson(response, { code: -1121, msg: 'Invalid symbol.' }, 400, headers)
     const end = Math.min(now(), Number(query.get('endTime') ?? now()))
     const rows: unknown[] = []

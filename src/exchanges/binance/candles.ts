@@ -11,22 +11,36 @@ import {
   nextOpen,
 } from '../../model/interval.ts'
 import type { Market } from '../../model/series.ts'
-import type { TimeRange } from '../../model/time.ts'
+import { DAY, type TimeRange } from '../../model/time.ts'
 import { type LinkedSignal, linkSignals } from '../../net/abort.ts'
 import type { CandlePage } from '../exchange.ts'
 
 /** Largest page that an endpoint gives. */
-export const MAX_LIMIT: Readonly<Partial<Record<Market, number>>> = { spot: 1000, usdm: 1500 }
+export const MAX_LIMIT: Readonly<Partial<Record<Market, number>>> = { spot: 1000, usdm: 1500, coinm: 1500 }
 /** Page that costs the least weight per candle: futures charge 2 for 499 candles, 10 for 1500. */
-const PAGE_LIMIT: Readonly<Partial<Record<Market, number>>> = { spot: 1000, usdm: 499 }
+const PAGE_LIMIT: Readonly<Partial<Record<Market, number>>> = { spot: 1000, usdm: 499, coinm: 499 }
+/**
+ * COIN-M takes spans of 200 days at most, and counts the newest rows of them: a page is asked for by both its ends, and
+ * holds no more than that span (reference/binance-rest.md, section 6.3).
+ */
+export const INVERSE_SPAN = 200 * DAY
 
 /** Intervals of a market's candles. Futures have no seconds. */
 export function intervalsOf(market: Market): readonly Interval[] {
   return market === 'spot' ? INTERVALS : INTERVALS.filter((interval) => interval !== '1s')
 }
 
-export function pageLimit(market: Market): number {
-  return PAGE_LIMIT[market] ?? 500
+/** Candles of a page. */
+export function pageLimit(market: Market, interval: Interval): number {
+  const limit = PAGE_LIMIT[market] ?? 500
+  if (market !== 'coinm') return limit
+  // Seven months can be longer than the span, six can not.
+  return interval === '1M' ? 6 : Math.min(limit, Math.floor(INVERSE_SPAN / intervalLength(interval)))
+}
+
+/** Whether pages need both ends: then nothing is found by looking from a start on. */
+export function needsBounds(market: Market): boolean {
+  return market === 'coinm'
 }
 
 /**
@@ -63,9 +77,14 @@ export interface PageSource {
   /** Pages that are fetched at the same time, at most. */
   readonly parallel: number
   readonly signal: AbortSignal | undefined
+  /** Given where pages need both ends: the open time of the first candle in the range, if there is one. */
+  readonly firstOpen?: (signal: AbortSignal) => Promise<number | undefined>
   /** Candles that open from `from` on, inclusive `endTime` when given, oldest first, at most `limit`. */
   fetch(startTime: number, endTime: number | undefined, signal: AbortSignal): Promise<Batch>
 }
+
+/** With so many pages or fewer nobody looks for the first candle before. */
+const SEARCHED = 4
 
 /** Pages of a range in order, fetched ahead. Together they cover the whole range. */
 export async function* candlePages(range: TimeRange, source: PageSource): AsyncGenerator<CandlePage, void, void> {
@@ -78,6 +97,16 @@ export async function* candlePages(range: TimeRange, source: PageSource): AsyncG
   if (first > last) return yield { ...range, batch: emptyBatch(candle) }
   const linked = linkSignals(source.signal)
   try {
+    if (source.firstOpen) {
+      let start = range.from
+      if (countPages(interval, { from: first, to: last + 1 }, limit) > SEARCHED) {
+        // What is before the listing would be page after page of nothing.
+        start = Math.min((await source.firstOpen(linked.signal)) ?? range.to, range.to)
+        if (start > range.from) yield { from: range.from, to: start, batch: emptyBatch(candle) }
+      }
+      yield* inOrder([...pageWindows(interval, { from: start, to: range.to }, limit)], source, last, linked)
+      return
+    }
     // Asked without an end, the first page starts at the first candle that exists: years before the listing cost one
     // request instead of one per page.
     const single = countPages(interval, range, limit) <= 1

@@ -38,6 +38,12 @@ export type Answer<K extends keyof Data> = Infer<Data[K]['schema']>
 const INFO_PATHS: Readonly<Partial<Record<Market, string>>> = {
   spot: '/api/v3/exchangeInfo',
   usdm: '/fapi/v1/exchangeInfo',
+  coinm: '/dapi/v1/exchangeInfo',
+}
+const PING_PATHS: Readonly<Partial<Record<Market, string>>> = {
+  spot: '/api/v3/ping',
+  usdm: '/fapi/v1/ping',
+  coinm: '/dapi/v1/ping',
 }
 /** How long exchangeInfo is kept, ms. */
 const INFO_AGE = 3_600_000
@@ -63,7 +69,7 @@ export class BinanceBase implements AsyncDisposable {
   /** Whether the exchange answers. @throws NetworkError and its kin when it does not. */
   async ping(call: MarketCall = {}): Promise<void> {
     const market = this.marketOf(call)
-    await this.rest.bytes({ ...only(call), market, path: market === 'usdm' ? '/fapi/v1/ping' : '/api/v3/ping' })
+    await this.rest.bytes({ ...only(call), market, path: this.path(PING_PATHS, market) })
   }
 
   /** The exchange's clock now, epoch ms. */
@@ -85,6 +91,11 @@ export class BinanceBase implements AsyncDisposable {
   async instruments(market: Market, signal?: AbortSignal): Promise<readonly Instrument[]> {
     const info = await abortable(this.#kept(market).info, signal)
     return info.symbols.map((row) => instrumentOf(row, market))
+  }
+
+  /** Says that there is reason to think that a market's hosts answer again: what waits to try them does so now. */
+  wake(market: Market): void {
+    this.rest.wake(market)
   }
 
   /** @throws InvalidSymbolError with the nearest known symbols. */
@@ -109,7 +120,7 @@ export class BinanceBase implements AsyncDisposable {
   }
 
   /** How many requests of this weight may be sent now without waiting. */
-  getRemainingRequests(weight = 1, pool: Pool = this.market === 'usdm' ? 'futures' : 'spot'): number {
+  getRemainingRequests(weight = 1, pool: Pool = this.market === 'spot' ? 'spot' : 'futures'): number {
     return this.rest.limiter(pool).getRemainingRequests(weight)
   }
 
@@ -128,6 +139,11 @@ export class BinanceBase implements AsyncDisposable {
     const parsed = parseSymbol(symbol)
     const plainPair = parsed.symbol === undefined && parsed.settle === undefined
     return plainPair ? this.market : (parsed.market ?? this.market)
+  }
+
+  /** The futures market of a call: COIN-M where the call or the symbol's spelling names it, else USD-M. */
+  protected futuresOf(call: MarketCall, symbol?: string): 'usdm' | 'coinm' {
+    return this.marketOf(call, symbol) === 'coinm' ? 'coinm' : 'usdm'
   }
 
   /** The exchange's id of a symbol in any spelling. */
@@ -225,7 +241,7 @@ export class BinanceBase implements AsyncDisposable {
 
   #apply(market: Market, info: ExchangeInfo): void {
     const limits = rateLimitsOf(info)
-    if (limits.length > 0) this.rest.limiter(poolOf(this.path(INFO_PATHS, market))).setLimits(limits)
+    if (limits.length > 0) this.rest.limiter(poolOf(this.path(INFO_PATHS, market), market)).setLimits(limits)
   }
 
   #kept(market: Market): Kept {

@@ -1,16 +1,25 @@
 import { type Batch, emptyBatch, rowAt } from '../../model/batch.ts'
 import { type Candle, candle } from '../../model/candle.ts'
 import { InvalidRangeError } from '../../model/errors.ts'
-import { type Interval, parseInterval } from '../../model/interval.ts'
+import { type Interval, intervalLength, parseInterval } from '../../model/interval.ts'
 import { kindOf } from '../../model/kinds.ts'
 import { asCandlesOf } from '../../model/price-candle.ts'
 import type { Market } from '../../model/series.ts'
-import { DAY, formatTime, parseInclusiveEnd, parseTime, type TimeInput } from '../../model/time.ts'
+import {
+  DAY,
+  floorDay,
+  formatTime,
+  parseInclusiveEnd,
+  parseTime,
+  type TimeInput,
+  type TimeRange,
+} from '../../model/time.ts'
 import type { BaseDataClient, CandlePage, CandleRequest } from '../exchange.ts'
-import { candlePages, countPages, intervalsOf, MAX_LIMIT, pageLimit } from './candles.ts'
+import { candlePages, countPages, intervalsOf, MAX_LIMIT, needsBounds, pageLimit, pageWindows } from './candles.ts'
 import { type BinanceClientOptions, type MarketCall, only, spanOf, type TimeSpan } from './client-base.ts'
 import { parseKlines } from './klines-parser.ts'
 import { BinanceMarketData } from './market-data-client.ts'
+import { pairOf } from './names.ts'
 import { BinanceRepairClient } from './repair-client.ts'
 import type { CallOptions } from './rest.ts'
 import type { Params } from './weights.ts'
@@ -18,25 +27,36 @@ import type { Params } from './weights.ts'
 /** Candles of other prices than the traded one; their volumes mean nothing. Futures only. */
 export type PriceKind = 'last' | 'mark' | 'index' | 'premiumIndex' | 'continuous'
 
-const CANDLE_PATHS: Readonly<Partial<Record<Market, string>>> = { spot: '/api/v3/klines', usdm: '/fapi/v1/klines' }
-const PRICE_PATHS: Readonly<Record<Exclude<PriceKind, 'last'>, string>> = {
-  mark: '/fapi/v1/markPriceKlines',
-  index: '/fapi/v1/indexPriceKlines',
-  premiumIndex: '/fapi/v1/premiumIndexKlines',
-  continuous: '/fapi/v1/continuousKlines',
+type Paths = Readonly<Partial<Record<Market, string>>>
+
+const CANDLE_PATHS: Paths = { spot: '/api/v3/klines', ...ofFutures('klines') }
+const PRICE_PATHS: Readonly<Record<Exclude<PriceKind, 'last'>, Paths>> = {
+  mark: ofFutures('markPriceKlines'),
+  index: ofFutures('indexPriceKlines'),
+  premiumIndex: ofFutures('premiumIndexKlines'),
+  continuous: ofFutures('continuousKlines'),
 }
+
+function ofFutures(name: string): Paths {
+  return { usdm: `/fapi/v1/${name}`, coinm: `/dapi/v1/${name}` }
+}
+
 const PRICE_OF_KIND: Readonly<Record<string, 'mark' | 'index' | 'premiumIndex'>> = {
   markCandle: 'mark',
   indexCandle: 'index',
   premiumCandle: 'premiumIndex',
 }
 const PARALLEL_PAGES = 12
+/** COIN-M opened in 2020: nothing of it is older than this. */
+const COINM_BEGAN = Date.UTC(2019, 8, 1)
+const SEARCH_PARALLEL = 4
 /** Downloads of more pages than this read the exchange's own limits first. */
 const SMALL_DOWNLOAD = 4
 
 /**
- * Binance's public REST API for spot and USD-M futures. Every call stays within the rate budget, is retried where that
- * makes sense, and its answer is checked. Symbols may be written `BTCUSDT`, `BTC/USDT` or `BTC/USDT:USDT`.
+ * Binance's public REST API for spot, USD-M and COIN-M futures. Every call stays within the rate budget, is retried where that
+ * makes sense, and its answer is checked. Symbols may be written `BTCUSDT`, `BTC/USDT`, `BTC/USDT:USDT`,
+ * `BTCUSD_PERP` or `BTC/USD:BTC`.
  */
 export class BinanceClient extends BinanceMarketData implements BaseDataClient {
   readonly exchange = 'binance'
@@ -57,7 +77,7 @@ export class BinanceClient extends BinanceMarketData implements BaseDataClient {
     options: TimeSpan & MarketCall & { readonly price?: PriceKind; readonly contractType?: string } = {},
   ): Promise<Candle[]> {
     const price = options.price ?? 'last'
-    const market = price === 'last' ? this.marketOf(options, symbol) : 'usdm'
+    const market = price === 'last' ? this.marketOf(options, symbol) : this.futuresOf(options, symbol)
     const step = this.#interval(interval, market)
     const limit = options.limit ?? 500
     const most = MAX_LIMIT[market] ?? 1000
@@ -65,10 +85,10 @@ export class BinanceClient extends BinanceMarketData implements BaseDataClient {
       throw new InvalidRangeError(`limit: ${limit} is not possible. A page of ${market} has 1 to ${most} candles.`)
     }
     const native = this.native(symbol, market)
-    const named = price === 'index' || price === 'continuous' ? { pair: native } : { symbol: native }
+    const named = price === 'index' || price === 'continuous' ? { pair: pairOf(native) } : { symbol: native }
     const kind = price === 'continuous' ? { contractType: options.contractType ?? 'PERPETUAL' } : {}
     await this.rest.now(market, only(options))
-    const path = price === 'last' ? this.path(CANDLE_PATHS, market) : PRICE_PATHS[price]
+    const path = this.path(price === 'last' ? CANDLE_PATHS : PRICE_PATHS[price], market)
     const params = { ...named, ...kind, interval: step, ...spanOf(options), limit }
     return rowsOf(await this.#klines(market, path, params, step, options))
   }
@@ -121,13 +141,18 @@ export class BinanceClient extends BinanceMarketData implements BaseDataClient {
     const symbol = this.native(request.symbol, market)
     const { path, named, kind } = this.#candlesOf(request, symbol)
     const call: CallOptions = { signal: request.signal, onRetry: request.onRetry }
-    const limit = pageLimit(market)
+    const limit = pageLimit(market, interval)
     try {
       if (countPages(interval, { from, to }, limit) > SMALL_DOWNLOAD) await this.readLimits(market, symbol, call)
       const now = request.isPast ? to + DAY : await this.rest.now(market, call)
       const fetch = (startTime: number, endTime: number | undefined, signal: AbortSignal): Promise<Batch> =>
         this.#klines(market, path, { ...named, interval, startTime, endTime, limit }, interval, { ...call, signal })
-      const source = { interval, limit, now, parallel: this.#parallel, signal: request.signal, fetch }
+      const source = {
+        ...{ interval, limit, now, parallel: this.#parallel, signal: request.signal, fetch },
+        ...(needsBounds(market)
+          ? { firstOpen: (signal: AbortSignal) => this.#searchOpen({ ...request, interval, signal }, now) }
+          : {}),
+      }
       for await (const page of candlePages({ from, to }, source))
         yield { ...page, batch: page.batch.length === 0 ? emptyBatch(kind) : asCandlesOf(kind, page.batch) }
     } catch (error) {
@@ -142,6 +167,7 @@ export class BinanceClient extends BinanceMarketData implements BaseDataClient {
     const startTime = Math.max(0, Math.ceil(request.from))
     try {
       const { path, named } = this.#candlesOf(request, symbol)
+      if (needsBounds(market)) return await this.#searchOpen(request, await this.rest.now(market, only(request)))
       const params = { ...named, interval, startTime, limit: 1 }
       const batch = await this.#klines(market, path, params, interval, request)
       return batch.columns.open_time?.[0]
@@ -150,8 +176,43 @@ export class BinanceClient extends BinanceMarketData implements BaseDataClient {
     }
   }
 
+  /**
+   * The first open where a start alone finds nothing: days, 200 at a time and several looks side by side, then the
+   * candles of the first day that has one.
+   */
+  async #searchOpen(request: Omit<CandleRequest, 'to'>, now: number): Promise<number | undefined> {
+    const { market, from } = request
+    const interval = this.#interval(request.interval, market)
+    const { path, named } = this.#candlesOf(request, this.native(request.symbol, market))
+    const coarse = intervalLength(interval) < DAY ? '1d' : interval
+    const look = async (step: Interval, window: TimeRange, limit: number): Promise<number | undefined> => {
+      const params = { ...named, interval: step, startTime: window.from, endTime: window.to - 1, limit }
+      const batch = await this.#klines(market, path, params, step, request)
+      return batch.columns.open_time?.[0]
+    }
+    const earliest = Math.max(Math.ceil(from), COINM_BEGAN)
+    const start = coarse === interval ? earliest : floorDay(earliest)
+    const limit = pageLimit(market, coarse)
+    const windows = [...pageWindows(coarse, { from: start, to: Math.floor(now) + 1 }, limit)]
+    for (let at = 0; at < windows.length; at += SEARCH_PARALLEL) {
+      const found = await Promise.all(
+        windows.slice(at, at + SEARCH_PARALLEL).map((window) => look(coarse, window, limit)),
+      )
+      const first = found.find((open) => open !== undefined)
+      if (first === undefined || coarse === interval) {
+        if (first !== undefined) return first
+        continue
+      }
+      const day = { from: Math.max(first, earliest), to: first + DAY }
+      const fine = day.from < day.to ? await look(interval, day, MAX_LIMIT[market]!) : undefined
+      // The rest of the day that was asked from may be empty: then the search goes on behind it.
+      return fine ?? (await this.#searchOpen({ ...request, from: first + DAY }, now))
+    }
+    return undefined
+  }
+
   candleRequests(request: Pick<CandleRequest, 'market' | 'interval' | 'from' | 'to'>): number {
-    return countPages(request.interval, request, pageLimit(request.market))
+    return countPages(request.interval, request, pageLimit(request.market, request.interval))
   }
 
   /** Where candles of a kind are asked for, and under which name. */
@@ -159,10 +220,8 @@ export class BinanceClient extends BinanceMarketData implements BaseDataClient {
     const kind = kindOf(request.kind ?? candle.id)
     const price = PRICE_OF_KIND[kind.id]
     if (price === undefined) return { kind, path: this.path(CANDLE_PATHS, request.market), named: { symbol } }
-    if (request.market !== 'usdm') {
-      throw new InvalidRangeError(`binance ${request.market} has no ${kind.id}s. They are known for usdm.`)
-    }
-    return { kind, path: PRICE_PATHS[price], named: price === 'index' ? { pair: symbol } : { symbol } }
+    const path = this.path(PRICE_PATHS[price], request.market)
+    return { kind, path, named: price === 'index' ? { pair: pairOf(symbol) } : { symbol } }
   }
 
   async #klines(market: Market, path: string, params: Params, interval: Interval, call: CallOptions): Promise<Batch> {

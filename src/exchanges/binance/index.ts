@@ -34,10 +34,10 @@ export {
 } from './stream/binance-stream.ts'
 export type { RecordOverflow, RecordReader } from './stream/record-reader.ts'
 
-/** Binance: spot and USD-M futures. */
+/** Binance: spot, USD-M and COIN-M futures. */
 export const binance: Exchange = {
   id: 'binance',
-  markets: ['spot', 'usdm'],
+  markets: ['spot', 'usdm', 'coinm'],
   intervals: intervalsOf,
   endpoints: binanceEndpoints,
   createClient: (options = {}) => new BinanceClient(options),

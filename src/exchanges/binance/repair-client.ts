@@ -18,7 +18,11 @@ import type { Params } from './weights.ts'
 type Counted = TradeRecord | AggTradeRecord
 type Of = Pick<RecordRequest, 'market' | 'symbol' | 'kind' | 'signal'>
 
-const PREFIX: Readonly<Partial<Record<Market, string>>> = { spot: '/api/v3', usdm: '/fapi/v1' }
+const PREFIX: Readonly<Partial<Record<Market, string>>> = {
+  spot: '/api/v3',
+  usdm: '/fapi/v1',
+  coinm: '/dapi/v1',
+}
 /** Largest page of every list of trades but one. */
 const PAGE = 1000
 /** Largest page of historicalTrades on futures. */
@@ -261,7 +265,8 @@ export class BinanceRepairClient implements RepairClient {
   #call(request: { market: Market; signal?: AbortSignal }, name: string, params: Params) {
     const { market, signal } = request
     const prefix = PREFIX[market]
-    if (prefix === undefined) throw new InvalidRangeError(`binance ${market}: ${name} is known for spot and usdm only.`)
+    if (prefix === undefined)
+      throw new InvalidRangeError(`binance ${market}: ${name} is known for spot, usdm and coinm only.`)
     const key = market !== 'spot' && name === 'historicalTrades'
     return this.#rest.bytes({ market, path: `${prefix}/${name}`, params, signal, key })
   }

@@ -1,9 +1,10 @@
 import { InvalidRangeError } from '../../model/errors.ts'
+import type { Market } from '../../model/series.ts'
 
 /** Query parameters of a request. Arrays become the JSON array in one parameter that Binance expects. */
 export type Params = Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>
 
-/** How the weight of a request follows from its parameters (reference/binance-rest.md, sections 4.1 and 5.1). */
+/** How the weight of a request follows from its parameters (reference/binance-rest.md, sections 4.1, 5.1 and 6.2). */
 export type WeightRule =
   | number
   /** By `limit`: the first step whose bound is not passed. `fallback` is the limit when none is sent. */
@@ -28,6 +29,16 @@ const FUTURES_KLINES: WeightRule = {
     [499, 2],
     [1000, 5],
     [NO_BOUND, 10],
+  ],
+  fallback: 500,
+}
+
+const FUTURES_DEPTH: WeightRule = {
+  byLimit: [
+    [50, 2],
+    [100, 5],
+    [500, 10],
+    [NO_BOUND, 20],
   ],
   fallback: 500,
 }
@@ -72,15 +83,7 @@ export const WEIGHTS: Readonly<Record<string, WeightRule>> = {
   '/fapi/v1/ping': 1,
   '/fapi/v1/time': 1,
   '/fapi/v1/exchangeInfo': 1,
-  '/fapi/v1/depth': {
-    byLimit: [
-      [50, 2],
-      [100, 5],
-      [500, 10],
-      [NO_BOUND, 20],
-    ],
-    fallback: 500,
-  },
+  '/fapi/v1/depth': FUTURES_DEPTH,
   '/fapi/v1/trades': 5,
   '/fapi/v1/historicalTrades': 200,
   '/fapi/v1/aggTrades': 20,
@@ -100,6 +103,27 @@ export const WEIGHTS: Readonly<Record<string, WeightRule>> = {
   '/fapi/v1/indexInfo': 1,
   '/fapi/v1/assetIndex': { one: 1, all: 10 },
   '/fapi/v1/insuranceBalance': 1,
+  '/dapi/v1/ping': 1,
+  '/dapi/v1/time': 1,
+  '/dapi/v1/exchangeInfo': 1,
+  '/dapi/v1/depth': FUTURES_DEPTH,
+  '/dapi/v1/trades': 5,
+  '/dapi/v1/historicalTrades': 200,
+  '/dapi/v1/aggTrades': 20,
+  '/dapi/v1/klines': FUTURES_KLINES,
+  '/dapi/v1/continuousKlines': FUTURES_KLINES,
+  '/dapi/v1/indexPriceKlines': FUTURES_KLINES,
+  '/dapi/v1/markPriceKlines': FUTURES_KLINES,
+  '/dapi/v1/premiumIndexKlines': FUTURES_KLINES,
+  '/dapi/v1/premiumIndex': 10,
+  '/dapi/v1/fundingRate': 1,
+  '/dapi/v1/fundingInfo': 1,
+  '/dapi/v1/ticker/24hr': { one: 1, all: 40 },
+  '/dapi/v1/ticker/price': { one: 1, all: 2 },
+  '/dapi/v1/ticker/bookTicker': { one: 2, all: 5 },
+  '/dapi/v1/openInterest': 1,
+  '/dapi/v1/constituents': 2,
+  '/futures/data/takerBuySellVol': 1,
   '/futures/data/openInterestHist': 1,
   '/futures/data/topLongShortAccountRatio': 1,
   '/futures/data/topLongShortPositionRatio': 1,
@@ -109,11 +133,16 @@ export const WEIGHTS: Readonly<Record<string, WeightRule>> = {
   '/futures/data/delivery-price': 1,
 }
 
-/** What is counted together. Futures have side pools that count requests instead of weights. */
+/**
+ * What is counted together: `futures` are USD-M and COIN-M, whose hosts share one allowance since 2026-06-30. USD-M has
+ * side pools that count requests instead of weights.
+ */
 export type Pool = 'spot' | 'futures' | 'futures-data' | 'futures-funding'
 
-export function poolOf(path: string): Pool {
+export function poolOf(path: string, market?: Market): Pool {
   if (path.startsWith('/api/')) return 'spot'
+  // COIN-M counts everything by weight, the statistics too, which have the same paths on both hosts.
+  if (market === 'coinm') return 'futures'
   if (path.startsWith('/futures/data/')) return 'futures-data'
   return path === '/fapi/v1/fundingRate' || path === '/fapi/v1/fundingInfo' ? 'futures-funding' : 'futures'
 }

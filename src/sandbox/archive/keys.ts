@@ -34,6 +34,13 @@ export interface ArchiveFile {
 export const MARKET_FOLDER: Readonly<Record<SandboxMarket, string>> = {
   spot: 'data/spot/',
   usdm: 'data/futures/um/',
+  coinm: 'data/futures/cm/',
+}
+
+const MARKET_OF_FOLDER: Readonly<Record<string, SandboxMarket>> = {
+  spot: 'spot',
+  'futures/um': 'usdm',
+  'futures/cm': 'coinm',
 }
 
 /** The archive's name of an interval: `1mo`, because `1M` and `1m` are one name to some file systems. */
@@ -83,7 +90,7 @@ export function keyOf(file: ArchiveFile): string {
   return `${inside}${stemOf(file)}.zip`
 }
 
-const KEY = /^data\/(spot|futures\/um)\/(daily|monthly)\/([A-Za-z]+)\/([^/]+)\/(?:([^/]+)\/)?([^/]+)\.zip$/
+const KEY = /^data\/(spot|futures\/um|futures\/cm)\/(daily|monthly)\/([A-Za-z]+)\/([^/]+)\/(?:([^/]+)\/)?([^/]+)\.zip$/
 const DATE = /-(\d{4})-(\d{2})(?:-(\d{2}))?$/
 
 /** Reads the key of a zip; undefined for anything else. */
@@ -95,7 +102,7 @@ export function parseKey(key: string): ArchiveFile | undefined {
     ...[interval: string | undefined, stem: string],
   ]
   const kind = ARCHIVE_KINDS.find((known) => known === word)
-  const market = folder === 'spot' ? 'spot' : 'usdm'
+  const market = MARKET_OF_FOLDER[folder]!
   if (!kind || !hasKind(market, period, kind) || isCandles(kind) !== (interval !== undefined)) return undefined
   if (interval !== undefined && !isInterval(interval) && interval !== '1mo') return undefined
   const date = DATE.exec(stem)

@@ -4,12 +4,13 @@ import { countOpens, floorOpen, type Interval, intervalLength } from '../../mode
 import { DAY, floorDay, HOUR } from '../../model/time.ts'
 import { Breath } from '../breath.ts'
 import { ByteWriter } from '../bytes.ts'
-import { gridOrigin, type Listing } from '../market/listing.ts'
+import { gridOrigin, isDated, type Listing } from '../market/listing.ts'
 import type { LiveAggTrade, LiveTrade } from '../market/live-market.ts'
 import { csvRow } from '../market/price-candles.ts'
 import { SeededRows } from '../market/rows.ts'
 import type { SeededMarket } from '../market/seeded.ts'
 import type { SymbolMarket } from '../market/symbol-market.ts'
+import { valueScale, worthOf } from '../market/value.ts'
 import { type ArchiveFile, type ArchiveKind, PRICE_FOLDERS, periodEnd } from './keys.ts'
 
 const deflate = promisify(deflateRaw)
@@ -22,8 +23,10 @@ const SAMPLE_ROWS = 600
 
 /** What the files of a kind hold. */
 export interface SeededFiles {
-  /** USD-M files have this header row from here on; older ones were never rewritten. Spot files have none. */
+  /** Futures files have this header row from here on; older ones were never rewritten. Spot files have none. */
   readonly header: string
+  /** Of COIN-M, where it has other words. */
+  readonly inverseHeader?: string
   readonly headerFrom: number
   /** First instant that a file may be about. */
   start(listing: Listing, interval: Interval | undefined): number
@@ -49,6 +52,7 @@ export function seededFiles(market: SeededMarket): Readonly<Record<ArchiveKind, 
     ...priceFiles(market, writer),
     trades: {
       header: 'id,price,qty,quote_qty,time,is_buyer_maker\n',
+      inverseHeader: 'id,price,qty,base_qty,time,is_buyer_maker\n',
       headerFrom: Date.UTC(2022, 7, 11),
       start: ({ listedAt }) => listedAt,
       count: ({ line }, file) => line.countBefore(periodEnd(file) * 1000) - line.countBefore(file.start * 1000),
@@ -78,7 +82,7 @@ export function seededFiles(market: SeededMarket): Readonly<Record<ArchiveKind, 
     fundingRate: {
       header: 'calc_time,funding_interval_hours,last_funding_rate\n',
       headerFrom: 0,
-      start: ({ listedAt }) => listedAt,
+      start: ({ symbol, listedAt }) => (isDated(symbol) ? Number.POSITIVE_INFINITY : listedAt),
       count: ({ listing }, file) =>
         market.live.fundings({ ...listing, listed: true }, Math.max(file.start, listing.listedAt), periodEnd(file))
           .length,
@@ -149,12 +153,12 @@ function unitOf({ market, start }: ArchiveFile): 'ms' | 'us' {
 
 function writeTrade(out: ByteWriter, listing: Listing, trade: LiveTrade, unit: 'ms' | 'us'): void {
   const { tickDecimals, stepDecimals, priceDecimals, market } = listing
-  const scale = tickDecimals + stepDecimals
+  const scale = valueScale(listing)
   const isSpot = market === 'spot'
   out.integer(trade.id).byte(44)
   out.fixed(trade.price, tickDecimals, isSpot ? Math.max(8, priceDecimals) : priceDecimals).byte(44)
   out.fixed(trade.lots, stepDecimals, isSpot ? 8 : stepDecimals).byte(44)
-  out.fixed(trade.price * trade.lots, scale, isSpot ? Math.max(8, scale) : scale).byte(44)
+  out.fixed(worthOf(listing)(trade.price, trade.lots), scale, isSpot ? Math.max(8, scale) : scale).byte(44)
   writeEnd(out, trade, unit, isSpot)
 }
 
@@ -177,7 +181,8 @@ function writeEnd(out: ByteWriter, trade: LiveTrade, unit: 'ms' | 'us', isSpot: 
 
 /** The CSV of a file, piece by piece. */
 export async function* csvOf(files: SeededFiles, one: SymbolMarket, file: ArchiveFile): AsyncGenerator<Buffer> {
-  if (file.market === 'usdm' && file.start >= files.headerFrom) yield Buffer.from(files.header)
+  const header = (file.market === 'coinm' ? files.inverseHeader : undefined) ?? files.header
+  if (file.market !== 'spot' && file.start >= files.headerFrom) yield Buffer.from(header)
   const end = periodEnd(file)
   const step = files.step(file)
   const breath = new Breath()

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { type Interval, type IntervalGrid, intervalLength } from '../../model/interval.ts'
 import { floorDay, floorMonth, HOUR } from '../../model/time.ts'
 import { Lru } from '../lru.ts'
-import { gridOrigin, type Listing, type SandboxMarket } from '../market/listing.ts'
+import { gridOrigin, type Listing, pairOf, SANDBOX_MARKETS, type SandboxMarket } from '../market/listing.ts'
 import type { SeededMarket } from '../market/seeded.ts'
 import type { SymbolMarket } from '../market/symbol-market.ts'
 import {
@@ -85,10 +85,9 @@ export class SeededStore implements ArchiveStore {
 
   async children(folder: string, now: number): Promise<readonly string[]> {
     if (folder === '') return ['data/']
-    if (folder === 'data/') return ['futures/', 'spot/'].filter((name) => this.#has(name === 'spot/' ? 'spot' : 'usdm'))
-    if (folder === 'data/futures/') return this.#has('usdm') ? ['um/'] : []
-    for (const market of ['spot', 'usdm'] as const) {
-      if (!this.#has(market) || !folder.startsWith(MARKET_FOLDER[market])) continue
+    if (folder === 'data/' || folder === 'data/futures/') return this.#folders(folder)
+    for (const market of SANDBOX_MARKETS) {
+      if (this.#market.listings(market).length === 0 || !folder.startsWith(MARKET_FOLDER[market])) continue
       const [period, kind, symbol, interval, ...rest] = folder.slice(MARKET_FOLDER[market].length).split('/')
       if (period === '') return ['daily/', 'monthly/']
       if (period !== 'daily' && period !== 'monthly') return []
@@ -97,7 +96,7 @@ export class SeededStore implements ArchiveStore {
       const known = kinds.find((name) => name === kind)
       if (known === undefined) return []
       if (symbol === '') return this.#symbols(market, period, known, now)
-      const one = this.#market.symbolMarket(market, symbol ?? '')
+      const one = this.#market.seriesMarket(market, symbol ?? '', known === 'indexPriceKlines')
       if (!one) return []
       if (!isCandles(known)) return interval === '' && rest.length === 0 ? this.#files(one, period, known, now) : []
       const intervals = archiveIntervals(market, period).filter((name) =>
@@ -110,25 +109,31 @@ export class SeededStore implements ArchiveStore {
     return []
   }
 
-  #has(market: SandboxMarket): boolean {
-    return this.#market.listings(market).length > 0
+  /** What lies in one of the folders above those of the markets. */
+  #folders(folder: string): string[] {
+    const inside = SANDBOX_MARKETS.filter((market) => this.#market.listings(market).length > 0)
+      .map((market) => MARKET_FOLDER[market])
+      .filter((path) => path.startsWith(folder))
+      .map((path) => path.slice(folder.length, path.indexOf('/', folder.length) + 1))
+    return [...new Set(inside)].sort()
   }
 
   #symbols(market: SandboxMarket, period: Period, kind: ArchiveKind, now: number): string[] {
-    return this.#market
+    const names = this.#market
       .listings(market)
       .filter((listing) =>
         isCandles(kind)
           ? archiveIntervals(market, period).some((interval) => this.#published(listing, period, kind, now, interval))
           : this.#published(listing, period, kind, now),
       )
-      .map((listing) => `${listing.symbol}/`)
-      .sort()
+      .map((listing) => `${nameOf(listing, kind)}/`)
+    return [...new Set(names)].sort()
   }
 
   #files(one: SymbolMarket, period: Period, kind: ArchiveKind, now: number, interval?: Interval): string[] {
     const { listing } = one
-    const { market, symbol } = listing
+    const { market } = listing
+    const symbol = nameOf(listing, kind)
     const names: string[] = []
     for (let start = this.#firstPeriod(listing, period, kind, interval); start < listing.endsAt; ) {
       const file = { market, symbol, period, kind, start, ...(interval === undefined ? {} : { interval }) }
@@ -152,7 +157,7 @@ export class SeededStore implements ArchiveStore {
   async object(key: string, now: number): Promise<ArchiveObject | undefined> {
     const isChecksum = key.endsWith(CHECKSUM)
     const file = parseKey(isChecksum ? key.slice(0, -CHECKSUM.length) : key)
-    const one = file && this.#market.symbolMarket(file.market, file.symbol)
+    const one = file && this.#market.seriesMarket(file.market, file.symbol, file.kind === 'indexPriceKlines')
     if (!one || (file.interval && !archiveIntervals(file.market, file.period).includes(file.interval))) return undefined
     const lastModified = publishedAt(file, gridOf(one.listing, file.interval))
     const rows = this.#kinds[file.kind].count(one, file)
@@ -242,6 +247,11 @@ export class SeededStore implements ArchiveStore {
     }
     return zipOverhead(`${stemOf(file)}.csv`) + PAD_ROOM + 400 + Math.ceil(rows * perRow + SPREAD * Math.sqrt(rows))
   }
+}
+
+/** Folder of a contract's files: the index of COIN-M is that of the pair. */
+function nameOf({ market, symbol }: Listing, kind: ArchiveKind): string {
+  return market === 'coinm' && kind === 'indexPriceKlines' ? pairOf(symbol) : symbol
 }
 
 function gridOf(listing: Listing, interval: Interval | undefined): IntervalGrid | undefined {

@@ -32,6 +32,10 @@ const RULES: Readonly<Record<SandboxMarket, ConnectionRules>> = {
     ...{ pingMs: 180_000, pongMs: 600_000, lifeMs: 86_400_000 },
     ...{ streams: 1024, messagesPerSecond: 10, attempts: 300, unreadBytes: 64 * 1024 * 1024 },
   },
+  coinm: {
+    ...{ pingMs: 180_000, pongMs: 600_000, lifeMs: 86_400_000 },
+    ...{ streams: 200, messagesPerSecond: 10, attempts: 300, unreadBytes: 64 * 1024 * 1024 },
+  },
 }
 
 export function connectionRules(

@@ -2,7 +2,7 @@ import { type Interval, isInterval } from '../../model/interval.ts'
 import { HOUR } from '../../model/time.ts'
 import type { SandboxMarket } from '../market/listing.ts'
 
-/** Part of USD-M's WebSocket that a connection was made to; spot has none. */
+/** Part of USD-M's WebSocket that a connection was made to; the others have none. */
 export type Route = 'public' | 'market' | 'private'
 
 /** What a stream name asks for. `symbol` is the exchange's id, or undefined for a stream of the whole market. */
@@ -26,6 +26,7 @@ const WINDOWS: Readonly<Record<string, number>> = { '1h': 1, '4h': 4, '1d': 24 }
 const PLAIN: Readonly<Record<SandboxMarket, ReadonlySet<string>>> = {
   spot: new Set(['trade', 'aggTrade', 'bookTicker', 'ticker', 'miniTicker', 'avgPrice']),
   usdm: new Set(['trade', 'aggTrade', 'bookTicker', 'ticker', 'miniTicker', 'forceOrder']),
+  coinm: new Set(['trade', 'aggTrade', 'bookTicker', 'ticker', 'miniTicker', 'forceOrder']),
 }
 
 /** Streams of a whole market as of 2026; those that were retired are left out, so they stay silent. */
@@ -44,11 +45,18 @@ const EVERY: Readonly<Record<SandboxMarket, Readonly<Record<string, Shape>>>> = 
     '!markPrice@arr': { type: 'markPrice', speed: 3000 },
     '!markPrice@arr@1s': { type: 'markPrice', speed: 1000 },
   },
+  coinm: {
+    '!miniTicker@arr': { type: 'miniTicker' },
+    '!ticker@arr': { type: 'ticker' },
+    '!bookTicker': { type: 'bookTicker' },
+    '!forceOrder@arr': { type: 'forceOrder' },
+  },
 }
 
 const SPEEDS: Readonly<Record<SandboxMarket, Readonly<Record<string, number>>>> = {
   spot: { '': 1000, '@100ms': 100 },
   usdm: { '': 250, '@100ms': 100, '@500ms': 500 },
+  coinm: { '': 250, '@100ms': 100, '@500ms': 500 },
 }
 
 /** Reads a stream name; undefined for one that the market does not have, which is acknowledged and stays silent. */
@@ -74,7 +82,7 @@ function shapeOf(market: SandboxMarket, word: string): Shape | undefined {
   switch (kind) {
     case 'kline_': {
       const [interval = '', zone] = rest.split('@')
-      if (!isInterval(interval) || (market === 'usdm' && (interval === '1s' || zone !== undefined))) return undefined
+      if (!isInterval(interval) || (market !== 'spot' && (interval === '1s' || zone !== undefined))) return undefined
       if (zone !== undefined && zone !== '+08:00') return undefined
       return { type: 'kline', interval, shift: zone === undefined ? 0 : 8 * HOUR }
     }

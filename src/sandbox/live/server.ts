@@ -71,7 +71,7 @@ export class LiveServer {
   constructor(options: LiveServerOptions) {
     this.#options = options
     const rules = (market: SandboxMarket): ConnectionRules => connectionRules(market, options.times, options.limits)
-    this.#rules = { spot: rules('spot'), usdm: rules('usdm') }
+    this.#rules = { spot: rules('spot'), usdm: rules('usdm'), coinm: rules('coinm') }
     this.#faults = new LiveFaults(
       options.faults,
       () => options.clock.now(),

@@ -14,9 +14,9 @@ const NEAR_PERIOD = 8
 /** Width of a cell as a share of the price: each cell has one price level at most. */
 const CELL = 1e-5
 /** Update ids per slot: enough for a rising id anywhere in it. Futures count all symbols together, so theirs jump. */
-const IDS_PER_SLOT = { spot: 40, usdm: 4096 }
+const IDS_PER_SLOT = { spot: 40, usdm: 4096, coinm: 4096 }
 /** Cells on each side of the best prices; one in eight is empty. REST shows 5000 (spot) or 1000 (futures) at most. */
-const DEPTH = { spot: 6000, usdm: 1400 }
+const DEPTH = { spot: 6000, usdm: 1400, coinm: 1400 }
 /** Levels beyond the near ones that change in a slot, of a symbol of activity 1. */
 const CHANGES = 40
 /** Odd, so that multiplying by it runs through all residues of a power of two. */
@@ -305,7 +305,7 @@ export class SeededBook {
 /** Levels are worth some fifty trades at most. */
 function lotScale(listing: Listing): number {
   const value = listing.quote === 'BTC' ? 2 : 120_000
-  return Math.max(8, (value / listing.anchor) * 10 ** listing.stepDecimals)
+  return Math.max(8, (value / (listing.contractSize ?? listing.anchor)) * 10 ** listing.stepDecimals)
 }
 
 /** `x` with `x * odd ≡ 1` modulo a power of two. */

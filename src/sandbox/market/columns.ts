@@ -7,8 +7,9 @@ const COLUMNS = [
 ]
 
 /**
- * Candles as columns of whole numbers: prices in ticks, volumes in lots, quote volumes in ticks × lots. Sums of quote
- * volume pass 2^53, so they are kept as `high * SPLIT + low`, both exact.
+ * Candles as columns of whole numbers: prices in ticks, volumes in lots, quote volumes in ticks × lots (on
+ * COIN-M base volumes in their eighth digit). Sums of them pass 2^53, so they are kept as `high * SPLIT + low`, both
+ * exact.
  */
 export class CandleColumns {
   length = 0
@@ -78,8 +79,8 @@ export class CandleColumns {
     addSplit(this.buyQuote, this.buyQuoteHigh, at, sum.buyQuote, 0)
   }
 
-  /** Adds one trade to row `at`. */
-  addTrade(at: number, price: number, lots: number, buy: boolean): void {
+  /** Adds one trade, worth `value`, to row `at`. */
+  addTrade(at: number, price: number, lots: number, buy: boolean, value: number): void {
     if (this.trades[at] === 0) this.#firstPrice(at, price, price, price)
     else {
       if (price > this.high[at]!) this.high[at] = price
@@ -88,10 +89,10 @@ export class CandleColumns {
     this.close[at] = price
     this.trades[at]! += 1
     this.volume[at]! += lots
-    addSplit(this.quote, this.quoteHigh, at, price * lots, 0)
+    addSplit(this.quote, this.quoteHigh, at, value, 0)
     if (!buy) return
     this.buyVolume[at]! += lots
-    addSplit(this.buyQuote, this.buyQuoteHigh, at, price * lots, 0)
+    addSplit(this.buyQuote, this.buyQuoteHigh, at, value, 0)
   }
 
   /** Adds row `from` of `other`, later in time, to row `at`. A row without trades only hands on its close. */

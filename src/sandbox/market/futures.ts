@@ -1,4 +1,5 @@
 import { HOUR, SECOND } from '../../model/time.ts'
+import { isDated } from './listing.ts'
 import type { LiveLiquidation, LiveMark, PaidFunding } from './live-market.ts'
 import { hash32, NoisePath, seedOf } from './noise.ts'
 import type { SymbolMarket } from './symbol-market.ts'
@@ -66,6 +67,8 @@ export class SeededFutures {
     const { listedAt, endsAt } = this.#one.listing
     const length = this.hours * HOUR
     const paid: PaidFunding[] = []
+    // What is delivered pays none.
+    if (isDated(this.#one.listing.symbol)) return paid
     const end = Math.min(to, endsAt)
     for (let due = Math.floor(Math.max(from, listedAt) / length) * length; due < end; due += length) {
       // The exchange pays some ms after the hour, now and then.
@@ -102,8 +105,8 @@ export class SeededFutures {
   }
 
   openInterest(now: number): number {
-    const { anchor, stepDecimals, activity } = this.#one.listing
-    const lots = ((4e8 * activity) / anchor) * 10 ** stepDecimals
+    const { anchor, stepDecimals, activity, contractSize } = this.#one.listing
+    const lots = ((4e8 * activity) / (contractSize ?? anchor)) * 10 ** stepDecimals
     return Math.max(1, Math.round(lots * Math.exp(this.#at(this.#interest, now))))
   }
 

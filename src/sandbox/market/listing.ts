@@ -3,7 +3,7 @@ import { floorDay, parseTime, type TimeInput } from '../../model/time.ts'
 import { seedOf } from './noise.ts'
 
 /** The markets that the sandbox speaks. */
-export const SANDBOX_MARKETS = ['spot', 'usdm'] as const
+export const SANDBOX_MARKETS = ['spot', 'usdm', 'coinm'] as const
 export type SandboxMarket = (typeof SANDBOX_MARKETS)[number]
 
 /** A symbol of the seeded market with its rules and its life. All increments are powers of ten. */
@@ -28,6 +28,8 @@ export interface Listing {
   /** First and (exclusive) last instant of trading, epoch ms, on whole minutes. */
   readonly listedAt: number
   readonly endsAt: number
+  /** USD a contract, on COIN-M: a lot is a contract there, and volumes in money are in the base asset. */
+  readonly contractSize?: number
 }
 
 /** One line a symbol: anchor, activity, then per market tick, (written) and step decimals and the first instant. */
@@ -38,7 +40,12 @@ interface Seeded {
   readonly activity: number
   readonly spot?: readonly [tick: number, step: number, listedAt: string, endsAt?: string]
   readonly usdm?: readonly [tick: number, written: number, step: number, listedAt: string, endsAt?: string]
+  /** The perpetual, and the delivery dates of the contracts beside it. */
+  readonly coinm?: readonly [tick: number, size: number, listedAt: string, dates?: readonly string[]]
 }
+
+/** Quarters on COIN-M: two that are long settled, and those of the sandbox's own time. */
+const QUARTERS = ['210625', '241227', '261225', '270326'] as const
 
 const KNOWN: readonly Seeded[] = [
   {
@@ -47,10 +54,32 @@ const KNOWN: readonly Seeded[] = [
     activity: 1.5,
     spot: [2, 5, '2017-08-17T04:00Z'],
     usdm: [1, 2, 3, '2019-09-08T17:55Z'],
+    coinm: [1, 100, '2020-08-10T06:00Z', QUARTERS],
   },
-  { base: 'ETH', anchor: 2600, activity: 1.2, spot: [2, 4, '2017-08-17T04:00Z'], usdm: [2, 2, 3, '2019-11-27T07:45Z'] },
-  { base: 'BNB', anchor: 560, activity: 0.8, spot: [2, 3, '2017-11-06T03:54Z'], usdm: [2, 3, 2, '2020-02-10T08:00Z'] },
-  { base: 'SOL', anchor: 140, activity: 1, spot: [2, 3, '2020-08-11T06:00Z'], usdm: [2, 4, 0, '2020-09-14T07:00Z'] },
+  {
+    base: 'ETH',
+    anchor: 2600,
+    activity: 1.2,
+    spot: [2, 4, '2017-08-17T04:00Z'],
+    usdm: [2, 2, 3, '2019-11-27T07:45Z'],
+    coinm: [2, 10, '2020-08-19T03:00Z', QUARTERS],
+  },
+  {
+    base: 'BNB',
+    anchor: 560,
+    activity: 0.8,
+    spot: [2, 3, '2017-11-06T03:54Z'],
+    usdm: [2, 3, 2, '2020-02-10T08:00Z'],
+    coinm: [3, 10, '2020-09-04T07:00Z'],
+  },
+  {
+    base: 'SOL',
+    anchor: 140,
+    activity: 1,
+    spot: [2, 3, '2020-08-11T06:00Z'],
+    usdm: [2, 4, 0, '2020-09-14T07:00Z'],
+    coinm: [3, 10, '2021-09-06T07:00Z'],
+  },
   { base: 'XRP', anchor: 1.4, activity: 1, spot: [4, 1, '2018-05-04T08:11Z'], usdm: [4, 4, 1, '2020-01-06T08:12Z'] },
   { base: 'ADA', anchor: 0.6, activity: 0.6, spot: [4, 1, '2018-04-17T04:00Z'], usdm: [4, 5, 0, '2020-01-31T08:00Z'] },
   {
@@ -94,9 +123,22 @@ const KNOWN: readonly Seeded[] = [
 /** Assets that prices are named in, longest first so that `FDUSD` is not read as `USD`. */
 const QUOTES = ['FDUSD', 'USDT', 'USDC', 'BUSD', 'TUSD', 'BTC', 'ETH', 'BNB', 'EUR', 'TRY', 'BRL', 'JPY', 'USD']
 
+/** How COIN-M names its contracts; no other market names any so. */
+const INVERSE = /^.+USD_(?:PERP|\d{6})$/
+
+/** What an index price is of: the pair that contracts of all dates share. */
+export function pairOf(symbol: string): string {
+  return symbol.split('_')[0] ?? symbol
+}
+
+/** Whether a contract ends on a date of its own. */
+export function isDated(symbol: string): boolean {
+  return /_\d{6}$/.test(symbol)
+}
+
 /** Splits a symbol by the quote assets that Binance has. */
 export function splitSymbol(symbol: string): { base: string; quote: string } {
-  const pair = symbol.split('_')[0] ?? symbol
+  const pair = pairOf(symbol)
   const quote = QUOTES.find((name) => pair.endsWith(name) && pair.length > name.length)
   return quote ? { base: pair.slice(0, -quote.length), quote } : { base: pair, quote: 'USDT' }
 }
@@ -119,40 +161,66 @@ export function seededListings(
 ): Listing[] {
   const listings: Listing[] = []
   for (const market of markets) {
-    const built = KNOWN.flatMap((seeded) => fromKnown(seeded, market) ?? [])
+    const built = KNOWN.flatMap((seeded) => fromKnown(seeded, market))
+    const named = symbols?.filter((symbol) => INVERSE.test(symbol) === (market === 'coinm'))
     const wanted =
-      symbols?.map((symbol) => built.find((one) => one.symbol === symbol) ?? invented(market, symbol)) ?? built
+      named?.map((symbol) => built.find((one) => one.symbol === symbol) ?? invented(market, symbol)) ?? built
     for (const listing of wanted) listings.push(withListing(withRules(listing, recorded), listedAt))
   }
   return listings
 }
 
-function fromKnown(seeded: Seeded, market: SandboxMarket): Listing | undefined {
+function fromKnown(seeded: Seeded, market: SandboxMarket): Listing[] {
+  if (market === 'coinm') return inverseContracts(seeded)
   const quote = seeded.quote ?? 'USDT'
   const symbol = seeded.base + quote
   const common = { market, symbol, base: seeded.base, quote, anchor: seeded.anchor, activity: seeded.activity }
   if (market === 'spot') {
-    if (!seeded.spot) return undefined
+    if (!seeded.spot) return []
     const [tick, step, from, to] = seeded.spot
-    return {
-      ...common,
-      ...{ tickDecimals: tick, priceDecimals: 8, stepDecimals: step, volumeDecimals: 8, quoteDecimals: 8 },
-      ...life(from, to),
-    }
+    const digits = { tickDecimals: tick, priceDecimals: 8, stepDecimals: step, volumeDecimals: 8, quoteDecimals: 8 }
+    return [{ ...common, ...digits, ...life(from, to) }]
   }
-  if (!seeded.usdm) return undefined
+  if (!seeded.usdm) return []
   const [tick, written, step, from, to] = seeded.usdm
-  return {
-    ...common,
-    ...{
-      tickDecimals: tick,
-      priceDecimals: written,
-      stepDecimals: step,
-      volumeDecimals: step,
-      quoteDecimals: written + step,
-    },
-    ...life(from, to),
+  const digits = {
+    tickDecimals: tick,
+    priceDecimals: written,
+    stepDecimals: step,
+    volumeDecimals: step,
+    quoteDecimals: written + step,
   }
+  return [{ ...common, ...digits, ...life(from, to) }]
+}
+
+/** The perpetual of COIN-M, and the contracts that end on a date: listed half a year before, settled at eight. */
+function inverseContracts({ base, anchor, activity, coinm }: Seeded): Listing[] {
+  if (!coinm) return []
+  const [tick, contractSize, from, dates = []] = coinm
+  const common = { market: 'coinm', base, quote: 'USD', anchor, ...inverseDigits(tick), contractSize } as const
+  return [
+    { ...common, symbol: `${base}USD_PERP`, activity: activity * 0.5, ...life(from, undefined) },
+    ...dates.map((date) => ({
+      ...common,
+      symbol: `${base}USD_${date}`,
+      activity: activity * 0.1,
+      ...contractLife(date),
+    })),
+  ]
+}
+
+/** Contracts are whole; base volumes have eight digits. */
+function inverseDigits(tick: number) {
+  return { tickDecimals: tick, priceDecimals: tick, stepDecimals: 0, volumeDecimals: 0, quoteDecimals: 8 } as const
+}
+
+const CONTRACT_DAYS = 182
+
+/** `yymmdd` */
+function contractLife(date: string): { listedAt: number; endsAt: number } {
+  const [year, month, day] = [0, 2, 4].map((at) => Number(date.slice(at, at + 2))) as [number, number, number]
+  const endsAt = Date.UTC(2000 + year, month - 1, day, 8)
+  return { listedAt: endsAt - CONTRACT_DAYS * 86_400_000, endsAt }
 }
 
 function life(from: string, to: string | undefined): { listedAt: number; endsAt: number } {
@@ -177,6 +245,12 @@ function invented(market: SandboxMarket, symbol: string): Listing {
   const tick = Math.max(2, 5 - Math.ceil(Math.log10(anchor)))
   const step = anchor > 20 ? 2 : anchor > 1 ? 1 : 0
   const day = Date.UTC(2019, 0, 1) + (hash % 700) * 86_400_000
+  const found = { listedAt: day + 8 * 3_600_000, endsAt: Number.POSITIVE_INFINITY }
+  if (market === 'coinm') {
+    const date = /_(\d{6})$/.exec(symbol)?.[1]
+    const own = { ...inverseDigits(tick), contractSize: 10, ...(date === undefined ? found : contractLife(date)) }
+    return { ...{ market, symbol, base, quote, anchor, activity: 0.5 }, ...own }
+  }
   const decimals =
     market === 'spot'
       ? { priceDecimals: 8, volumeDecimals: 8, quoteDecimals: 8 }
@@ -184,8 +258,7 @@ function invented(market: SandboxMarket, symbol: string): Listing {
   return {
     ...{ market, symbol, base, quote, anchor, activity: 0.5, tickDecimals: tick, stepDecimals: step },
     ...decimals,
-    listedAt: day + 8 * 3_600_000,
-    endsAt: Number.POSITIVE_INFINITY,
+    ...found,
   }
 }
 
@@ -200,7 +273,7 @@ function withRules(listing: Listing, recorded: RecordedRules | undefined): Listi
     ...listing,
     ...{ anchor, tickDecimals: price, stepDecimals: quantity, priceDecimals },
     volumeDecimals: spot ? 8 : quantity,
-    quoteDecimals: spot ? 8 : priceDecimals + quantity,
+    quoteDecimals: spot || listing.contractSize !== undefined ? 8 : priceDecimals + quantity,
   }
 }
 

@@ -1,6 +1,7 @@
 import { ByteWriter } from '../bytes.ts'
 import type { Levels } from './live-market.ts'
 import type { SymbolInfo } from './market.ts'
+import { valueScale, worthOf } from './value.ts'
 
 /** Digits after the point in which quantities are written. */
 export const quantityDecimals = (info: SymbolInfo): number => (info.market === 'spot' ? 8 : info.stepDecimals)
@@ -10,12 +11,16 @@ export class LiveText {
   readonly #info: SymbolInfo
   readonly #quantity: number
   readonly #value: number
+  readonly #scale: number
+  readonly #worth: (ticks: number, lots: number) => number
   readonly #own = new ByteWriter(64)
 
   constructor(info: SymbolInfo) {
     this.#info = info
     this.#quantity = quantityDecimals(info)
-    this.#value = Math.max(info.market === 'spot' ? 8 : 0, info.tickDecimals + info.stepDecimals)
+    this.#scale = valueScale(info)
+    this.#worth = worthOf(info)
+    this.#value = Math.max(info.market === 'spot' ? 8 : 0, this.#scale)
   }
 
   /** `"62000.10"`, quotes included. */
@@ -27,13 +32,9 @@ export class LiveText {
     return out.byte(34).fixed(lots, this.#info.stepDecimals, this.#quantity).byte(34)
   }
 
-  /** Price times quantity, exact. */
+  /** Price times quantity, exact; of COIN-M what it is in the base asset. */
   value(out: ByteWriter, ticks: number, lots: number): ByteWriter {
-    const scale = this.#info.tickDecimals + this.#info.stepDecimals
-    return out
-      .byte(34)
-      .fixed(ticks * lots, scale, this.#value)
-      .byte(34)
+    return out.byte(34).fixed(this.#worth(ticks, lots), this.#scale, this.#value).byte(34)
   }
 
   /** `[["62000.10","0.5"],…]` */

@@ -47,6 +47,10 @@ export interface SymbolInfo {
   readonly listedAt: number
   /** False once it is delisted: gone from exchangeInfo and REST, kept in the archive. */
   readonly listed: boolean
+  /** When a contract ends, epoch ms; undefined where no end is set. */
+  readonly endsAt?: number
+  /** USD a contract, on COIN-M. */
+  readonly contractSize?: number
 }
 
 /** The last 24 hours of a symbol; decimal text as the market writes it. */
@@ -61,6 +65,7 @@ export interface DayTicker {
   /** Last price before the window. */
   readonly previousClose: string
   readonly volume: string
+  /** Of COIN-M the volume in the base asset. */
   readonly quoteVolume: string
   readonly firstId: number
   readonly lastId: number

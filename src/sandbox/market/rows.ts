@@ -2,6 +2,7 @@ import type { ByteWriter } from '../bytes.ts'
 import type { CandleColumns } from './columns.ts'
 import type { Listing } from './listing.ts'
 import type { CandleRows, TimeUnit } from './market.ts'
+import { valueScale } from './value.ts'
 
 const QUOTE = 34
 const COMMA = 44
@@ -10,13 +11,13 @@ const COMMA = 44
 export class SeededRows implements CandleRows {
   readonly columns: CandleColumns
   readonly #listing: Listing
-  /** USD-M writes an empty volume as `0`, spot as `0.00000000`. */
+  /** Futures write an empty volume as `0`, spot as `0.00000000`. */
   readonly #bareZero: boolean
 
   constructor(columns: CandleColumns, listing: Listing) {
     this.columns = columns
     this.#listing = listing
-    this.#bareZero = listing.market === 'usdm'
+    this.#bareZero = listing.market !== 'spot'
   }
 
   get length(): number {
@@ -43,8 +44,8 @@ export class SeededRows implements CandleRows {
 
   #write(into: ByteWriter, row: number, unit: TimeUnit, quoted: boolean): void {
     const c = this.columns
-    const { tickDecimals, stepDecimals, volumeDecimals, quoteDecimals } = this.#listing
-    const quoteScale = tickDecimals + stepDecimals
+    const { stepDecimals, volumeDecimals, quoteDecimals } = this.#listing
+    const quoteScale = valueScale(this.#listing)
     into.integer(c.openTime[row]!)
     if (unit === 'us') into.ascii('000')
     this.#price(into, c.open[row]!, quoted)

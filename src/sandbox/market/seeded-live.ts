@@ -121,7 +121,7 @@ export class SeededLive implements LiveMarket {
 
   #future(info: SymbolInfo): SeededFutures {
     const one = this.#find(info)
-    if (info.market !== 'usdm') throw new ConfigError(`${info.symbol} of ${info.market} is not a futures contract.`)
+    if (info.market === 'spot') throw new ConfigError(`${info.symbol} of ${info.market} is not a futures contract.`)
     let future = this.#futures.get(one)
     if (!future) {
       future = new SeededFutures(one, this.#seed)

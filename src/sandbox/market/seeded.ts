@@ -10,6 +10,7 @@ import { SeededRows } from './rows.ts'
 import { SeededLive } from './seeded-live.ts'
 import { type CandleCache, createCandleCache, SymbolMarket } from './symbol-market.ts'
 import { TradeStream } from './trades.ts'
+import { valueScale } from './value.ts'
 
 export interface SeededOptions {
   readonly markets: readonly SandboxMarket[]
@@ -42,6 +43,11 @@ export class SeededMarket implements MarketData {
 
   symbolMarket(market: SandboxMarket, symbol: string): SymbolMarket | undefined {
     return this.#symbols.get(key(market, symbol))
+  }
+
+  /** The same by the name that a series has: `ofPair` where COIN-M names the pair instead of a contract. */
+  seriesMarket(market: SandboxMarket, name: string, ofPair: boolean): SymbolMarket | undefined {
+    return this.symbolMarket(market, market === 'coinm' && ofPair ? `${name}_PERP` : name)
   }
 
   setOutages(outages: readonly Outage[]): void {
@@ -133,22 +139,24 @@ function key(market: SandboxMarket, symbol: string): string {
 }
 
 function infoOf(listing: Listing, now: number): SymbolInfo {
-  const { market, symbol, base, quote, tickDecimals, priceDecimals, stepDecimals, listedAt, endsAt } = listing
-  return { market, symbol, base, quote, tickDecimals, priceDecimals, stepDecimals, listedAt, listed: now < endsAt }
+  const { market, symbol, base, quote, tickDecimals, priceDecimals, stepDecimals, listedAt, endsAt, contractSize } =
+    listing
+  return {
+    ...{ market, symbol, base, quote, tickDecimals, priceDecimals, stepDecimals, listedAt, listed: now < endsAt },
+    ...(contractSize === undefined ? {} : { contractSize, endsAt }),
+  }
 }
 
 function textOf(listing: Listing) {
   const writer = new ByteWriter(64)
   const { tickDecimals, priceDecimals, stepDecimals, volumeDecimals, quoteDecimals } = listing
+  const scale = valueScale(listing)
   return {
     price: (ticks: number): string => writer.fixed(ticks, tickDecimals, priceDecimals).take().toString(),
     volume: (lots: number): string => writer.fixed(lots, stepDecimals, volumeDecimals).take().toString(),
     quote: (sum: CandleColumns): string => {
       const low = sum.quote[0]! % SPLIT
-      return writer
-        .fixed(low, tickDecimals + stepDecimals, quoteDecimals, sum.quoteHigh[0]!)
-        .take()
-        .toString()
+      return writer.fixed(low, scale, quoteDecimals, sum.quoteHigh[0]!).take().toString()
     },
   }
 }

@@ -198,8 +198,7 @@ export class SymbolMarket {
   #cutMinute(columns: CandleColumns, minute: number, previous: number): void {
     const open = minute * MINUTE
     const at = columns.flat(open, this.#closeTime(open, open + MINUTE), previous)
-    for (const { price, lots, buy } of this.#tradesOf(minute, open, open + MINUTE))
-      columns.addTrade(at, price, lots, buy)
+    for (const trade of this.#tradesOf(minute, open, open + MINUTE)) this.#add(columns, at, trade)
   }
 
   /** The minute that runs at `now`. Asked again later in it, only what has happened since is added. */
@@ -215,9 +214,7 @@ export class SymbolMarket {
       running = { open, version: this.#version, until: open, columns }
       this.#running = running
     }
-    for (const { price, lots, buy } of this.#tradesOf(minute, running.until, now + 1)) {
-      running.columns.addTrade(0, price, lots, buy)
-    }
+    for (const trade of this.#tradesOf(minute, running.until, now + 1)) this.#add(running.columns, 0, trade)
     running.until = now + 1
     return running.columns
   }
@@ -268,7 +265,7 @@ export class SymbolMarket {
         if (wanted && out.length >= max) return
         const at = wanted ? out.flat(open, this.#closeTime(open, open + SECOND), previous) : -1
         for (; !next.done && next.value.time < open + SECOND; next = trades.next()) {
-          if (wanted) out.addTrade(at, next.value.price, next.value.lots, next.value.buy)
+          if (wanted) this.#add(out, at, next.value)
           previous = next.value.price
         }
       }
@@ -288,6 +285,10 @@ export class SymbolMarket {
       if (outages.length > 0 && outages.some((outage) => outage.from <= time && time < outage.to)) continue
       yield { price: trades.price[i]!, lots: trades.lots[i]!, buy: trades.buy[i] === 1, time }
     }
+  }
+
+  #add(columns: CandleColumns, at: number, { price, lots, buy }: LastTrade): void {
+    columns.addTrade(at, price, lots, buy, this.stream.value(price, lots))
   }
 
   /** Price of the last trade before a minute. */
@@ -333,7 +334,7 @@ export class SymbolMarket {
     const total = new CandleColumns(1)
     total.flat(from, to, this.lastTrade(to).price)
     const firstWhole = Math.ceil(from / MINUTE)
-    for (const { price, lots, buy } of this.#tradesOf(firstWhole - 1, from, to + 1)) total.addTrade(0, price, lots, buy)
+    for (const trade of this.#tradesOf(firstWhole - 1, from, to + 1)) this.#add(total, 0, trade)
     for await (const { columns, begin, end } of this.#slices(firstWhole * MINUTE, to + 1, to, false)) {
       for (let i = begin; i < end; i++) total.addRow(0, columns, i)
     }

@@ -1,6 +1,7 @@
 import { MINUTE } from '../../model/time.ts'
 import type { Listing } from './listing.ts'
 import { hash32, NoisePath, seedOf } from './noise.ts'
+import { inverseFactor, worthOf } from './value.ts'
 
 const WEEK_MINUTES = 7 * 24 * 60
 /** Typical change of the log price in a minute. */
@@ -65,6 +66,9 @@ export class TradeStream {
   readonly #basis: NoisePath | undefined
   readonly #anchorTicks: number
   readonly #lotScale: number
+  readonly #inverse: number
+  /** What a price in ticks times lots is worth, as a whole number. */
+  readonly value: (ticks: number, lots: number) => number
   readonly #counts = new Uint32Array(WEEK_MINUTES)
   readonly #before = new Float64Array(WEEK_MINUTES + 1)
   /** Aggregate trades (orders) before each minute of the week; made when first asked for. */
@@ -77,11 +81,14 @@ export class TradeStream {
     this.#timeSeed = hash32(own, 2)
     this.#fillDelay = listing.market === 'spot' ? 0 : FILL_DELAY
     // Spot and futures of one pair follow one path; the futures add a small basis.
-    this.#path = new NoisePath(seedOf(seed, listing.base + listing.quote), 0, 20, VOLATILITY)
-    this.#basis = listing.market === 'usdm' ? new NoisePath(hash32(own, 3), 4, 12, 0.00001) : undefined
+    const quote = listing.quote === 'USD' ? 'USDT' : listing.quote
+    this.#path = new NoisePath(seedOf(seed, listing.base + quote), 0, 20, VOLATILITY)
+    this.#basis = listing.market !== 'spot' ? new NoisePath(hash32(own, 3), 4, 12, 0.00001) : undefined
     this.#anchorTicks = listing.anchor * 10 ** listing.tickDecimals
     const value = listing.quote === 'BTC' ? TRADE_VALUE / 62_000 : TRADE_VALUE
-    this.#lotScale = Math.max(1.5, (value / listing.anchor) * 10 ** listing.stepDecimals)
+    this.#lotScale = Math.max(1.5, (value / (listing.contractSize ?? listing.anchor)) * 10 ** listing.stepDecimals)
+    this.#inverse = inverseFactor(listing)
+    this.value = worthOf(listing)
     this.#fillWeek(hash32(own, 4), 60 * tradesPerSecond * listing.activity)
   }
 
@@ -174,6 +181,7 @@ export class TradeStream {
     const slope = (end - start) / (count + 1)
     const scale = this.#lotScale
     const turn = this.#turn(minute) - 1
+    const inverse = this.#inverse
     let state = hash32(this.#seed, minute) | 0
     let open = 0
     let high = 0
@@ -205,7 +213,7 @@ export class TradeStream {
       if (price > high) high = price
       if (price < low) low = price
       volume += lots
-      const value = price * lots
+      const value = inverse === 0 ? price * lots : Math.round((inverse * lots) / price)
       quote += value
       if (buy === 1) {
         buyVolume += lots

@@ -3,6 +3,7 @@ import { jsonReply, type Reply, textReply } from '../deliver.ts'
 import { FUNDING_CALLS, type Verdict, type WeightMeter, windowName } from '../manners.ts'
 import type { SandboxMarket } from '../market/listing.ts'
 import type { MarketData, TimeUnit } from '../market/market.ts'
+import { coinmRoutes } from './coinm.ts'
 import { RestFailure } from './failure.ts'
 import { Params } from './params.ts'
 import type { RestRoute } from './route.ts'
@@ -12,6 +13,7 @@ import { usdmRoutes } from './usdm.ts'
 const ROUTES: Readonly<Record<SandboxMarket, ReadonlyMap<string, RestRoute>>> = {
   spot: new Map(spotRoutes.map((route) => [route.path, route])),
   usdm: new Map(usdmRoutes.map((route) => [route.path, route])),
+  coinm: new Map(coinmRoutes.map((route) => [route.path, route])),
 }
 
 const JSON_TYPE = 'application/json;charset=UTF-8'
@@ -19,6 +21,7 @@ const JSON_TYPE = 'application/json;charset=UTF-8'
 /** The market that a path belongs to, whether the path exists or not. */
 export function marketOfPath(path: string): SandboxMarket | undefined {
   if (path.startsWith('/api/')) return 'spot'
+  if (path.startsWith('/dapi/')) return 'coinm'
   return path.startsWith('/fapi/') || path.startsWith('/futures/') ? 'usdm' : undefined
 }
 
@@ -107,7 +110,7 @@ export class RestApi {
   }
 
   #unknownPath(path: string, method: string): Reply {
-    if (this.market === 'usdm') return jsonReply(404, { code: -5000, msg: `Path ${path}, Method ${method} is invalid` })
+    if (this.market !== 'spot') return jsonReply(404, { code: -5000, msg: `Path ${path}, Method ${method} is invalid` })
     return textReply(404, '<html><body><h2>404 Not found</h2></body></html>', 'text/html')
   }
 }

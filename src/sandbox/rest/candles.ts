@@ -1,6 +1,7 @@
 import { ByteWriter } from '../bytes.ts'
 import { RestFailure } from './failure.ts'
 import type { Params } from './params.ts'
+import { askedRange } from './range.ts'
 import { listedSymbol, type RestCall } from './route.ts'
 
 const TIME_ZONE = /^([+-]?)(\d{1,2})(?::(\d{2}))?$/
@@ -12,26 +13,9 @@ export async function candles(call: RestCall, most: number): Promise<Buffer> {
   const interval = params.interval()
   const limit = params.limit(500, most)
   const shift = timeZone(params)
-  const startTime = params.time('startTime')
-  const endTime = params.time('endTime')
-  const from = startTime === undefined ? undefined : Math.ceil(startTime)
-  const end = endTime === undefined ? undefined : Math.floor(endTime)
-  if (call.market === 'usdm' && from !== undefined && end !== undefined && from > end) {
-    throw new RestFailure(-1023, 'Start time is greater than end time.')
-  }
+  const { from = 0, to, last } = askedRange(call)
   const info = await listedSymbol(call, symbol)
-  const rows = await call.data.candles(
-    info,
-    {
-      interval,
-      from: from ?? 0,
-      to: Math.min((end ?? call.now) + 1, call.now + 1),
-      max: limit,
-      last: from === undefined,
-      shift,
-    },
-    call.now,
-  )
+  const rows = await call.data.candles(info, { interval, from, to, max: limit, last, shift }, call.now)
   const writer = new ByteWriter(rows.length * 160 + 16)
   writer.byte(91)
   for (let row = 0; row < rows.length; row++) {

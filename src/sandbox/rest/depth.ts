@@ -1,4 +1,5 @@
 import { ByteWriter } from '../bytes.ts'
+import { pairOf } from '../market/listing.ts'
 import { LiveText } from '../market/live-text.ts'
 import { RestFailure } from './failure.ts'
 import { listedSymbol, liveOf, type RestCall } from './route.ts'
@@ -12,7 +13,7 @@ export function spotDepthWeight(query: URLSearchParams): number {
 }
 
 /** Weight of a futures call by its page size. */
-export function usdmDepthWeight(query: URLSearchParams): number {
+export function futuresDepthWeight(query: URLSearchParams): number {
   const limit = Number(query.get('limit') ?? 500)
   return limit >= 1000 ? 20 : limit >= 500 ? 10 : limit >= 100 ? 5 : 2
 }
@@ -38,6 +39,7 @@ export async function depth(call: RestCall): Promise<Buffer> {
     const made = book.time + call.shownTime - call.now
     out.ascii(',"E":').integer(call.shownTime).ascii(',"T":').integer(Math.min(made, call.shownTime))
   }
+  if (info.market === 'coinm') out.ascii(`,"symbol":"${info.symbol}","pair":"${pairOf(info.symbol)}"`)
   text.levels(out.ascii(',"bids":'), book.bids)
   text.levels(out.ascii(',"asks":'), book.asks)
   return out.byte(125).take()

@@ -1,3 +1,4 @@
+import { isDated, pairOf } from '../market/listing.ts'
 import type { SymbolInfo } from '../market/market.ts'
 import { RestFailure } from './failure.ts'
 import { illegalSymbol } from './params.ts'
@@ -194,5 +195,69 @@ function usdmSymbol(info: SymbolInfo): object {
     orderTypes: ['LIMIT', 'MARKET', 'STOP', 'STOP_MARKET', 'TAKE_PROFIT', 'TAKE_PROFIT_MARKET', 'TRAILING_STOP_MARKET'],
     timeInForce: ['GTC', 'IOC', 'FOK', 'GTX', 'GTD'],
     permissionSets: ['GRID', 'COPY', 'DCA', 'PSB'],
+  }
+}
+
+export async function coinmExchangeInfo(call: RestCall): Promise<object> {
+  const infos = await listedSymbols(call)
+  const types = contractTypes(infos)
+  return {
+    timezone: 'UTC',
+    serverTime: call.shownTime,
+    rateLimits: [
+      requestWeight(call),
+      { rateLimitType: 'ORDERS', interval: 'MINUTE', intervalNum: 1, limit: 1200 },
+      { rateLimitType: 'ORDERS', interval: 'SECOND', intervalNum: 10, limit: 300 },
+    ],
+    exchangeFilters: [],
+    symbols: infos.map((info) => coinmSymbol(info, types.get(info.symbol)!)),
+  }
+}
+
+/** Perpetual, or which of the quarters of its pair a contract is. */
+export function contractTypes(infos: readonly SymbolInfo[]): Map<string, string> {
+  const quarters = infos.filter(({ symbol }) => isDated(symbol)).sort((a, b) => (a.endsAt ?? 0) - (b.endsAt ?? 0))
+  const types = new Map<string, string>()
+  for (const { symbol } of infos) {
+    const first = quarters.find((other) => pairOf(other.symbol) === pairOf(symbol))
+    const quarter = first?.symbol === symbol ? 'CURRENT_QUARTER' : 'NEXT_QUARTER'
+    types.set(symbol, isDated(symbol) ? quarter : 'PERPETUAL')
+  }
+  return types
+}
+
+function coinmSymbol(info: SymbolInfo, contractType: string): object {
+  const tick = step(info.tickDecimals, info.priceDecimals)
+  return {
+    symbol: info.symbol,
+    pair: pairOf(info.symbol),
+    contractType,
+    deliveryDate: isDated(info.symbol) ? info.endsAt : NEVER,
+    onboardDate: info.listedAt,
+    contractStatus: 'TRADING',
+    contractSize: info.contractSize,
+    marginAsset: info.base,
+    maintMarginPercent: '2.5000',
+    requiredMarginPercent: '5.0000',
+    baseAsset: info.base,
+    quoteAsset: info.quote,
+    pricePrecision: info.priceDecimals,
+    quantityPrecision: 0,
+    baseAssetPrecision: 8,
+    quotePrecision: 8,
+    equalQtyPrecision: 4,
+    triggerProtect: '0.0500',
+    liquidationFee: '0.015000',
+    marketTakeBound: '0.05',
+    filters: [
+      { filterType: 'PRICE_FILTER', minPrice: tick, maxPrice: '4520958', tickSize: tick },
+      { filterType: 'LOT_SIZE', minQty: '1', maxQty: '1000000', stepSize: '1' },
+      { filterType: 'MARKET_LOT_SIZE', minQty: '1', maxQty: '60000', stepSize: '1' },
+      { filterType: 'MAX_NUM_ORDERS', limit: 200 },
+      { filterType: 'MAX_NUM_ALGO_ORDERS', limit: 20 },
+      { filterType: 'PERCENT_PRICE', multiplierUp: '1.0500', multiplierDown: '0.9500', multiplierDecimal: '4' },
+    ],
+    orderTypes: ['LIMIT', 'MARKET', 'STOP', 'STOP_MARKET', 'TAKE_PROFIT', 'TAKE_PROFIT_MARKET', 'TRAILING_STOP_MARKET'],
+    timeInForce: ['GTC', 'IOC', 'FOK', 'GTX'],
   }
 }

@@ -1,8 +1,10 @@
 import { HOUR, SECOND } from '../../model/time.ts'
+import { isDated, pairOf } from '../market/listing.ts'
 import { LiveText } from '../market/live-text.ts'
 import type { SymbolInfo } from '../market/market.ts'
+import { contractTypes } from './exchange-info.ts'
 import { RestFailure } from './failure.ts'
-import { listedSymbol, listedSymbols, liveOf, type RestCall } from './route.ts'
+import { inverseSymbols, listedSymbol, listedSymbols, liveOf, type RestCall } from './route.ts'
 
 /** The usual interval, which `fundingInfo` does not name. */
 const USUAL_HOURS = 8
@@ -10,19 +12,25 @@ const USUAL_HOURS = 8
 /** `premiumIndex`: mark and index price, and what funding is going to be. */
 export async function premiumIndex(call: RestCall): Promise<object> {
   const live = liveOf(call)
+  const isInverse = call.market === 'coinm'
   const one = (info: SymbolInfo): object => {
     const mark = live.mark(info, call.now)
+    // A contract that is delivered pays no funding.
+    const none = isDated(info.symbol) ? { lastFundingRate: '', interestRate: '', nextFundingTime: 0 } : {}
     return {
       symbol: info.symbol,
+      ...(isInverse ? { pair: pairOf(info.symbol) } : {}),
       markPrice: mark.markPrice,
       indexPrice: mark.indexPrice,
       estimatedSettlePrice: mark.settlePrice,
       lastFundingRate: mark.fundingRate,
       interestRate: '0.00010000',
       nextFundingTime: mark.nextFundingTime,
+      ...none,
       time: Math.floor(call.shownTime / SECOND) * SECOND,
     }
   }
+  if (isInverse) return (await inverseSymbols(call)).map(one)
   const symbol = call.params.symbol()
   return symbol === undefined ? (await listedSymbols(call)).map(one) : one(await listedSymbol(call, symbol))
 }
@@ -50,7 +58,7 @@ export async function fundingRate(call: RestCall): Promise<object> {
       symbol: info.symbol,
       fundingTime: paid.time,
       fundingRate: paid.rate,
-      markPrice: paid.markPrice,
+      ...(call.market === 'coinm' ? {} : { markPrice: paid.markPrice }),
       rateType: 'Regular',
     }))
   })
@@ -62,6 +70,7 @@ export async function fundingRate(call: RestCall): Promise<object> {
 export async function fundingInfo(call: RestCall): Promise<object> {
   const live = liveOf(call)
   return (await listedSymbols(call))
+    .filter(({ symbol }) => !isDated(symbol))
     .map((info) => ({ info, hours: live.fundingHours(info) }))
     .filter(({ hours }) => hours !== USUAL_HOURS)
     .map(({ info, hours }) => ({
@@ -77,5 +86,9 @@ export async function fundingInfo(call: RestCall): Promise<object> {
 export async function openInterest(call: RestCall): Promise<object> {
   const info = await listedSymbol(call, call.params.symbol() ?? '')
   const lots = liveOf(call).openInterest(info, call.now)
-  return { openInterest: new LiveText(info).lotsText(lots), symbol: info.symbol, time: call.shownTime }
+  const contract =
+    call.market === 'coinm'
+      ? { pair: pairOf(info.symbol), contractType: contractTypes(await listedSymbols(call)).get(info.symbol) }
+      : {}
+  return { openInterest: new LiveText(info).lotsText(lots), symbol: info.symbol, ...contract, time: call.shownTime }
 }

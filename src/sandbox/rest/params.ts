@@ -96,7 +96,7 @@ export class Params {
   /** The page size. Spot cuts one that is too large, futures refuse it. */
   limit(preset: number, most: number): number {
     const value = this.whole('limit') ?? preset
-    if (value < 1 || (value > most && this.market === 'usdm')) {
+    if (value < 1 || (value > most && this.market !== 'spot')) {
       throw new RestFailure(-1130, "Data sent for parameter 'limit' is not valid.")
     }
     return Math.min(value, most)
@@ -104,7 +104,7 @@ export class Params {
 
   interval(): Interval {
     const value = this.text('interval') ?? ''
-    if (!isInterval(value) || (value === '1s' && this.market === 'usdm'))
+    if (!isInterval(value) || (value === '1s' && this.market !== 'spot'))
       throw new RestFailure(-1120, 'Invalid interval.')
     return value
   }

@@ -1,5 +1,5 @@
 import type { windowName } from '../manners.ts'
-import type { SandboxMarket } from '../market/listing.ts'
+import { pairOf, type SandboxMarket } from '../market/listing.ts'
 import type { LiveMarket } from '../market/live-market.ts'
 import type { MarketData, SymbolInfo, TimeUnit } from '../market/market.ts'
 import { badSymbol, RestFailure } from './failure.ts'
@@ -22,7 +22,7 @@ export interface RestCall {
   readonly window: ReturnType<typeof windowName>
 }
 
-/** One path of the REST API: one line in `spot.ts` or `usdm.ts`. */
+/** One path of the REST API: one line in `spot.ts`, `usdm.ts` or `coinm.ts`. */
 export interface RestRoute {
   readonly path: string
   readonly params: ParamNames
@@ -44,6 +44,21 @@ export async function listedSymbol(call: RestCall, symbol: string): Promise<Symb
   const info = await call.data.symbol(call.market, symbol, call.now)
   if (!info?.listed) throw badSymbol()
   return info
+}
+
+/**
+ * What a call of COIN-M is about: the symbol that it names, or those of its pair, or all.
+ * @throws RestFailure where it names both.
+ */
+export async function inverseSymbols(call: RestCall): Promise<SymbolInfo[]> {
+  const symbol = call.params.symbol()
+  const pair = call.params.text('pair')
+  if (symbol !== undefined && pair !== undefined) {
+    throw new RestFailure(-1128, 'Combination of optional parameters invalid.')
+  }
+  if (symbol !== undefined) return [await listedSymbol(call, symbol)]
+  const all = await listedSymbols(call)
+  return pair === undefined ? all : all.filter((info) => pairOf(info.symbol) === pair)
 }
 
 export async function listedSymbols(call: RestCall): Promise<SymbolInfo[]> {

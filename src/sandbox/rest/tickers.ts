@@ -1,11 +1,13 @@
-import { compareDecimal, decimalToNumber, parseDecimal, subtractDecimal } from '../../model/decimal.ts'
+import { compareDecimal, type Decimal, decimalToNumber, parseDecimal, subtractDecimal } from '../../model/decimal.ts'
 import { padded, quotient } from '../decimal-text.ts'
+import { pairOf } from '../market/listing.ts'
 import type { DayTicker, Quote, SymbolInfo } from '../market/market.ts'
 import { RestFailure } from './failure.ts'
-import { inUnit, listedSymbol, listedSymbols, type RestCall } from './route.ts'
+import { inUnit, inverseSymbols, listedSymbol, listedSymbols, type RestCall } from './route.ts'
 
-/** One object for `symbol`, a list for `symbols` or none. */
+/** One object for `symbol`, a list for `symbols` or none; on COIN-M always a list. */
 async function forSymbols(call: RestCall, one: (info: SymbolInfo) => Promise<object>): Promise<object> {
+  if (call.market === 'coinm') return Promise.all((await inverseSymbols(call)).map(one))
   const symbol = call.params.symbol()
   const symbols = call.market === 'spot' ? call.params.list('symbols') : undefined
   if (symbol !== undefined && symbols !== undefined) {
@@ -31,7 +33,7 @@ export function ticker24hr(call: RestCall): Promise<object> {
     call.market === 'spot' && call.params.oneOf('type', ['FULL', 'MINI'], -1139, 'Invalid ticker type.') === 'MINI'
   return forSymbols(call, async (info) => {
     const day = await call.data.ticker(info, call.now)
-    if (call.market === 'usdm') return usdmTicker(info, day)
+    if (call.market !== 'spot') return futuresTicker(info, day)
     if (mini) return { symbol: info.symbol, lastPrice: day.last, ...windowFields(call, day) }
     return spotTicker(call, info, day, await call.data.quote(info, call.now))
   })
@@ -58,12 +60,18 @@ function changes(info: SymbolInfo, day: DayTicker): object {
   const share = decimalToNumber(open) === 0 ? 0 : (decimalToNumber(change) / decimalToNumber(open)) * 100
   const volume = parseDecimal(day.volume)
   const none = compareDecimal(volume, { units: 0n, scale: 0 }) === 0
-  const average = none ? '0' : quotient(parseDecimal(day.quoteVolume), volume, info.priceDecimals)
+  const average = none ? '0' : averageOf(info, parseDecimal(day.quoteVolume), volume)
   return {
     priceChange: padded(change, info.priceDecimals),
     priceChangePercent: share.toFixed(3),
     weightedAvgPrice: none ? (0).toFixed(info.priceDecimals) : average,
   }
+}
+
+/** Money a unit: of COIN-M what the contracts are worth, over what they are in the base asset. */
+function averageOf(info: SymbolInfo, value: Decimal, volume: Decimal): string {
+  if (info.contractSize === undefined) return quotient(value, volume, info.priceDecimals)
+  return quotient({ ...volume, units: volume.units * BigInt(info.contractSize) }, value, info.priceDecimals)
 }
 
 function spotTicker(call: RestCall, info: SymbolInfo, day: DayTicker, quote: Quote): object {
@@ -81,9 +89,11 @@ function spotTicker(call: RestCall, info: SymbolInfo, day: DayTicker, quote: Quo
   }
 }
 
-function usdmTicker(info: SymbolInfo, day: DayTicker): object {
+function futuresTicker(info: SymbolInfo, day: DayTicker): object {
+  const isInverse = info.market === 'coinm'
   return {
     symbol: info.symbol,
+    ...(isInverse ? { pair: pairOf(info.symbol) } : {}),
     ...changes(info, day),
     lastPrice: day.last,
     lastQty: day.lastQuantity,
@@ -91,7 +101,7 @@ function usdmTicker(info: SymbolInfo, day: DayTicker): object {
     highPrice: day.high,
     lowPrice: day.low,
     volume: day.volume,
-    quoteVolume: day.quoteVolume,
+    [isInverse ? 'baseVolume' : 'quoteVolume']: day.quoteVolume,
     openTime: day.openTime,
     closeTime: day.closeTime,
     firstId: day.firstId,
@@ -103,7 +113,9 @@ function usdmTicker(info: SymbolInfo, day: DayTicker): object {
 export function priceTicker(call: RestCall): Promise<object> {
   return forSymbols(call, async (info) => {
     const { last, time } = await call.data.quote(info, call.now)
-    return call.market === 'usdm' ? { symbol: info.symbol, price: last, time } : { symbol: info.symbol, price: last }
+    if (call.market === 'spot') return { symbol: info.symbol, price: last }
+    const pair = call.market === 'coinm' ? { ps: pairOf(info.symbol) } : {}
+    return { symbol: info.symbol, ...pair, price: last, time }
   })
 }
 
@@ -112,11 +124,12 @@ export function bookTicker(call: RestCall): Promise<object> {
     const quote = await call.data.quote(info, call.now)
     return {
       symbol: info.symbol,
+      ...(call.market === 'coinm' ? { pair: pairOf(info.symbol) } : {}),
       bidPrice: quote.bid,
       bidQty: quote.bidQuantity,
       askPrice: quote.ask,
       askQty: quote.askQuantity,
-      ...(call.market === 'usdm' ? { time: quote.updateTime ?? quote.time, lastUpdateId: quote.updateId } : {}),
+      ...(call.market !== 'spot' ? { time: quote.updateTime ?? quote.time, lastUpdateId: quote.updateId } : {}),
     }
   })
 }

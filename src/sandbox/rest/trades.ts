@@ -38,12 +38,13 @@ export async function historicalTrades(call: RestCall): Promise<Buffer> {
 function tradeRows(call: RestCall, info: SymbolInfo, trades: readonly LiveTrade[]): Buffer {
   const text = new LiveText(info)
   const out = new ByteWriter(trades.length * 180 + 16).byte(91)
+  const value = info.market === 'coinm' ? ',"baseQty":' : ',"quoteQty":'
   const last = info.market === 'spot' ? ',"isBestMatch":true}' : ',"isRPITrade":false}'
   for (const [i, { id, time, price, lots, buyerIsMaker }] of trades.entries()) {
     out.ascii(i > 0 ? ',{"id":' : '{"id":').integer(id)
     text.price(out.ascii(',"price":'), price)
     text.lots(out.ascii(',"qty":'), lots)
-    text.value(out.ascii(',"quoteQty":'), price, lots)
+    text.value(out.ascii(value), price, lots)
     out.ascii(',"time":').integer(inUnit(call, time / 1000))
     out.ascii(buyerIsMaker ? ',"isBuyerMaker":true' : ',"isBuyerMaker":false').ascii(last)
   }
@@ -61,7 +62,7 @@ export async function aggTrades(call: RestCall): Promise<Buffer> {
   if (fromId !== undefined && (startTime !== undefined || endTime !== undefined)) {
     throw new RestFailure(-1128, 'Combination of optional parameters invalid.')
   }
-  if (call.market === 'usdm' && startTime !== undefined && endTime !== undefined) {
+  if (call.market !== 'spot' && startTime !== undefined && endTime !== undefined) {
     if (startTime > endTime) throw new RestFailure(-1023, 'Start time is greater than end time.')
     if (endTime - startTime >= HOUR) {
       throw new RestFailure(-1127, 'Lookup interval is too big. More than 1 hours between startTime and endTime.')
@@ -83,7 +84,7 @@ interface AggQuery {
 function aggRows(live: LiveMarket, info: SymbolInfo, call: RestCall, query: AggQuery): LiveAggTrade[] {
   const { fromId, startTime, endTime, limit } = query
   const { now } = call
-  const known = call.market === 'usdm' ? live.nextAggTradeId(info, now - FUTURES_AGG_MEMORY) : 1
+  const known = call.market !== 'spot' ? live.nextAggTradeId(info, now - FUTURES_AGG_MEMORY) : 1
   // Times are inclusive: a whole ms stands for all of it, a time in µs for itself.
   const end = endTime === undefined ? now : Math.min(now, endTime + (Number.isInteger(endTime) ? 1 : 0.001))
   const next = live.nextAggTradeId(info, end)
@@ -97,12 +98,13 @@ function writeAggs(call: RestCall, info: SymbolInfo, rows: readonly LiveAggTrade
   const text = new LiveText(info)
   const out = new ByteWriter(rows.length * 140 + 16).byte(91)
   const spot = info.market === 'spot'
+  const usdm = info.market === 'usdm'
   for (const [i, row] of rows.entries()) {
     out.ascii(i > 0 ? ',{"a":' : '{"a":').integer(row.id)
     text.price(out.ascii(',"p":'), row.price)
     text.lots(out.ascii(',"q":'), row.lots)
     // Nobody trades against RPI orders here, so both quantities are the same.
-    if (!spot) text.lots(out.ascii(',"nq":'), row.lots)
+    if (usdm) text.lots(out.ascii(',"nq":'), row.lots)
     out.ascii(',"f":').integer(row.firstId).ascii(',"l":').integer(row.lastId)
     out.ascii(',"T":').integer(inUnit(call, row.time / 1000))
     out.ascii(row.buyerIsMaker ? ',"m":true' : ',"m":false').ascii(spot ? ',"M":true}' : '}')

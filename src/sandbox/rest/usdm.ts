@@ -1,22 +1,12 @@
 import { candles } from './candles.ts'
-import { depth, usdmDepthWeight } from './depth.ts'
+import { depth, futuresDepthWeight } from './depth.ts'
 import { usdmExchangeInfo } from './exchange-info.ts'
 import { fundingInfo, fundingRate, openInterest, premiumIndex } from './funding.ts'
 import { priceCandles } from './price-candles.ts'
 import { fixed, type RestRoute } from './route.ts'
 import { bookTicker, priceTicker, ticker24hr } from './tickers.ts'
 import { aggTrades, historicalTrades, recentTrades } from './trades.ts'
-
-/** Weight of the candle paths, by the page size. */
-function byLimit(query: URLSearchParams): number {
-  const limit = Number(query.get('limit') ?? 500)
-  return limit < 100 ? 1 : limit < 500 ? 2 : limit <= 1000 ? 5 : 10
-}
-
-const oneOrAll =
-  (one: number, all: number) =>
-  (query: URLSearchParams): number =>
-    query.has('symbol') ? one : all
+import { byLimit, oneOrAll } from './weights.ts'
 
 const PRICE_PATHS = {
   mark: '/fapi/v1/markPriceKlines',
@@ -49,7 +39,7 @@ export const usdmRoutes: readonly RestRoute[] = [
   {
     path: '/fapi/v1/depth',
     params: { symbol: true, limit: false },
-    weight: usdmDepthWeight,
+    weight: futuresDepthWeight,
     answer: depth,
   },
   { path: '/fapi/v1/trades', params: { symbol: true, limit: false }, weight: fixed(5), answer: recentTrades },

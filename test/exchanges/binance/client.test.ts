@@ -104,7 +104,8 @@ describe('candles as rows', () => {
     expect(server.requests.at(-1)).toMatch(/^\/fapi\/v1\/klines\?symbol=BTCUSDT&/)
     await client.getKlines('BTC/USDT', '1m', { limit: 1, market: 'usdm' })
     expect(server.requests.at(-1)).toMatch(/^\/fapi/)
-    await expect(client.getKlines('BTC/USD:BTC', '1m')).rejects.toThrow(/coinm/)
+    await client.getKlines('BTC/USD:BTC', '1m', { limit: 1 })
+    expect(server.requests.at(-1)).toMatch(/^\/dapi\/v1\/klines\?symbol=BTCUSD_PERP&/)
   })
 
   test('other prices of futures have their own endpoints', async () => {

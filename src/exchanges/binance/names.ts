@@ -1,0 +1,16 @@
+import type { Market } from '../../model/series.ts'
+
+const CONTRACT = /_(?:PERP|\d{6})$/
+
+/** The pair that the contracts of all dates share: `BTCUSD` of `BTCUSD_PERP` and of `BTCUSD_261225`. */
+export function pairOf(symbol: string): string {
+  return symbol.replace(CONTRACT, '')
+}
+
+/**
+ * The name under which the exchange keeps data of a kind: an index price is that of a pair, whichever contract it was
+ * asked for by.
+ */
+export function seriesSymbol(market: Market, kind: string, symbol: string): string {
+  return kind === 'indexCandle' && market !== 'spot' ? pairOf(symbol) : symbol
+}
