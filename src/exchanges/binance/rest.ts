@@ -65,7 +65,11 @@ const FALLBACK_LIMITS: Readonly<Record<Pool, readonly RateLimit[]>> = {
   'futures-funding': [{ windowMs: 300_000, limit: 500, counts: 'requests' }],
 }
 
-const TIME_PATH: Readonly<Partial<Record<Market, string>>> = { spot: '/api/v3/time', usdm: '/fapi/v1/time' }
+const TIME_PATH: Readonly<Partial<Record<Market, string>>> = {
+  spot: '/api/v3/time',
+  usdm: '/fapi/v1/time',
+  coinm: '/dapi/v1/time',
+}
 const serverTime = object({ serverTime: integer })
 
 /** Binance's own backend gives up after 10 s. */
@@ -108,7 +112,7 @@ export class BinanceRest implements AsyncDisposable {
   limiter(pool: Pool): RateLimiter {
     let limiter = this.#limiters.get(pool)
     if (!limiter) {
-      const clock = this.#clock(pool === 'spot' ? 'spot' : 'usdm')
+      const clock = pool === 'spot' ? this.#clock('spot') : this.#futuresClock()
       limiter = new RateLimiter({
         name: `binance ${pool}`,
         limits: FALLBACK_LIMITS[pool],
@@ -183,7 +187,7 @@ export class BinanceRest implements AsyncDisposable {
   }
 
   async #attempt(call: RestCall, target: string, signal: AbortSignal): Promise<RestAnswer> {
-    const limiter = this.limiter(poolOf(call.path))
+    const limiter = this.limiter(poolOf(call.path, call.market))
     const weight = weightOf(call.path, call.params)
     for (;;) {
       const base = await this.#hosts.pick(this.#bases(call), signal)
@@ -238,6 +242,20 @@ export class BinanceRest implements AsyncDisposable {
     if (usable.length > 0) return usable
     const known = this.endpoints.rest[call.market] ?? []
     throw new HttpError(known[0] ?? `binance ${call.market}`, 451, 'Every host of this market refuses this location.')
+  }
+
+  /** Both futures hosts count by the same minutes; whichever was measured tells them. */
+  #futuresClock(): Pick<ServerClock, 'now' | 'uncertaintyMs'> {
+    const clock = (): ServerClock => {
+      const [usdm, coinm] = [this.#clock('usdm'), this.#clock('coinm')]
+      return coinm.isFresh && !usdm.isFresh ? coinm : usdm
+    }
+    return {
+      now: () => clock().now(),
+      get uncertaintyMs() {
+        return clock().uncertaintyMs
+      },
+    }
   }
 
   #clock(market: Market): ServerClock {
