@@ -54,7 +54,7 @@ interface Waiting {
   cost: SnapshotCost
   priority: number
   readonly since: number
-  readonly notBefore: number
+  notBefore: number
 }
 
 const WINDOW_MS = 60_000
@@ -97,7 +97,7 @@ export class SnapshotQueue {
 
   /**
    * Asks for a snapshot. A book that waits already keeps its place, with the higher of both priorities and
-   * the deeper of both depths.
+   * the deeper of both depths, and waits no longer than the new one would.
    * @returns false for a book that waits or is being fetched already.
    * @throws InvalidRangeError for a market without a budget.
    */
@@ -105,14 +105,15 @@ export class SnapshotQueue {
     const { market, symbol, attempt } = request
     const key = `${market}/${symbol}`
     const cost = this.#cost(market, request.depth)
+    const delay = attempt <= 1 ? 0 : Math.min(this.#options.retryMs * 2 ** (attempt - 2), this.#options.maxRetryMs)
     const there = this.#waiting.get(key)
     if (there) {
       there.priority = Math.max(there.priority, request.priority)
       if (cost.depth > there.cost.depth) there.cost = cost
+      there.notBefore = Math.min(there.notBefore, now + delay)
       return false
     }
     // The answer on its way may be the one that was found too old: the new one waits behind it.
-    const delay = attempt <= 1 ? 0 : Math.min(this.#options.retryMs * 2 ** (attempt - 2), this.#options.maxRetryMs)
     this.#waiting.set(key, { market, symbol, cost, priority: request.priority, since: now, notBefore: now + delay })
     return !this.#running.has(key)
   }

@@ -1,6 +1,6 @@
 import type { CircuitBreakerPolicy, IBackoff } from 'cockatiel'
 import { HttpError, NetworkError } from '../model/errors.ts'
-import { sleep } from './abort.ts'
+import { Alarm } from './alarm.ts'
 
 export interface HostsOptions {
   /** Failures in a row after which a host is left alone. */
@@ -43,6 +43,7 @@ export class Hosts {
   readonly #options: Required<HostsOptions>
   readonly #hosts = new Map<string, Host>()
   readonly #excluded = new Set<string>()
+  readonly #alarm = new Alarm()
   #turn = 0
   #cockatiel: typeof import('cockatiel') | undefined
 
@@ -66,6 +67,18 @@ export class Hosts {
   }
 
   /**
+   * Says that there is reason to think that hosts are back: those that are left alone may be probed now, and calls that
+   * wait for that go on. A probe that fails leaves its host alone for longer, as it would have without.
+   */
+  wake(bases: readonly string[]): void {
+    for (const base of bases) {
+      const host = this.#hosts.get(base)
+      if (host) host.openUntil = 0
+    }
+    this.#alarm.ring()
+  }
+
+  /**
    * The host for the next call. `bases` must not be empty.
    * @throws HostsDownError when every host is left alone for longer than `maxWaitMs`.
    */
@@ -82,7 +95,7 @@ export class Hosts {
         const what = `failed several times in a row and is left alone for ${Math.ceil(waitMs / 1000)} s.${lastOf(first)}`
         throw new HostsDownError(first.base, what, { cause: first.failure })
       }
-      await sleep(waitMs, signal)
+      await this.#alarm.sleep(waitMs, signal)
     }
   }
 
@@ -109,11 +122,16 @@ export class Hosts {
     if (!host) {
       const { circuitBreaker, ConsecutiveBreaker, handleWhen } = this.#cockatiel!
       const { failures, openMs, maxOpenMs } = this.#options
-      // cockatiel tells neither when nor for how long it opened: the backoff it asks for is noted here.
+      // cockatiel tells neither when nor for how long it opened: the backoff it asks for is noted here. It asks for the
+      // duration again at each call, and so goes by our clock, and by `wake`.
       const backoff = (attempt: number): IBackoff<unknown> => {
-        const duration = Math.min(maxOpenMs, openMs * 2 ** attempt)
-        if (host) host.openUntil = performance.now() + duration
-        return { duration, next: () => backoff(attempt + 1) }
+        if (host) host.openUntil = performance.now() + Math.min(maxOpenMs, openMs * 2 ** attempt)
+        return {
+          get duration() {
+            return host !== undefined && host.openUntil > performance.now() ? Number.POSITIVE_INFINITY : 0
+          },
+          next: () => backoff(attempt + 1),
+        }
       }
       const policy = circuitBreaker(handleWhen(isHostFailure), {
         breaker: new ConsecutiveBreaker(failures),

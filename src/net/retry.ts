@@ -11,6 +11,8 @@ export interface RetryOptions {
   readonly signal?: AbortSignal | undefined
   /** Called before each wait. */
   readonly onRetry?: ((event: { attempt: number; delayMs: number; error: Error }) => void) | undefined
+  /** How to wait; the error is what the last try failed with. Must reject when the signal aborts. */
+  readonly wait?: (ms: number, signal: AbortSignal | undefined, error: Error) => Promise<void>
   /** Source of the jitter, 0 (inside) to 1 (outside). */
   readonly random?: () => number
 }
@@ -36,7 +38,7 @@ export async function retryWithBackoff<T>(fn: (attempt: number) => Promise<T>, o
       // Whoever waits for the same instant must not come back in the same millisecond.
       const delayMs = Math.ceil(asked === undefined ? jitter : asked + Math.min(jitter, baseMs))
       options.onRetry?.({ attempt, delayMs, error })
-      await sleep(delayMs, signal)
+      await (options.wait ?? sleep)(delayMs, signal, error)
     }
   }
 }

@@ -73,6 +73,22 @@ test('when all hosts are left alone for long, calls fail at once and say what th
   expect(await hosts.pick([A, B])).toBe(B)
 })
 
+test('whoever knows that hosts are back lets a probe through at once', async () => {
+  const hosts = new Hosts({ failures: 1, openMs: 600_000, maxOpenMs: 600_000, maxWaitMs: 3_600_000 })
+  await fail(hosts, A, 1)
+  const waiting = hosts.pick([A])
+  hosts.wake([A, B])
+  expect(await waiting).toBe(A)
+  expect(hosts.isOpen(A)).toBe(false)
+  // It was wrong: the host is left alone again, and one more probe is one more word.
+  await hosts.run(A, cut).catch(() => {})
+  expect(hosts.isOpen(A)).toBe(true)
+  await expect(hosts.run(A, () => Promise.resolve(1))).rejects.toThrow(/left alone/)
+  hosts.wake([A])
+  expect(await hosts.run(await hosts.pick([A]), () => Promise.resolve('back'))).toBe('back')
+  expect(await hosts.run(A, () => Promise.resolve('still'))).toBe('still')
+})
+
 test('waiting for a probe ends with the signal', async () => {
   const hosts = new Hosts({ failures: 1, openMs: 60_000, maxWaitMs: 120_000 })
   await fail(hosts, A, 1)

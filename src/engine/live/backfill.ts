@@ -1,17 +1,18 @@
 import { setMaxListeners } from 'node:events'
 import type { BaseDataClient } from '../../exchanges/exchange.ts'
 import type { GapCause } from '../../model/coverage.ts'
-import { ConfigError, InvalidRangeError, isAbortError, StorageError } from '../../model/errors.ts'
+import { ConfigError, InvalidRangeError, StorageError, TicklakeError } from '../../model/errors.ts'
 import type { Interval } from '../../model/interval.ts'
 import { addId, nextId } from '../../model/live/ids.ts'
 import { type LiveRecord, RecordFlag, type RecordId } from '../../model/live/index.ts'
 import type { Log } from '../../model/log.ts'
 import { silentLog } from '../../model/log.ts'
-import { sleep } from '../../net/abort.ts'
-import { Permits } from '../limiter.ts'
+import type { Market } from '../../model/series.ts'
+import { abortable } from '../../net/abort.ts'
 import { candlesOf } from './candle-rows.ts'
 import type { Hole } from './id-ledger.ts'
 import type { LiveSeries } from './live-series.ts'
+import { RepairLine, type Waiting } from './repair-line.ts'
 
 export interface BackfillOptions {
   readonly client: BaseDataClient
@@ -19,13 +20,13 @@ export interface BackfillOptions {
   readonly deliver: (series: LiveSeries, records: readonly LiveRecord[]) => boolean
   /** Resolves when there is room for a page: what the streams bring goes first. */
   readonly room?: (signal: AbortSignal) => Promise<void>
-  /** Holes that are filled at the same time. Default 4. */
+  /** Holes of one market that are filled at the same time. Default 4. */
   readonly parallel?: number
   /** Wait before the first request, ms: what is only out of order arrives by itself. Default 250. */
   readonly graceMs?: number
   /** Times that the exchange is asked for what it answers without; its REST side can lag behind its streams. Default 5. */
   readonly asks?: number
-  /** First and longest wait after a failure, ms. Default 1 s and 60 s. */
+  /** First and longest wait after a failure, ms; short while an outage is. Default 1 s and 60 s. */
   readonly retryMs?: number
   readonly maxRetryMs?: number
   /** Positions of a hole that are asked for at most; an older rest becomes a gap. Default 5,000,000. */
@@ -43,16 +44,27 @@ export interface BackfillStatus {
   readonly lastError: string | undefined
 }
 
+interface HoleJob extends Waiting {
+  readonly series: LiveSeries
+  readonly hole: Hole
+  /** Answers in a row without any of what is missing. */
+  empty: number
+  /** What REST is being asked for it, from first to last. */
+  asking: Hole | undefined
+}
+
 /**
- * Fills holes from REST, a few at a time, within the client's rate budget. A failure is tried again for ever: only
- * what the exchange answers without, again and again, is given up and becomes a gap with its cause.
+ * Fills holes from REST, a few at a time in each market, within the client's rate budget. A failure is tried again for
+ * ever: only what the exchange answers without, again and again, is given up and becomes a gap with its cause.
  */
 export class Backfill implements AsyncDisposable {
   readonly #options: BackfillOptions
   readonly #log: Log
-  readonly #permits: Permits
   readonly #stop = new AbortController()
-  readonly #jobs = new Set<Promise<void>>()
+  readonly #lines = new Map<Market, RepairLine<HoleJob>>()
+  readonly #jobs = new Set<HoleJob>()
+  readonly #asking = new Set<HoleJob>()
+  readonly #idle = new Set<() => void>()
   #requested = 0
   #filled = 0
   #failures = 0
@@ -61,8 +73,7 @@ export class Backfill implements AsyncDisposable {
   constructor(options: BackfillOptions) {
     this.#options = options
     this.#log = options.log ?? silentLog
-    this.#permits = new Permits(options.parallel ?? 4)
-    // One listener per hole that waits: not a leak.
+    // One listener per request: not a leak.
     setMaxListeners(0, this.#stop.signal)
   }
 
@@ -79,83 +90,116 @@ export class Backfill implements AsyncDisposable {
   /** Begins to fill a hole. */
   add(series: LiveSeries, hole: Hole): void {
     if (this.#stop.signal.aborted || !series.ledger) return
-    const job: Promise<void> = this.#fill(series, hole)
-      .catch((error: unknown) => {
-        if (!isAbortError(error)) this.#log.error({ err: error, series: series.key }, 'a hole could not be filled')
-      })
-      .finally(() => this.#jobs.delete(job))
+    const job: HoleJob = { series, hole, empty: 0, failures: 0, asking: undefined }
     this.#jobs.add(job)
+    this.#line(series.id.market).add(job, this.#options.graceMs ?? 250)
+  }
+
+  /** A stream of the market is back: what took it away may have taken REST along, and is over. It is tried at once. */
+  wake(market: Market): void {
+    this.#options.client.wake?.(market)
+    this.#lines.get(market)?.wake()
   }
 
   /** Resolves when no hole is open, or the signal aborts. */
   async settled(signal?: AbortSignal): Promise<void> {
-    while (this.#jobs.size > 0 && !signal?.aborted) {
-      await Promise.race([Promise.all(this.#jobs), sleep(100, signal).catch(() => {})])
-    }
+    if (this.#jobs.size === 0) return
+    let idle = (): void => {}
+    const settled = new Promise<void>((resolve) => {
+      idle = resolve
+      this.#idle.add(idle)
+    })
+    await abortable(settled, signal).catch(() => {})
+    this.#idle.delete(idle)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort()
-    await Promise.allSettled(this.#jobs)
+    await Promise.all([...this.#lines.values()].map((line) => line.close()))
+    this.#jobs.clear()
+    this.#tellIdle()
   }
 
-  async #fill(series: LiveSeries, hole: Hole): Promise<void> {
-    const { graceMs = 250, asks = 5, retryMs = 1000, maxRetryMs = 60_000 } = this.#options
-    const { signal } = this.#stop
-    await sleep(graceMs, signal)
-    this.#giveUpTheOldest(series, hole)
-    let failures = 0
-    for (let empty = 0; ; ) {
-      const missing = series.ledger?.missingIn(hole.first, hole.last) ?? []
-      if (missing.length === 0) return
-      const before = countMissing(series, missing)
-      let neighbours = true
-      try {
-        const release = await this.#permits.take()
-        try {
-          signal.throwIfAborted()
-          // Others may have filled it while it waited for its turn.
-          for (const part of spansOf(series, hole)) neighbours = (await this.#ask(series, part, hole)) && neighbours
-        } finally {
-          release()
-        }
-        failures = 0
-      } catch (error) {
-        if (signal.aborted) throw error
-        if (error instanceof ConfigError || error instanceof InvalidRangeError) {
-          // Asking again changes nothing: what the exchange gave before it said so is in.
-          for (const { first, last } of series.ledger?.missingIn(hole.first, hole.last) ?? [])
-            series.giveUp(first, last, 'own-outage', error.message, rangeOf(series, first, last))
-          return
-        }
-        this.#failures++
-        failures++
-        this.#lastError = error instanceof Error ? error.message : String(error)
-        const delay = Math.random() * Math.min(maxRetryMs, retryMs * 2 ** Math.min(10, failures))
-        const asked = (error as { retryAfterMs?: number }).retryAfterMs ?? 0
-        this.#log.warn(
-          {
-            series: series.key,
-            first: String(hole.first),
-            last: String(hole.last),
-            attempt: failures,
-            error: this.#lastError,
-          },
-          'a hole could not be filled yet',
-        )
-        await sleep(asked + delay, signal)
-        continue
-      }
-      const rest = series.ledger?.missingIn(hole.first, hole.last) ?? []
-      if (rest.length === 0) return
-      empty = countMissing(series, rest) < before ? 1 : empty + 1
-      if (empty >= asks) {
-        const [cause, note] = why(series, neighbours)
-        for (const { first, last } of rest) series.giveUp(first, last, cause, note, rangeOf(series, first, last))
-        return
-      }
-      await sleep(Math.min(maxRetryMs, retryMs * 2 ** (empty - 1)) * (0.5 + Math.random() / 2), signal)
+  #line(market: Market): RepairLine<HoleJob> {
+    let line = this.#lines.get(market)
+    if (!line) {
+      const { client, parallel = 4, retryMs = 1000, maxRetryMs = 60_000 } = this.#options
+      line = new RepairLine<HoleJob>({
+        parallel,
+        retryMs,
+        maxRetryMs,
+        run: (job) => this.#fill(job),
+        isForgotten: ({ series: { kind } }) =>
+          kind !== 'candle' && client.repair?.reach({ market, kind: kind as 'trade' }) !== Number.POSITIVE_INFINITY,
+        look: (job) => this.#look(job),
+        judge: (error, job) => this.#judge(error, job),
+        done: (job) => {
+          this.#jobs.delete(job)
+          if (this.#jobs.size === 0) this.#tellIdle()
+        },
+        // Its own pace says when to try: the client must not refuse because it failed before.
+        probing: () => client.wake?.(market),
+      })
+      this.#lines.set(market, line)
     }
+    return line
+  }
+
+  #tellIdle(): void {
+    for (const idle of this.#idle) idle()
+    this.#idle.clear()
+  }
+
+  #look({ series, hole }: HoleJob): 'ready' | 'taken' | 'over' {
+    if (!series.ledger?.isAnyMissing(hole.first, hole.last)) return 'over'
+    for (const other of this.#asking) {
+      const span = other.asking
+      if (other.series === series && span && span.first <= hole.first && hole.last <= span.last) return 'taken'
+    }
+    return 'ready'
+  }
+
+  /** Asks once for what is missing of a hole. Gives the time until it should be asked for again, ms. */
+  async #fill(job: HoleJob): Promise<number | undefined> {
+    const { series, hole } = job
+    const { asks = 5, retryMs = 1000, maxRetryMs = 60_000 } = this.#options
+    this.#giveUpTheOldest(series, hole)
+    const before = countMissing(series, series.ledger?.missingIn(hole.first, hole.last) ?? [])
+    const spans = spansOf(series, hole)
+    const [first, last] = [spans[0], spans.at(-1)]
+    if (before === 0 || !first || !last) return undefined
+    job.asking = { first: first.first, last: last.last }
+    this.#asking.add(job)
+    let neighbours = true
+    try {
+      for (const span of spans) neighbours = (await this.#ask(series, span, hole)) && neighbours
+    } finally {
+      this.#asking.delete(job)
+    }
+    const rest = series.ledger?.missingIn(hole.first, hole.last) ?? []
+    if (rest.length === 0) return undefined
+    job.empty = countMissing(series, rest) < before ? 1 : job.empty + 1
+    if (job.empty >= asks) {
+      const [cause, note] = why(series, neighbours)
+      for (const { first, last } of rest) series.giveUp(first, last, cause, note, rangeOf(series, first, last))
+      return undefined
+    }
+    return Math.min(maxRetryMs, retryMs * 2 ** (job.empty - 1)) * (0.5 + Math.random() / 2)
+  }
+
+  #judge(error: unknown, { series, hole, failures }: HoleJob): 'host' | 'job' | 'end' {
+    const { first, last } = hole
+    if (error instanceof ConfigError || error instanceof InvalidRangeError) {
+      // Asking again changes nothing: what the exchange gave before it said so is in.
+      for (const part of series.ledger?.missingIn(first, last) ?? [])
+        series.giveUp(part.first, part.last, 'own-outage', error.message, rangeOf(series, part.first, part.last))
+      return 'end'
+    }
+    this.#failures++
+    this.#lastError = error instanceof Error ? error.message : String(error)
+    const facts = { series: series.key, first: String(first), last: String(last), failures, waiting: this.#jobs.size }
+    this.#log.warn({ ...facts, error: this.#lastError }, 'a hole could not be filled yet')
+    return error instanceof TicklakeError && error.retryable ? 'host' : 'job'
   }
 
   /** A collector that was off for weeks must not spend days on single trades: archives hold those. */
@@ -234,12 +278,14 @@ export class Backfill implements AsyncDisposable {
 /** Positions that one request may ask for: a page of the exchange has as many at least, and costs the same. */
 const NEAR = 400
 
-/** What to ask for to fill a hole: its missing parts, and holes right behind it, where one request takes them along. */
+/** What to ask for to fill a hole: its missing parts, and holes beside it, where one request takes them along. */
 function spansOf(series: LiveSeries, { first, last }: Hole): Hole[] {
   const { ledger } = series
   if (!ledger) return []
   const spans: { first: RecordId; last: RecordId }[] = []
-  for (let index = ledger.find(first); index < ledger.holes.length; index++) {
+  const begin = ledger.find(first)
+  let index = begin
+  for (; index < ledger.holes.length; index++) {
     const part = ledger.holes[index] as Hole
     const span = spans.at(-1)
     const isOwn = part.first <= last
@@ -248,6 +294,12 @@ function spansOf(series: LiveSeries, { first, last }: Hole): Hole[] {
     if (span && ledger.countOf(span.first, to) <= NEAR) span.last = to
     else if (isOwn) spans.push({ first: from, last: to })
     else break
+  }
+  const span = spans[0]
+  for (let before = begin - 1; span && before >= 0; before--) {
+    const part = ledger.holes[before] as Hole
+    if (ledger.countOf(part.first, span.last) > NEAR) break
+    span.first = part.first
   }
   return spans
 }

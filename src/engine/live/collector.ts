@@ -478,6 +478,8 @@ export class Collector implements AsyncDisposable {
       for (const channel of event.channels) this.#down(channel, event.reason || `code ${event.code}`, event.at)
     } else if (event.type === 'silent') {
       this.#down(event.channel, `silent for ${Math.round(event.silentMs)} ms`, event.at)
+    } else if (event.type === 'open') {
+      this.#backfill.wake(event.market)
     } else if (event.type === 'live' && event.channel.kind === 'bookDelta') {
       this.#books.connected(event.channel.market, event.channel.symbol, event.at)
     }

@@ -162,6 +162,12 @@ export class IdLedger {
     return hole !== undefined && id >= hole.first
   }
 
+  /** Whether anything is still missing inside first…last. */
+  isAnyMissing(first: RecordId, last: RecordId): boolean {
+    const hole = this.#holes[this.find(first)]
+    return hole !== undefined && hole.first <= last
+  }
+
   /** What is still missing inside first…last. */
   missingIn(first: RecordId, last: RecordId): Hole[] {
     const missing: Hole[] = []

@@ -80,7 +80,7 @@ export class FeedRig implements AsyncDisposable {
   /** Waits until something holds. */
   async until(what: string, holds: () => boolean | undefined): Promise<void> {
     for (let tries = 0; !holds(); tries++) {
-      if (tries > 600) throw new Error(`${what} did not come about`)
+      if (tries > 3000) throw new Error(`${what} did not come about`)
       await sleep(20)
     }
   }

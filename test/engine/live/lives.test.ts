@@ -119,7 +119,7 @@ describe('a collector that starts and stops', () => {
       const before = series.find((one) => one.kind === kind)!.records
       expect(verdicts.find((one) => one.series.includes(`spot/${kind}/`))!.records, kind).toBeGreaterThan(before)
     }
-  }, 60_000)
+  })
 })
 
 describe('one lake', () => {
@@ -181,7 +181,7 @@ describe.skipIf(!disks)('a full disk', () => {
     await rig.run(800)
     await fill(rig.folder.join('lake', 'filler'))
     const isHit = () => collector.status().counters.refusedFrames >= 50 && collector.status().flusher.failures > 0
-    for (let round = 0; round < 600 && !isHit(); round++) await sleep(25)
+    for (let round = 0; round < 2400 && !isHit(); round++) await sleep(25)
     expect(collector.status().counters.refusedFrames).toBeGreaterThan(0)
     expect(collector.status().flusher.failures).toBeGreaterThan(0)
     await rm(rig.folder.join('lake', 'filler'))
@@ -215,7 +215,7 @@ describe('many streams', () => {
     expect(rig.collector.status().connections.length).toBeGreaterThanOrEqual(5)
     rig.faults({ type: 'disconnect', times: 1, refuseMs: 1000 })
     await rig.run(1500)
-    await rig.settle([], 25_000)
+    await rig.settle()
     const report = await rig.stop()
     const verdicts = await rig.check()
     expect(report.counters.lost).toBeGreaterThanOrEqual(5)

@@ -139,8 +139,13 @@ export class Rig implements AsyncDisposable {
     await sleep(ms)
   }
 
+  /** Collects until something is seen, or for 20 s: what depends on it says the rest. */
+  async until(holds: () => boolean): Promise<void> {
+    for (const end = performance.now() + 20_000; !holds() && performance.now() < end; ) await sleep(50)
+  }
+
   /** Ends all faults and waits until everything flows again, no hole is open and every book is right. */
-  async settle(kept: readonly FaultSpec[] = [], deadlineMs = 15_000): Promise<void> {
+  async settle(kept: readonly FaultSpec[] = [], deadlineMs = 60_000): Promise<void> {
     this.sandbox.clearFaults()
     if (kept.length > 0) this.sandbox.addFaults(kept)
     const skew = kept.find((fault) => fault.type === 'clock-skew')?.ms ?? 0
@@ -176,7 +181,7 @@ export class Rig implements AsyncDisposable {
 
   async stop(): Promise<CollectorReport> {
     clearInterval(this.#sampler)
-    return this.collector.stop()
+    return this.collector.stop({ repairMs: 60_000 })
   }
 
   /**

@@ -110,7 +110,7 @@ it(`whatever goes wrong, nothing is missing, twice or wrong (LIVE_SEED=${seed} L
         }
       }
       await rig.run(2300 - at)
-      await rig.settle([], 25_000)
+      await rig.settle()
       await rig.stop()
       const verdicts = await rig.check()
       expect(verdicts.filter(({ series }) => /[Tt]rade|candle/.test(series)).flatMap(({ gaps }) => gaps)).toEqual([])

@@ -74,6 +74,8 @@ export class StreamLink implements FrameSink {
   readonly url: string
   /** Failed connections in a row before this one. */
   readonly attempt: number
+  /** Since when there was no data, monotonic: when the first of those failed. */
+  readonly downSince: number
   /** The connection that it takes over from. */
   readonly replaces: StreamLink | undefined
   readonly subscriptions = new Map<string, Subscription>()
@@ -81,6 +83,8 @@ export class StreamLink implements FrameSink {
   /** Gets no channels any more, because another one takes over. */
   isDraining = false
   isPlannedEnd = false
+  /** Its delay before it opens is not over. */
+  isWaiting = false
   openedAt = Number.NaN
   /** Monotonic. */
   openedTick = Number.NaN
@@ -112,6 +116,7 @@ export class StreamLink implements FrameSink {
       readonly url: string
       readonly parser: FrameParser
       readonly attempt: number
+      readonly downSince: number
       readonly replaces: StreamLink | undefined
     },
   ) {
@@ -121,6 +126,7 @@ export class StreamLink implements FrameSink {
     this.url = parts.url
     this.#parser = parts.parser
     this.attempt = parts.attempt
+    this.downSince = parts.downSince
     this.replaces = parts.replaces
     this.#frame = new Frame(parts.market, parts.id)
     this.#requests = new RequestBook(owner.settings.connectTimeoutMs, (request) => this.#unanswered(request))
@@ -134,15 +140,23 @@ export class StreamLink implements FrameSink {
     return this.#socket?.pingMs ?? Number.NaN
   }
 
-  /** Opens after a delay, and no sooner than the exchange's limit on attempts lets it. */
-  start(delayMs: number): void {
-    const open = (): void => {
-      const wait = claimAttempt(this.url, performance.now())
-      if (wait > 0) this.#startTimer = setTimeout(() => void this.#connect(), wait)
-      else void this.#connect()
-    }
-    if (delayMs > 0) this.#startTimer = setTimeout(open, delayMs)
-    else open()
+  /**
+   * Opens after a delay, and no sooner than the exchange's limit on attempts lets it. A firm delay is one that the
+   * exchange asked for: nothing shortens it.
+   */
+  start(delayMs: number, isFirm: boolean): void {
+    if (delayMs > 0) this.#startTimer = setTimeout(() => this.startNow(), delayMs)
+    else this.startNow()
+    this.isWaiting = delayMs > 0 && !isFirm
+  }
+
+  /** Opens without the rest of its delay: another connection to the host got through. */
+  startNow(): void {
+    clearTimeout(this.#startTimer)
+    this.isWaiting = false
+    const wait = claimAttempt(this.url, performance.now())
+    if (wait > 0) this.#startTimer = setTimeout(() => void this.#connect(), wait)
+    else void this.#connect()
   }
 
   add(entry: Entry): void {

@@ -1,6 +1,7 @@
 import { TicklakeError, WebSocketConnectionError } from '../../../model/errors.ts'
 import type { Market } from '../../../model/series.ts'
 import { abortable } from '../../../net/abort.ts'
+import { backoffMs } from '../../../net/backoff.ts'
 import type {
   ArrivedFrame,
   Channel,
@@ -252,7 +253,13 @@ export class StreamPool implements LiveStream, LinkOwner {
 
   #newLink(
     group: Group,
-    from: { attempt?: number; delayMs?: number; replaces?: StreamLink | undefined } = {},
+    from: {
+      readonly attempt?: number
+      readonly delayMs?: number
+      readonly isFirm?: boolean
+      readonly downSince?: number
+      readonly replaces?: StreamLink | undefined
+    } = {},
   ): StreamLink {
     const link = new StreamLink(this, {
       id: this.#nextConnection++,
@@ -260,10 +267,11 @@ export class StreamPool implements LiveStream, LinkOwner {
       url: streamUrl(group.bases[group.base % group.bases.length]!, group.route),
       parser: createBinanceParser(group.market),
       attempt: from.attempt ?? 0,
+      downSince: from.downSince ?? performance.now(),
       replaces: from.replaces,
     })
     group.links.add(link)
-    link.start(from.delayMs ?? 0)
+    link.start(from.delayMs ?? 0, from.isFirm ?? false)
     return link
   }
 
@@ -336,6 +344,15 @@ export class StreamPool implements LiveStream, LinkOwner {
       if (other.id < link.id && other !== link.replaces && !other.isDraining) other.drop(entry)
     }
     this.#takeOver(link)
+    if (link.attempt > 0) this.#wakeOthers(link)
+  }
+
+  /** One connection to a host got through after failures: the others need not wait for theirs. */
+  #wakeOthers(link: StreamLink): void {
+    const { host } = new URL(link.url)
+    for (const other of [...this.#links()]) {
+      if (other.isWaiting && other.state === 'connecting' && new URL(other.url).host === host) other.startNow()
+    }
   }
 
   live(link: StreamLink, subscription: Subscription): void {
@@ -442,13 +459,21 @@ export class StreamPool implements LiveStream, LinkOwner {
   #reopen(group: Group, link: StreamLink, end: LinkEnd, entries: readonly Entry[], old: StreamLink | undefined): void {
     // Only data prove that the exchange is back: one that accepts and hangs up is not hammered.
     const attempt = link.dataFrames > 0 ? 1 : link.attempt + 1
-    const { reconnectDelayMs, maxReconnectDelayMs } = this.settings
-    const jitter = Math.random() * Math.min(maxReconnectDelayMs, reconnectDelayMs * 2 ** Math.min(attempt - 1, 30))
+    const now = performance.now()
+    const downSince = attempt === 1 ? now : link.downSince
+    const jitter = backoffMs({
+      attempt,
+      baseMs: this.settings.reconnectDelayMs,
+      maxMs: this.settings.maxReconnectDelayMs,
+      downMs: now - downSince,
+      // Whoever gets through first tells the others: together they try as often as one would.
+      sharedBy: 1 + [...this.#links()].filter((other) => other.isWaiting).length,
+    })
     const asked = end.error instanceof WebSocketConnectionError ? (end.error.retryAfterMs ?? 0) : 0
     const delayMs = Math.ceil(Math.max(jitter, asked))
     const reason = end.reason === '' ? `closed with code ${end.code}` : end.reason
     this.event({ type: 'reconnecting', at: Date.now(), market: link.market, attempt, delayMs, reason })
-    const next = this.#newLink(group, { attempt, delayMs, replaces: old })
+    const next = this.#newLink(group, { attempt, delayMs, isFirm: asked > 0, downSince, replaces: old })
     for (const entry of entries) next.add(entry)
   }
 
