@@ -8,7 +8,8 @@ import {
 } from '../../model/errors.ts'
 import { type Log, silentLog } from '../../model/log.ts'
 import type { Market } from '../../model/series.ts'
-import { abortable, linkSignals } from '../../net/abort.ts'
+import { abortable, linkSignals, sleep } from '../../net/abort.ts'
+import { Alarm } from '../../net/alarm.ts'
 import { Hosts, HostsDownError } from '../../net/breaker.ts'
 import { ServerClock } from '../../net/clock.ts'
 import { HttpClient } from '../../net/http.ts'
@@ -93,6 +94,7 @@ export class BinanceRest implements AsyncDisposable {
   readonly #hosts = new Hosts()
   readonly #limiters = new Map<Pool, RateLimiter>()
   readonly #clocks = new Map<Market, ServerClock>()
+  readonly #alarms = new Map<Market, Alarm>()
   readonly #measuring = new Map<Market, Promise<number>>()
   readonly #life = new AbortController()
   readonly #target: number | undefined
@@ -168,6 +170,11 @@ export class BinanceRest implements AsyncDisposable {
           return error instanceof ExchangeError && error.exchangeCode === UNKNOWN_ERROR ? Math.min(limit, 2) : limit
         },
         signal: linked.signal,
+        // What the exchange asked for is kept; a wait of our own choice ends when somebody knows better.
+        wait: (ms, signal, error) =>
+          (error as { retryAfterMs?: number }).retryAfterMs === undefined
+            ? this.#alarm(call.market).sleep(ms, signal)
+            : sleep(ms, signal),
         onRetry: ({ attempt, delayMs, error }) => {
           const retry = { what: target, attempt, delayMs, error }
           // Whoever gives up tells so; a try that was in vain is everyday business.
@@ -256,6 +263,24 @@ export class BinanceRest implements AsyncDisposable {
         return clock().uncertaintyMs
       },
     }
+  }
+
+  /**
+   * Says that there is reason to think that a market's hosts answer again: what waits to try them goes on at once. Waits
+   * that the exchange asked for stay.
+   */
+  wake(market: Market): void {
+    this.#hosts.wake(this.endpoints.rest[market] ?? [])
+    this.#alarms.get(market)?.ring()
+  }
+
+  #alarm(market: Market): Alarm {
+    let alarm = this.#alarms.get(market)
+    if (!alarm) {
+      alarm = new Alarm()
+      this.#alarms.set(market, alarm)
+    }
+    return alarm
   }
 
   #clock(market: Market): ServerClock {
