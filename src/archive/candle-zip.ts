@@ -16,6 +16,8 @@ export { MAX_DEFECTS } from './zip-reader.ts'
 export interface CandleFileSpec extends TimeRange {
   /** Path in the archive, for messages. */
   readonly path: string
+  /** The file is the CSV itself, in no zip. */
+  readonly isPlain?: boolean
   readonly interval: Interval
   /** Kind of candles; `candle` when left out. */
   readonly kind?: string
@@ -30,7 +32,7 @@ export class CandleZipReader extends ZipReader {
   constructor(
     spec: CandleFileSpec,
     onBatch: (batch: Batch) => void | Promise<void>,
-    options: { readonly blockRows?: number; readonly hashes?: boolean } = {},
+    options: { readonly blockRows?: number; readonly hashes?: boolean; readonly isPlain?: boolean } = {},
   ) {
     super(spec.path, new CandleContent(spec, options.blockRows), onBatch, options)
   }

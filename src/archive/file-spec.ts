@@ -12,5 +12,6 @@ export function openReader(
   onBatch: (batch: Batch) => void | Promise<void>,
   options: { readonly hashes?: boolean } = {},
 ): ZipReader {
-  return 'fields' in spec ? new RecordZipReader(spec, onBatch, options) : new CandleZipReader(spec, onBatch, options)
+  const how = spec.isPlain ? { ...options, isPlain: true } : options
+  return 'fields' in spec ? new RecordZipReader(spec, onBatch, how) : new CandleZipReader(spec, onBatch, how)
 }

@@ -1,6 +1,7 @@
-import type { ArchiveField } from '../exchanges/exchange.ts'
+import type { ArchiveField, PeriodLabels } from '../exchanges/exchange.ts'
 import type { Batch } from '../model/batch.ts'
 import type { TimeRange } from '../model/time.ts'
+import { PeriodRows } from './period-rows.ts'
 import { RecordCsvParser, type RecordRows } from './record-csv.ts'
 import { DefectList, type FileContent, ZipReader } from './zip-reader.ts'
 
@@ -8,8 +9,12 @@ import { DefectList, type FileContent, ZipReader } from './zip-reader.ts'
 export interface RecordFileSpec extends TimeRange {
   /** Path in the archive, for messages. */
   readonly path: string
+  /** The file is the CSV itself, in no zip. */
+  readonly isPlain?: boolean
   readonly fields: readonly ArchiveField[]
   readonly timeColumn: string
+  /** The times are labels of periods: rows get the periods' starts, and the labels stand in `label_time`. */
+  readonly labels?: PeriodLabels
 }
 
 /** Reads one zipped CSV of events. Batches hold the columns that the file has, in the file's order. */
@@ -18,7 +23,7 @@ export class RecordZipReader extends ZipReader {
   constructor(
     spec: RecordFileSpec,
     onBatch: (batch: Batch) => void | Promise<void>,
-    options: { readonly blockRows?: number; readonly hashes?: boolean } = {},
+    options: { readonly blockRows?: number; readonly hashes?: boolean; readonly isPlain?: boolean } = {},
   ) {
     super(spec.path, new RecordContent(spec, options.blockRows), onBatch, options)
   }
@@ -28,14 +33,17 @@ class RecordContent implements FileContent {
   readonly #csv: RecordCsvParser
   readonly #blocks: RecordRows[] = []
   readonly #list = new DefectList()
+  /** Rows whose times are not known before the last of them was read. */
+  readonly #periods: PeriodRows | undefined
 
   constructor(spec: RecordFileSpec, blockRows: number | undefined) {
+    this.#periods = spec.labels && new PeriodRows(spec, spec.labels)
     this.#csv = new RecordCsvParser({
       fields: spec.fields,
       timeColumn: spec.timeColumn,
-      range: spec,
+      range: this.#periods?.reach ?? spec,
       ...(blockRows === undefined ? {} : { blockRows }),
-      onRows: (rows) => this.#blocks.push(rows),
+      onRows: (rows) => (this.#periods ?? this.#blocks).push(rows),
       onBadRow: ({ line, reason, text, time }) =>
         this.#list.add({
           ...(time === undefined ? {} : { time }),
@@ -53,6 +61,10 @@ class RecordContent implements FileContent {
 
   finish(): void {
     this.#csv.finish()
+    if (!this.#periods) return
+    const { blocks, defects } = this.#periods.finish()
+    this.#blocks.push(...blocks)
+    for (const defect of defects) this.#list.add(defect)
   }
 
   take(): Batch | undefined {
@@ -69,9 +81,13 @@ class RecordContent implements FileContent {
     this.#csv.reuse(memory)
   }
 
+  notes(): readonly string[] {
+    return this.#periods?.notes ?? []
+  }
+
   summary(): ReturnType<FileContent['summary']> {
     const { rowCount, inexactValues, timeUnit, hasHeader } = this.#csv
     const { defects, count } = this.#list
-    return { rows: rowCount, inexactValues, timeUnit, hasHeader, defects, defectCount: count }
+    return { rows: this.#periods?.rows ?? rowCount, inexactValues, timeUnit, hasHeader, defects, defectCount: count }
   }
 }

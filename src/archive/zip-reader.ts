@@ -34,6 +34,8 @@ export interface FileContent {
   reuse?(memory: readonly ArrayBuffer[]): void
   /** What was read so far. */
   summary(): Pick<FileResult, 'rows' | 'inexactValues' | 'timeUnit' | 'hasHeader' | 'defects' | 'defectCount'>
+  /** What is to be known of the file; asked for after `finish`. */
+  notes?(): readonly string[]
 }
 
 /** Defects kept per file; more are only counted. A file that is all defects would fill memory and coverage. */
@@ -52,6 +54,22 @@ export class DefectList {
   }
 }
 
+export interface ReaderOptions {
+  /** False leaves `sha256` empty, for a caller that hashes the bytes elsewhere. */
+  readonly hashes?: boolean
+  /** The bytes are the CSV itself, in no zip. */
+  readonly isPlain?: boolean
+}
+
+const PLAIN: ZipEntry = {
+  name: '',
+  method: 'stored',
+  crc32: undefined,
+  compressedSize: undefined,
+  size: undefined,
+  dataStart: 0,
+}
+
 /**
  * Reads one zipped CSV from its bytes as they arrive: hash, inflate, parse and check in one pass, with memory bounded by
  * the block size. Batches come in the file's order.
@@ -62,6 +80,7 @@ export class ZipReader {
   readonly #hash: Hash | undefined
   readonly #onBatch: (batch: Batch) => void | Promise<void>
   readonly #notes: string[] = []
+  readonly #isPlain: boolean
   #head: Uint8Array | undefined = new Uint8Array(0)
   #tail: Uint8Array[] = []
   #tailLength = 0
@@ -71,17 +90,21 @@ export class ZipReader {
   #crc = 0
   #size = 0
 
-  /** @param options `hashes: false` leaves `sha256` empty, for a caller that hashes the bytes elsewhere. */
   constructor(
     path: string,
     content: FileContent,
     onBatch: (batch: Batch) => void | Promise<void>,
-    options: { readonly hashes?: boolean } = {},
+    options: ReaderOptions = {},
   ) {
     this.#path = path
     this.#content = content
     this.#hash = options.hashes === false ? undefined : createHash('sha256')
     this.#onBatch = onBatch
+    this.#isPlain = options.isPlain ?? false
+    if (this.#isPlain) {
+      this.#head = undefined
+      this.#open(PLAIN)
+    }
   }
 
   /** Takes the next bytes of the zip; resolves when more may come. The chunk may be kept until `end`. */
@@ -89,7 +112,7 @@ export class ZipReader {
     if (chunk.length === 0) return
     this.#hash?.update(chunk)
     this.#bytes += chunk.length
-    this.#keepTail(chunk)
+    if (!this.#isPlain) this.#keepTail(chunk)
     let data = chunk
     if (this.#head !== undefined) {
       const head = this.#head.length === 0 ? chunk : Buffer.concat([this.#head, chunk])
@@ -118,6 +141,18 @@ export class ZipReader {
     await this.#unpacker?.end()
     this.#content.finish()
     await this.#flush()
+    if (!this.#isPlain) this.#checkEnd()
+    return {
+      ...this.#content.summary(),
+      sha256: this.#hash?.digest('hex') ?? '',
+      bytes: this.#bytes,
+      notes: [...this.#notes, ...(this.#content.notes?.() ?? [])],
+    }
+  }
+
+  /** Compares what was unpacked with what the zip's directory says of it. */
+  #checkEnd(): void {
+    const path = this.#path
     const tail = Buffer.concat(this.#tail)
     const files = readCentralDirectory(tail, this.#bytes - tail.length, path).filter(
       (entry) => !entry.name.endsWith('/'),
@@ -128,12 +163,6 @@ export class ZipReader {
       throw new ParseError(path, `the zip says ${entry.size} bytes but holds ${this.#size}`)
     if (entry.crc32 !== this.#crc >>> 0)
       throw new ParseError(path, 'the CRC-32 of the unpacked bytes is wrong: the zip is damaged')
-    return {
-      ...this.#content.summary(),
-      sha256: this.#hash?.digest('hex') ?? '',
-      bytes: this.#bytes,
-      notes: this.#notes,
-    }
   }
 
   /** Takes memory of batches that nobody needs any more. */
@@ -152,6 +181,10 @@ export class ZipReader {
     if (entry.name !== `${stem}.csv`)
       this.#notes.push(`the zip's entry is named ${JSON.stringify(entry.name.slice(0, 200))}`)
     if (entry.compressedSize !== undefined) this.#left = entry.compressedSize
+    this.#open(entry)
+  }
+
+  #open(entry: ZipEntry): void {
     this.#unpacker = makeUnpacker(entry, this.#path, (bytes) => {
       this.#consume(bytes)
       return this.#flush()

@@ -19,6 +19,11 @@ export const VERBS: readonly VerbEntry[] = [
     load: () => import('./reconnect.ts'),
   },
   { name: 'export', summary: 'write a series as CSV, JSON lines, Parquet or Arrow', load: () => import('./export.ts') },
+  {
+    name: 'import',
+    summary: 'take files that are on disk already into the lake',
+    load: () => import('./import.ts'),
+  },
   { name: 'query', summary: 'run SQL over the lake', load: () => import('./query.ts') },
   {
     name: 'indicators',

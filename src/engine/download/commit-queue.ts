@@ -44,7 +44,8 @@ export class CommitQueue {
   }
 }
 
-function joinChanges(changes: readonly SeriesChange[]): SeriesChange {
+/** Several changes as one. */
+export function joinChanges(changes: readonly SeriesChange[]): SeriesChange {
   const only = changes[0]
   if (only && changes.length === 1) return only
   const listedAt = changes.map((change) => change.listedAt).filter((time) => time !== undefined)

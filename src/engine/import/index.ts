@@ -1,0 +1,2 @@
+export { type ImportOptions, importFiles } from './importer.ts'
+export type { ImportFormat, ImportHints, ImportReport } from './types.ts'
