@@ -273,7 +273,9 @@ export function nearestTexts(text: string, candidates: Iterable<string>, count =
   const bound = Math.max(2, Math.floor(wanted.length / 3))
   const near: { candidate: string; distance: number }[] = []
   for (const candidate of candidates) {
-    const distance = editDistance(wanted, candidate.toUpperCase(), bound)
+    const own = candidate.toUpperCase()
+    // The pair of a contract is its name but for the end: `BTCUSD` means `BTCUSD_PERP`.
+    const distance = own.startsWith(`${wanted}_`) ? 1 : editDistance(wanted, own, bound)
     if (distance <= bound) near.push({ candidate, distance })
   }
   near.sort((a, b) => a.distance - b.distance || (a.candidate < b.candidate ? -1 : 1))

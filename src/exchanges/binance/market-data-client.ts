@@ -1,5 +1,7 @@
 import { InvalidRangeError } from '../../model/errors.ts'
+import type { Market } from '../../model/series.ts'
 import { type Answer, BinanceBase, type Data, type MarketCall, spanOf, type TimeSpan } from './client-base.ts'
+import { pairOf } from './names.ts'
 import type { Params } from './weights.ts'
 
 type Ids = string | readonly string[]
@@ -9,7 +11,7 @@ type HistoryName =
   | 'topLongShortAccountRatio'
   | 'topLongShortPositionRatio'
   | 'globalLongShortAccountRatio'
-  | 'takerLongShortRatio'
+  | 'takerBuySellVolume'
   | 'basis'
 
 /** The endpoints whose answers are plain rows: decimals stay text, times are epoch ms, fields keep Binance's names. */
@@ -113,31 +115,35 @@ export class BinanceMarketData extends BinanceBase {
 
   /** Mark price, index price and the running funding rate, of one symbol or all. Futures. */
   getPremiumIndex(symbol?: string, call: MarketCall = {}): Promise<Answer<'premiumIndex'>> {
-    return this.get('premiumIndex', { symbol }, { ...call, market: 'usdm' })
+    return this.get('premiumIndex', { symbol }, this.#futures(call, symbol))
   }
 
-  /** Funding rates that were paid. Futures. */
+  /** Funding rates that were paid. Futures; COIN-M wants a symbol. */
   getFundingRate(symbol?: string, options: TimeSpan & MarketCall = {}): Promise<Answer<'fundingRate'>> {
-    return this.get('fundingRate', { symbol, ...spanOf(options), limit: options.limit }, { ...options, market: 'usdm' })
+    const params = { symbol, ...spanOf(options), limit: options.limit }
+    return this.get('fundingRate', params, this.#futures(options, symbol))
   }
 
   /** Symbols whose funding differs from the default of 8 hours. Futures. */
   getFundingInfo(call: MarketCall = {}): Promise<Answer<'fundingInfo'>> {
-    return this.get('fundingInfo', {}, { ...call, market: 'usdm' })
+    return this.get('fundingInfo', {}, this.#futures(call))
   }
 
   /** Open interest now. Futures. */
   getOpenInterest(symbol: string, call: MarketCall = {}): Promise<Answer<'openInterest'>> {
-    return this.get('openInterest', { symbol }, { ...call, market: 'usdm' })
+    return this.get('openInterest', { symbol }, this.#futures(call, symbol))
   }
 
-  /** Open interest of the last 30 days, per `period` (`5m` to `1d`). Futures. */
+  /**
+   * Open interest of the last 30 days, per `period` (`5m` to `1d`). Futures. COIN-M tells it, as the other statistics of
+   * the last 30 days, by pair: of the perpetual, or of the `contractType` that the options name.
+   */
   getOpenInterestHist(
     symbol: string,
     period: string,
-    options: TimeSpan & MarketCall = {},
+    options: TimeSpan & MarketCall & { readonly contractType?: string } = {},
   ): Promise<Answer<'openInterestHist'>> {
-    return this.#history('openInterestHist', { symbol, period }, options)
+    return this.#history('openInterestHist', { ...this.#contract(symbol, options), period }, options, symbol)
   }
 
   /** Long and short accounts of the top traders. Futures, last 30 days. */
@@ -146,7 +152,7 @@ export class BinanceMarketData extends BinanceBase {
     period: string,
     options: TimeSpan & MarketCall = {},
   ): Promise<Answer<'topLongShortAccountRatio'>> {
-    return this.#history('topLongShortAccountRatio', { symbol, period }, options)
+    return this.#history('topLongShortAccountRatio', { ...this.#pair(symbol, options), period }, options, symbol)
   }
 
   /** Long and short positions of the top traders. Futures, last 30 days. */
@@ -155,7 +161,7 @@ export class BinanceMarketData extends BinanceBase {
     period: string,
     options: TimeSpan & MarketCall = {},
   ): Promise<Answer<'topLongShortPositionRatio'>> {
-    return this.#history('topLongShortPositionRatio', { symbol, period }, options)
+    return this.#history('topLongShortPositionRatio', { ...this.#pair(symbol, options), period }, options, symbol)
   }
 
   /** Long and short accounts of all traders. Futures, last 30 days. */
@@ -164,16 +170,30 @@ export class BinanceMarketData extends BinanceBase {
     period: string,
     options: TimeSpan & MarketCall = {},
   ): Promise<Answer<'globalLongShortAccountRatio'>> {
-    return this.#history('globalLongShortAccountRatio', { symbol, period }, options)
+    return this.#history('globalLongShortAccountRatio', { ...this.#pair(symbol, options), period }, options, symbol)
   }
 
-  /** Volume bought and sold by takers. Futures, last 30 days. */
+  /** Volume bought and sold by takers. USD-M, last 30 days. */
   getTakerLongShortRatio(
     symbol: string,
     period: string,
     options: TimeSpan & MarketCall = {},
   ): Promise<Answer<'takerLongShortRatio'>> {
-    return this.#history('takerLongShortRatio', { symbol, period }, options)
+    return this.get(
+      'takerLongShortRatio',
+      { symbol, period, ...spanOf(options), limit: options.limit },
+      { ...options, market: 'usdm' },
+    )
+  }
+
+  /** Volume bought and sold by takers, in contracts and in the base asset. COIN-M, last 30 days. */
+  getTakerBuySellVolume(
+    symbol: string,
+    period: string,
+    options: TimeSpan & MarketCall & { readonly contractType?: string } = {},
+  ): Promise<Answer<'takerBuySellVolume'>> {
+    const call = { ...options, market: 'coinm' } as const
+    return this.#history('takerBuySellVolume', { ...this.#contract(symbol, call), period }, call, symbol)
   }
 
   /** Difference of future and index. Futures, last 30 days. */
@@ -182,7 +202,9 @@ export class BinanceMarketData extends BinanceBase {
     period: string,
     options: TimeSpan & MarketCall & { readonly contractType?: string } = {},
   ): Promise<Answer<'basis'>> {
-    return this.#history('basis', { pair, contractType: options.contractType ?? 'PERPETUAL', period }, options)
+    const market = this.futuresOf(options, pair)
+    const named = { pair: pairOf(this.native(pair, market)), contractType: options.contractType ?? 'PERPETUAL' }
+    return this.#history('basis', { ...named, period }, { ...options, market })
   }
 
   /** Settlement prices of a pair's delivered contracts. Futures. */
@@ -192,7 +214,7 @@ export class BinanceMarketData extends BinanceBase {
 
   /** What an index price is made of. Futures. */
   getConstituents(symbol: string, call: MarketCall = {}): Promise<Answer<'constituents'>> {
-    return this.get('constituents', { symbol }, { ...call, market: 'usdm' })
+    return this.get('constituents', { symbol }, this.#futures(call, symbol))
   }
 
   /** Baskets of the index contracts. Futures. */
@@ -209,8 +231,33 @@ export class BinanceMarketData extends BinanceBase {
     name: K,
     params: Params,
     options: TimeSpan & MarketCall,
+    symbol?: string,
   ): Promise<Answer<K>> {
-    return this.get(name, { ...params, ...spanOf(options), limit: options.limit }, { ...options, market: 'usdm' })
+    const named = { ...params, ...spanOf(options), limit: options.limit }
+    return this.get(name, named, this.#futures(options, symbol))
+  }
+
+  #futures<C extends MarketCall>(call: C, symbol?: string): C & { readonly market: Market } {
+    return { ...call, market: this.futuresOf(call, symbol) }
+  }
+
+  /** How statistics name what they are about: COIN-M by the pair. */
+  #pair(symbol: string, call: MarketCall): Params {
+    const market = this.futuresOf(call, symbol)
+    return market === 'coinm' ? { pair: pairOf(this.native(symbol, market)) } : { symbol }
+  }
+
+  /** The same where the contract matters. Which quarter a dated one is changes with time, so the caller says it. */
+  #contract(symbol: string, call: MarketCall & { readonly contractType?: string }): Params {
+    const market = this.futuresOf(call, symbol)
+    if (market !== 'coinm') return { symbol }
+    const native = this.native(symbol, market)
+    if (call.contractType === undefined && /_\d{6}$/.test(native)) {
+      throw new InvalidRangeError(
+        `${native}: COIN-M tells this by pair and quarter. Give contractType: CURRENT_QUARTER or NEXT_QUARTER.`,
+      )
+    }
+    return { pair: pairOf(native), contractType: call.contractType ?? 'PERPETUAL' }
   }
 }
 

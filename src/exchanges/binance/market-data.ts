@@ -15,6 +15,7 @@ import {
   text,
   tuple,
   unknown,
+  withOne,
 } from './schema.ts'
 
 /** A public endpoint whose answer is passed on as checked rows: path per market and the form of the answer. */
@@ -31,29 +32,41 @@ function endpoint<T>(paths: Endpoint<T>['paths'], schema: Schema<T>, extra: Part
   return { paths, schema, ...extra }
 }
 
-const both = (name: string): Endpoint<never>['paths'] => ({ spot: `/api/v3/${name}`, usdm: `/fapi/v1/${name}` })
-const spot = (name: string): Endpoint<never>['paths'] => ({ spot: `/api/v3/${name}` })
-const usdm = (name: string): Endpoint<never>['paths'] => ({ usdm: `/fapi/v1/${name}` })
-const data = (name: string): Endpoint<never>['paths'] => ({ usdm: `/futures/data/${name}` })
+type Paths = Endpoint<never>['paths']
+const every = (name: string): Paths => ({ spot: `/api/v3/${name}`, ...futures(name) })
+const spot = (name: string): Paths => ({ spot: `/api/v3/${name}` })
+const usdm = (name: string): Paths => ({ usdm: `/fapi/v1/${name}` })
+const futures = (name: string): Paths => ({ usdm: `/fapi/v1/${name}`, coinm: `/dapi/v1/${name}` })
+/** The same path on both futures hosts. */
+const data = (name: string): Paths => ({ usdm: `/futures/data/${name}`, coinm: `/futures/data/${name}` })
+const usdmData = (name: string): Paths => ({ usdm: `/futures/data/${name}` })
 
 const level = tuple<readonly [string, string]>(decimal, decimal)
-const trade = object({
-  id: integer,
-  price: decimal,
-  qty: decimal,
-  quoteQty: decimal,
-  time: integer,
-  isBuyerMaker: flag,
-})
+/** On COIN-M quantities are contracts, and `baseQty` is what they are in the base asset. */
+const trade = withOne(
+  object({
+    id: integer,
+    price: decimal,
+    qty: decimal,
+    quoteQty: optional(decimal),
+    baseQty: optional(decimal),
+    time: integer,
+    isBuyerMaker: flag,
+  }),
+  'quoteQty',
+  'baseQty',
+)
 const aggTrade = object({ a: integer, p: decimal, q: decimal, f: integer, l: integer, T: integer, m: flag })
-const ticker = object({
+const statistics = object({
   symbol: text,
+  pair: optional(text),
   lastPrice: decimal,
   openPrice: decimal,
   highPrice: decimal,
   lowPrice: decimal,
   volume: decimal,
-  quoteVolume: decimal,
+  quoteVolume: optional(decimal),
+  baseVolume: optional(decimal),
   openTime: integer,
   closeTime: integer,
   firstId: integer,
@@ -69,9 +82,13 @@ const ticker = object({
   askPrice: optional(decimal),
   askQty: optional(decimal),
 })
-const price = object({ symbol: text, price: decimal, time: optional(integer) })
+/** On COIN-M volumes are contracts, and `baseVolume` is what they are in the base asset. */
+const ticker = withOne(statistics, 'quoteVolume', 'baseVolume')
+/** `ps` is the pair of a COIN-M contract. */
+const price = object({ symbol: text, ps: optional(text), price: decimal, time: optional(integer) })
 const bookTicker = object({
   symbol: text,
+  pair: optional(text),
   bidPrice: decimal,
   bidQty: decimal,
   askPrice: decimal,
@@ -95,6 +112,7 @@ const priceRange = object({
 })
 const premiumIndex = object({
   symbol: text,
+  pair: optional(text),
   markPrice: decimal,
   indexPrice: decimal,
   estimatedSettlePrice: optional(decimalOrEmpty),
@@ -117,28 +135,44 @@ const fundingInfo = object({
   fundingIntervalHours: integer,
   updateTime: optional(nullable(integer)),
 })
-const ratio = object({
-  symbol: text,
+/** Told by symbol on USD-M, by pair on COIN-M, where positions have names of their own. */
+const ratioRow = object({
+  symbol: optional(text),
+  pair: optional(text),
   longShortRatio: decimal,
-  longAccount: decimal,
-  shortAccount: decimal,
+  longAccount: optional(decimal),
+  shortAccount: optional(decimal),
+  longPosition: optional(decimal),
+  shortPosition: optional(decimal),
+  timestamp: integer,
+})
+const ratio = withOne(withOne(ratioRow, 'symbol', 'pair'), 'longAccount', 'longPosition')
+
+const openInterest = object({
+  symbol: optional(text),
+  pair: optional(text),
+  contractType: optional(text),
+  sumOpenInterest: decimal,
+  sumOpenInterestValue: decimal,
   timestamp: integer,
 })
 
 /** Every public endpoint whose answer is plain rows. Candles, exchangeInfo and time have their own ways. */
 export const MARKET_DATA = {
-  ticker24hr: endpoint(both('ticker/24hr'), oneOrMany(ticker)),
+  ticker24hr: endpoint(every('ticker/24hr'), oneOrMany(ticker)),
   tickerTradingDay: endpoint(spot('ticker/tradingDay'), oneOrMany(ticker)),
   tickerRolling: endpoint(spot('ticker'), oneOrMany(ticker)),
-  prices: endpoint({ spot: '/api/v3/ticker/price', usdm: '/fapi/v2/ticker/price' }, oneOrMany(price), {
-    ignoreUsed: true,
-  }),
-  bookTicker: endpoint(both('ticker/bookTicker'), oneOrMany(bookTicker), { ignoreUsed: true }),
-  depth: endpoint(both('depth'), depth),
-  trades: endpoint(both('trades'), array(trade)),
-  historicalTrades: endpoint(both('historicalTrades'), array(trade), { key: ['usdm'] }),
+  prices: endpoint(
+    { spot: '/api/v3/ticker/price', usdm: '/fapi/v2/ticker/price', coinm: '/dapi/v1/ticker/price' },
+    oneOrMany(price),
+    { ignoreUsed: true },
+  ),
+  bookTicker: endpoint(every('ticker/bookTicker'), oneOrMany(bookTicker), { ignoreUsed: true }),
+  depth: endpoint(every('depth'), depth),
+  trades: endpoint(every('trades'), array(trade)),
+  historicalTrades: endpoint(every('historicalTrades'), array(trade), { key: ['usdm', 'coinm'] }),
   historicalBlockTrades: endpoint(spot('historicalBlockTrades'), array(trade)),
-  aggTrades: endpoint(both('aggTrades'), array(aggTrade)),
+  aggTrades: endpoint(every('aggTrades'), array(aggTrade)),
   avgPrice: endpoint(spot('avgPrice'), avgPrice),
   executionRules: endpoint(
     spot('executionRules'),
@@ -148,20 +182,34 @@ export const MARKET_DATA = {
     spot('referencePrice'),
     object({ symbol: text, referencePrice: nullable(decimal), timestamp: integer }),
   ),
-  premiumIndex: endpoint(usdm('premiumIndex'), oneOrMany(premiumIndex)),
-  fundingRate: endpoint(usdm('fundingRate'), array(fundingRate)),
-  fundingInfo: endpoint(usdm('fundingInfo'), array(fundingInfo)),
-  openInterest: endpoint(usdm('openInterest'), object({ symbol: text, openInterest: decimal, time: integer })),
-  openInterestHist: endpoint(
-    data('openInterestHist'),
-    array(object({ symbol: text, sumOpenInterest: decimal, sumOpenInterestValue: decimal, timestamp: integer })),
+  premiumIndex: endpoint(futures('premiumIndex'), oneOrMany(premiumIndex)),
+  fundingRate: endpoint(futures('fundingRate'), array(fundingRate)),
+  fundingInfo: endpoint(futures('fundingInfo'), array(fundingInfo)),
+  openInterest: endpoint(
+    futures('openInterest'),
+    object({ symbol: text, pair: optional(text), openInterest: decimal, time: integer }),
   ),
+  openInterestHist: endpoint(data('openInterestHist'), array(withOne(openInterest, 'symbol', 'pair'))),
   topLongShortAccountRatio: endpoint(data('topLongShortAccountRatio'), array(ratio)),
   topLongShortPositionRatio: endpoint(data('topLongShortPositionRatio'), array(ratio)),
   globalLongShortAccountRatio: endpoint(data('globalLongShortAccountRatio'), array(ratio)),
   takerLongShortRatio: endpoint(
-    data('takerlongshortRatio'),
+    usdmData('takerlongshortRatio'),
     array(object({ buySellRatio: decimal, buyVol: decimal, sellVol: decimal, timestamp: integer })),
+  ),
+  takerBuySellVolume: endpoint(
+    { coinm: '/futures/data/takerBuySellVol' },
+    array(
+      object({
+        pair: text,
+        contractType: text,
+        takerBuyVol: decimal,
+        takerSellVol: decimal,
+        takerBuyVolValue: decimal,
+        takerSellVolValue: decimal,
+        timestamp: integer,
+      }),
+    ),
   ),
   basis: endpoint(
     data('basis'),
@@ -173,14 +221,14 @@ export const MARKET_DATA = {
         futuresPrice: decimal,
         basis: decimal,
         basisRate: decimal,
-        annualizedBasisRate: decimalOrEmpty,
+        annualizedBasisRate: optional(decimalOrEmpty),
         timestamp: integer,
       }),
     ),
   ),
-  deliveryPrice: endpoint(data('delivery-price'), array(object({ deliveryTime: integer, deliveryPrice: number }))),
+  deliveryPrice: endpoint(usdmData('delivery-price'), array(object({ deliveryTime: integer, deliveryPrice: number }))),
   constituents: endpoint(
-    usdm('constituents'),
+    futures('constituents'),
     object({ symbol: text, time: integer, constituents: array(object({ exchange: text, symbol: text })) }),
   ),
   indexInfo: endpoint(

@@ -91,6 +91,15 @@ export function object<S extends Readonly<Record<string, Schema<unknown>>>>(memb
   }
 }
 
+/** What `schema` checks, with at least one of some members. */
+export function withOne<T extends object>(schema: Schema<T>, ...names: readonly (keyof T & string)[]): Schema<T> {
+  return (value, path, source) => {
+    const checked = schema(value, path, source)
+    if (names.some((name) => checked[name] !== undefined)) return checked
+    return fail(value, path, source, `an object with ${names.join(' or ')}`)
+  }
+}
+
 /** Binance answers an object for one symbol and an array for many: this gives an array for both. */
 export function oneOrMany<T>(schema: Schema<T>): Schema<readonly T[]> {
   const many = array(schema)

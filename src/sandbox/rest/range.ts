@@ -26,7 +26,7 @@ export function askedRange({ market, params, now }: RestCall, hasSpan = market =
   }
   if (!hasSpan) return { from, to: Math.min((end ?? now) + 1, now + 1), last: from === undefined }
   if (from !== undefined && end !== undefined && end - from > INVERSE_SPAN) {
-    throw new RestFailure(-1127, 'Lookup interval is too big. More than 200 days between startTime and endTime.')
+    throw new RestFailure(-4088, 'Maximum time interval is 200 days.')
   }
   const last = Math.min(end ?? (from === undefined ? now : from + INVERSE_SPAN), now)
   return { from: Math.max(0, from ?? last - INVERSE_SPAN), to: last + 1, last: true }
