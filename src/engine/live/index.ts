@@ -19,12 +19,12 @@ export type { LagSummary } from './lag.ts'
 export type { HoleReport, SeriesStatus } from './live-series.ts'
 export { LiveSeries } from './live-series.ts'
 export type { CollectorOptions } from './options.ts'
-export {
-  MarketDataService,
-  type MarketDataServiceOptions,
-  type ServiceStatistics,
-  type SubscribeSymbolOptions,
-  type SymbolSubscription,
-  type UpdateSubscriptionOptions,
-} from './service.ts'
+export { MarketDataService } from './service.ts'
 export type { SubscribableKind, SymbolState, SymbolWish } from './service-channels.ts'
+export type {
+  MarketDataServiceOptions,
+  ServiceStatistics,
+  SubscribeSymbolOptions,
+  SymbolSubscription,
+  UpdateSubscriptionOptions,
+} from './service-types.ts'

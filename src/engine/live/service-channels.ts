@@ -36,7 +36,7 @@ export function changedState(before: SymbolState | undefined, wish: Partial<Symb
   const { kinds, intervals, depth, speed } = before ?? NOTHING
   const named = wish.intervals ?? (wish.interval === undefined ? undefined : [wish.interval])
   return {
-    kinds: wish.kinds === undefined ? kinds : [...new Set(wish.kinds as SubscribableKind[])],
+    kinds: wish.kinds === undefined ? kinds : [...new Set([wish.kinds].flat() as SubscribableKind[])],
     intervals: named === undefined ? intervals : [...new Set(named.map((name) => parseInterval(name)))],
     depth: wish.depth ?? depth,
     speed: wish.speed ?? speed,

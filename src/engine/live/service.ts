@@ -11,58 +11,19 @@ import { type Market, parseMarket, type SeriesId } from '../../model/series.ts'
 import { resolveNative } from '../../model/symbol.ts'
 import { linkSignals } from '../../net/abort.ts'
 import { Collector } from './collector.ts'
-import type { CollectorReport, CollectorStatus } from './collector-report.ts'
-import { DataFeed, type FeedSource, type FeedStatus, type FeedTarget, type HistoryRequest } from './feed.ts'
+import type { CollectorReport } from './collector-report.ts'
+import { DataFeed, type FeedSource, type FeedTarget, type HistoryRequest } from './feed.ts'
 import { LatestValues } from './feed-latest.ts'
-import type { CollectorOptions } from './options.ts'
-import {
-  changedState,
-  channelsOf,
-  joinedState,
-  type SymbolState,
-  type SymbolWish,
-  WantedChannels,
-} from './service-channels.ts'
+import { changedState, channelsOf, joinedState, type SymbolState, WantedChannels } from './service-channels.ts'
 import { ServiceHistory } from './service-history.ts'
-
-export interface MarketDataServiceOptions extends Omit<CollectorOptions, 'channels'> {
-  /** Market of symbols that name none. Default `spot`. */
-  readonly market?: Market | string
-}
-
-export interface SubscribeSymbolOptions extends SymbolWish {
-  readonly market?: Market | string
-  readonly signal?: AbortSignal
-}
-
-/** What to change; what is left out stays. */
-export interface UpdateSubscriptionOptions extends Partial<SymbolWish> {
-  readonly market?: Market | string
-  readonly signal?: AbortSignal
-}
-
-/** A subscribed symbol. Disposing it ends the subscription. */
-export interface SymbolSubscription extends SymbolState, AsyncDisposable {
-  /** The exchange's own id. */
-  readonly symbol: string
-  readonly market: Market
-  /** Changes it at run time; nothing is lost of what stays. */
-  update(changes: UpdateSubscriptionOptions): Promise<void>
-  unsubscribe(): Promise<void>
-}
-
-export interface ServiceStatistics {
-  readonly running: boolean
-  /** Local clock, epoch ms; NaN before the start. */
-  readonly startedAt: number
-  readonly symbols: readonly ({ readonly symbol: string; readonly market: Market } & SymbolState)[]
-  /** Series whose latest value is in memory. */
-  readonly latestValues: number
-  readonly bus: { readonly published: number; readonly readers: number; readonly handlerErrors: number }
-  readonly feeds: readonly FeedStatus[]
-  /** Connections, series, books, repairs, flushes; undefined before the start. */
-  readonly collector: CollectorStatus | undefined
-}
+import { assertListed } from './service-symbols.ts'
+import type {
+  MarketDataServiceOptions,
+  ServiceStatistics,
+  SubscribeSymbolOptions,
+  SymbolSubscription,
+  UpdateSubscriptionOptions,
+} from './service-types.ts'
 
 interface Held {
   readonly channel: Channel
@@ -91,6 +52,8 @@ export class MarketDataService implements AsyncDisposable {
   readonly #latest = new LatestValues()
   readonly #entries = new Map<string, Entry>()
   readonly #wanted = new WantedChannels()
+  /** Symbols that the exchange has, as far as it was asked. */
+  readonly #listed = new Set<string>()
   /** Channels of feeds, by series. */
   readonly #held = new Map<string, Held>()
   readonly #closing = new AbortController()
@@ -136,7 +99,10 @@ export class MarketDataService implements AsyncDisposable {
     return [...this.#entries.values()].map((entry) => this.#handle(entry))
   }
 
-  /** Opens the lake and begins to collect what was subscribed before. A second call waits for the first. */
+  /**
+   * Opens the lake and begins to collect what was subscribed before. A second call waits for the first.
+   * @throws InvalidSymbolError for a symbol that the exchange does not have; it is not subscribed any more.
+   */
   start(signal?: AbortSignal): Promise<void> {
     if (this.#stopped) throw new ConfigError('The service was stopped. Make a new one.')
     this.#starting ??= this.#start(signal).catch((error: unknown) => {
@@ -158,19 +124,24 @@ export class MarketDataService implements AsyncDisposable {
 
   /**
    * Subscribes to kinds of a symbol, given in any spelling. What it is subscribed with already stays. Resolves when the
-   * exchange acknowledged; before `start`, at once.
-   * @throws InvalidSymbolError, InvalidRangeError for what the exchange can't have.
+   * exchange acknowledged; before `start`, at once: the symbol is then looked up when it starts.
+   * @throws InvalidSymbolError for a symbol that the exchange does not have, naming the nearest; InvalidRangeError for
+   * what it can't have of it.
    */
   async subscribeSymbol(symbol: string, options: SubscribeSymbolOptions): Promise<SymbolSubscription> {
     if (this.#stopped) throw new ConfigError('The service was stopped. Make a new one.')
-    const native = this.#native(symbol, options.market)
-    const wish = changedState(undefined, options)
+    // Without options, what is missing is told, and what there is.
+    const { market, signal, ...wanted } = (options as SubscribeSymbolOptions | undefined) ?? { kinds: [] }
+    const native = this.#native(symbol, market)
+    const wish = changedState(undefined, wanted)
     // Looked at before anything is changed.
     channelsOf(this.#live, native.market, native.symbol, wish)
+    await this.#starting?.catch(() => {})
+    await this.#assertListed(native, signal)
     const there = this.#entries.get(entryKey(native))
     const entry = there ?? { ...native, state: wish, channels: [] }
     this.#entries.set(entryKey(native), entry)
-    await this.#set(entry, there ? joinedState(there.state, wish) : wish, options.signal)
+    await this.#set(entry, there ? joinedState(there.state, wish) : wish, signal)
     return this.#handle(entry)
   }
 
@@ -179,7 +150,7 @@ export class MarketDataService implements AsyncDisposable {
    * those that stay are not touched.
    * @throws ConfigError for a symbol that is not subscribed.
    */
-  async updateSubscription(symbol: string, changes: UpdateSubscriptionOptions): Promise<SymbolSubscription> {
+  async updateSubscription(symbol: string, changes: UpdateSubscriptionOptions = {}): Promise<SymbolSubscription> {
     const entry = this.#entry(symbol, changes.market)
     await this.#set(entry, changedState(entry.state, changes), changes.signal)
     return this.#handle(entry)
@@ -245,6 +216,14 @@ export class MarketDataService implements AsyncDisposable {
     this.#collector = collector
     try {
       await collector.start(signal)
+      const entries = [...this.#entries.values()]
+      const checks = await Promise.allSettled(entries.map((entry) => this.#assertListed(entry, signal)))
+      const failed = entries.filter((_, index) => checks[index]?.status === 'rejected')
+      for (const entry of failed) {
+        // Should another start be tried, it shall not fail of the same.
+        if (!signal?.aborted && this.#entries.delete(entryKey(entry))) this.#replace(entry, entry.state, [])
+      }
+      for (const check of checks) if (check.status === 'rejected') throw check.reason
       await this.#reconcile(signal)
     } catch (error) {
       // Who stops the service meanwhile closes it, with a report. Else nobody would, and a second start opens another.
@@ -271,6 +250,22 @@ export class MarketDataService implements AsyncDisposable {
     } finally {
       this.feed.close()
       await this.#history[Symbol.asyncDispose]()
+    }
+  }
+
+  /** Before the start nobody can be asked: then it is done by the start. What is subscribed already is known. */
+  async #assertListed(
+    native: { readonly market: Market; readonly symbol: string },
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const collector = this.#collector
+    if (!collector || this.#listed.has(entryKey(native))) return
+    const linked = linkSignals(signal, this.#closing.signal)
+    try {
+      await assertListed(native, { client: collector.client, log: this.#log, signal: linked.signal })
+      this.#listed.add(entryKey(native))
+    } finally {
+      linked.release()
     }
   }
 
@@ -396,7 +391,8 @@ export class MarketDataService implements AsyncDisposable {
     const channel = there?.channel ?? this.#channelOf(series)
     if (!there) this.#held.set(key, { channel, count: 1 })
     this.#wanted.add(channel)
-    await this.#reconcile(signal).catch((error: unknown) => {
+    const held = this.#assertListed(series, signal).then(() => this.#reconcile(signal))
+    await held.catch((error: unknown) => {
       // The reader hears of the end when all that was received is handed out.
       if (!this.#closing.signal.aborted) throw error
     })

@@ -211,12 +211,54 @@ describe('a market data service', () => {
     await rig.until('a trade', () => rig.feed.getLatestData(SYMBOL, { kind: 'trade' })?.state === 'live')
   })
 
+  it('refuses a symbol that the exchange does not have, and names the nearest', async () => {
+    await using rig = await FeedRig.open()
+    const { service, feed } = rig
+    const unknown = service.subscribeSymbol('BTCUSTD', { kinds: ['trade'] })
+    await expect(unknown).rejects.toThrow(InvalidSymbolError)
+    await expect(unknown).rejects.toThrow(/Unknown symbol "BTCUSTD" on binance spot.*BTCUSDT/)
+    await expect(feed.subscribeToUpdates('BTCUSTD', { kind: 'trade' }).next()).rejects.toThrow(InvalidSymbolError)
+    expect(service.subscriptions).toEqual([])
+    expect(keys(rig)).toEqual([])
+    await service.subscribeSymbol(SYMBOL, { kinds: ['trade'] })
+    await service.subscribeSymbol(SYMBOL, { kinds: ['quote'], market: 'usdm' })
+    expect(keys(rig)).toEqual(['spot/trade/BTCUSDT', 'usdm/quote/BTCUSDT'])
+  })
+
+  it('looks up what was subscribed before its start when it starts', async () => {
+    await using rig = await FeedRig.open()
+    await using service = new MarketDataService({ ...QUICK, client: { endpoint: rig.sandbox.endpoint } })
+    await service.subscribeSymbol('ETHUSTD', { kinds: ['trade'] })
+    await service.subscribeSymbol(SYMBOL, { kinds: ['trade'] })
+    await expect(service.start()).rejects.toThrow(/"ETHUSTD".*ETHUSDT/)
+    expect(service.subscriptions.map(({ symbol }) => symbol)).toEqual([SYMBOL])
+    await service.start()
+    expect(service.collector.channels().map(channelKey)).toEqual(['spot/trade/BTCUSDT'])
+  })
+
+  it('takes a symbol at its word while REST is away', async () => {
+    await using rig = await FeedRig.open()
+    const warnings: string[] = []
+    const log = { debug() {}, info() {}, error() {}, warn: (_: object, text: string) => void warnings.push(text) }
+    const client = { endpoint: rig.sandbox.endpoint, attempts: 1 }
+    await using service = new MarketDataService({ ...QUICK, client, log })
+    await service.start()
+    rig.faults({ type: 'http-error', status: 503, match: { path: 'exchangeInfo' } })
+    await service.subscribeSymbol(SYMBOL, { kinds: ['trade'] })
+    expect(warnings).toContain('the exchange could not be asked whether it has this symbol')
+    expect(service.collector.channels().map(channelKey)).toEqual(['spot/trade/BTCUSDT'])
+  })
+
   it('refuses what the exchange does not have, and says what there is', async () => {
     await using rig = await FeedRig.open()
     const subscribe = (symbol: string, options: Parameters<MarketDataService['subscribeSymbol']>[1]) =>
       rig.service.subscribeSymbol(symbol, options)
     await expect(subscribe(SYMBOL, { kinds: ['trades'] })).rejects.toThrow(/Did you mean "trade"/)
     await expect(subscribe(SYMBOL, { kinds: [] })).rejects.toThrow(/kinds is empty/)
+    await expect(subscribe(SYMBOL, undefined as never)).rejects.toThrow(/kinds is empty. Name at least one of/)
+    await expect(subscribe(SYMBOL, {} as never)).rejects.toThrow(/kinds is empty/)
+    await expect(subscribe(SYMBOL, { kinds: 'trades' as never })).rejects.toThrow(/Did you mean "trade"/)
+    await expect(rig.service.updateSubscription(SYMBOL)).rejects.toThrow(/call subscribeSymbol/)
     await expect(subscribe(SYMBOL, { kinds: ['candle'], interval: '7m' })).rejects.toThrow(InvalidRangeError)
     await expect(subscribe(SYMBOL, { kinds: ['bookSnapshot'], depth: 7 })).rejects.toThrow(/Use 5, 10, 20/)
     await expect(subscribe('no symbol', { kinds: ['trade'] })).rejects.toThrow(InvalidSymbolError)
