@@ -1,22 +1,15 @@
 import { type Batch, emptyBatch, rowAt } from '../../model/batch.ts'
 import { type Candle, candle } from '../../model/candle.ts'
 import { InvalidRangeError } from '../../model/errors.ts'
-import { type Interval, intervalLength, parseInterval } from '../../model/interval.ts'
+import { type Interval, parseInterval } from '../../model/interval.ts'
 import { kindOf } from '../../model/kinds.ts'
 import { asCandlesOf } from '../../model/price-candle.ts'
 import type { Market } from '../../model/series.ts'
-import {
-  DAY,
-  floorDay,
-  formatTime,
-  parseInclusiveEnd,
-  parseTime,
-  type TimeInput,
-  type TimeRange,
-} from '../../model/time.ts'
+import { DAY, formatTime, parseInclusiveEnd, parseTime, type TimeInput } from '../../model/time.ts'
 import type { BaseDataClient, CandlePage, CandleRequest } from '../exchange.ts'
-import { candlePages, countPages, intervalsOf, MAX_LIMIT, needsBounds, pageLimit, pageWindows } from './candles.ts'
+import { candlePages, countPages, intervalsOf, MAX_LIMIT, needsBounds, pageLimit } from './candles.ts'
 import { type BinanceClientOptions, type MarketCall, only, spanOf, type TimeSpan } from './client-base.ts'
+import { searchFirstOpen } from './first-open.ts'
 import { parseKlines } from './klines-parser.ts'
 import { BinanceMarketData } from './market-data-client.ts'
 import { pairOf } from './names.ts'
@@ -47,9 +40,6 @@ const PRICE_OF_KIND: Readonly<Record<string, 'mark' | 'index' | 'premiumIndex'>>
   premiumCandle: 'premiumIndex',
 }
 const PARALLEL_PAGES = 12
-/** COIN-M opened in 2020: nothing of it is older than this. */
-const COINM_BEGAN = Date.UTC(2019, 8, 1)
-const SEARCH_PARALLEL = 4
 /** Downloads of more pages than this read the exchange's own limits first. */
 const SMALL_DOWNLOAD = 4
 
@@ -176,39 +166,14 @@ export class BinanceClient extends BinanceMarketData implements BaseDataClient {
     }
   }
 
-  /**
-   * The first open where a start alone finds nothing: days, 200 at a time and several looks side by side, then the
-   * candles of the first day that has one.
-   */
+  /** The first open where a start alone finds nothing. */
   async #searchOpen(request: Omit<CandleRequest, 'to'>, now: number): Promise<number | undefined> {
     const { market, from } = request
-    const interval = this.#interval(request.interval, market)
     const { path, named } = this.#candlesOf(request, this.native(request.symbol, market))
-    const coarse = intervalLength(interval) < DAY ? '1d' : interval
-    const look = async (step: Interval, window: TimeRange, limit: number): Promise<number | undefined> => {
+    return searchFirstOpen(this.#interval(request.interval, market), from, now, async (step, window, limit) => {
       const params = { ...named, interval: step, startTime: window.from, endTime: window.to - 1, limit }
-      const batch = await this.#klines(market, path, params, step, request)
-      return batch.columns.open_time?.[0]
-    }
-    const earliest = Math.max(Math.ceil(from), COINM_BEGAN)
-    const start = coarse === interval ? earliest : floorDay(earliest)
-    const limit = pageLimit(market, coarse)
-    const windows = [...pageWindows(coarse, { from: start, to: Math.floor(now) + 1 }, limit)]
-    for (let at = 0; at < windows.length; at += SEARCH_PARALLEL) {
-      const found = await Promise.all(
-        windows.slice(at, at + SEARCH_PARALLEL).map((window) => look(coarse, window, limit)),
-      )
-      const first = found.find((open) => open !== undefined)
-      if (first === undefined || coarse === interval) {
-        if (first !== undefined) return first
-        continue
-      }
-      const day = { from: Math.max(first, earliest), to: first + DAY }
-      const fine = day.from < day.to ? await look(interval, day, MAX_LIMIT[market]!) : undefined
-      // The rest of the day that was asked from may be empty: then the search goes on behind it.
-      return fine ?? (await this.#searchOpen({ ...request, from: first + DAY }, now))
-    }
-    return undefined
+      return (await this.#klines(market, path, params, step, request)).columns.open_time?.[0]
+    })
   }
 
   candleRequests(request: Pick<CandleRequest, 'market' | 'interval' | 'from' | 'to'>): number {
