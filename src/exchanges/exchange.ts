@@ -149,6 +149,8 @@ export interface Exchange {
   /** Intervals that the market's candles exist in. */
   intervals(market: Market): readonly Interval[]
   endpoints(options: ClientOptions): Endpoints
+  /** The name under which it keeps data of a kind; the symbol itself when left out. */
+  seriesSymbol?(market: Market, kind: string, symbol: string): string
   createClient(options?: ClientOptions): BaseDataClient
   readonly archive?: ArchiveLayout
   /** Stretches that are known to be missing, rising. */
