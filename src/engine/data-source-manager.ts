@@ -320,7 +320,8 @@ export class DataSourceManager implements AsyncDisposable {
         `${market} has no ${interval} candles. Use one of ${this.#exchange.intervals(market).join(', ')}.`,
       )
     }
-    return { exchange: this.#exchange.id, market, kind, symbol, interval }
+    const name = this.#exchange.seriesSymbol?.(market, kind, symbol) ?? symbol
+    return { exchange: this.#exchange.id, market, kind, symbol: name, interval }
   }
 
   /** Stops what is under way and closes every connection and thread; a second call waits for the first. */
