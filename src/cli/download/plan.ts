@@ -86,7 +86,8 @@ export async function planDownload(
   if (intervals.length === 0) intervals = [settings.download.defaultInterval]
 
   const wanted: SeriesId[] = symbols.flatMap(({ symbol, market }) => {
-    const id = { exchange: settings.exchange.name, market: market ?? 'spot', kind, symbol }
+    const name = exchange.seriesSymbol?.(market ?? 'spot', kind, symbol) ?? symbol
+    const id = { exchange: settings.exchange.name, market: market ?? 'spot', kind, symbol: name }
     return kindOf(kind).hasInterval ? intervals.map((interval) => ({ ...id, interval })) : [id]
   })
   checkSeries(exchange, wanted)
