@@ -4,6 +4,7 @@ import { intervalsOf } from './candles.ts'
 import { BinanceClient } from './client.ts'
 import { binanceEndpoints } from './endpoints.ts'
 import { binanceLive } from './live.ts'
+import { seriesSymbol } from './names.ts'
 import { binanceGaps } from './outages.ts'
 
 export { binanceArchive } from './archive.ts'
@@ -40,6 +41,7 @@ export const binance: Exchange = {
   markets: ['spot', 'usdm', 'coinm'],
   intervals: intervalsOf,
   endpoints: binanceEndpoints,
+  seriesSymbol,
   createClient: (options = {}) => new BinanceClient(options),
   archive: binanceArchive,
   knownGaps: binanceGaps,
