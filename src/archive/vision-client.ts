@@ -1,4 +1,4 @@
-import type { ArchiveLayout } from '../exchanges/exchange.ts'
+import type { ArchiveLayout, ArchivePeriod } from '../exchanges/exchange.ts'
 import { exchangeOf } from '../exchanges/index.ts'
 import { type Batch, clipBatch, concatBatches, mergeBatches } from '../model/batch.ts'
 import { CandleFlag, candle } from '../model/candle.ts'
@@ -65,6 +65,8 @@ export interface ArchiveRequest {
   readonly from: TimeInput
   /** First instant no longer wanted. */
   readonly to: TimeInput
+  /** Only files of months, or only those of days; whatever serves best when left out. */
+  readonly period?: ArchivePeriod
   readonly signal?: AbortSignal
 }
 
@@ -74,6 +76,7 @@ interface Wanted extends TimeRange {
   readonly symbol: string
   readonly interval: Interval
   readonly kind: Kind
+  readonly period: ArchivePeriod | undefined
   readonly signal: AbortSignal | undefined
 }
 
@@ -131,8 +134,10 @@ export class VisionClient implements AsyncDisposable {
       throw new InvalidRangeError(`The archive has no ${request.interval} ${series.kind}s of ${request.market}.`)
     }
     const options = this.#list(request.signal)
-    const monthly = await listFiles(options, layout, series, 'monthly', request)
+    const { period } = request
+    const monthly = period === 'daily' ? [] : await listFiles(options, layout, series, 'monthly', request)
     const daily: ListedFile[] = []
+    if (period === 'monthly') return { monthly, daily }
     for (const range of dailyRanges([request], monthly, Number.POSITIVE_INFINITY)) {
       daily.push(...(await listFiles(options, layout, series, 'daily', range)))
     }
@@ -283,5 +288,14 @@ function wantedOf(request: ArchiveRequest): Wanted {
     throw new InvalidRangeError(`The range ends (${formatTime(to)}) before it begins (${formatTime(from)}).`)
   const kind = kindOf(request.kind ?? candle.id)
   if (!kind.hasInterval) throw new InvalidRangeError(`${kind.id} is no kind of candles.`)
-  return { market, symbol, kind, interval: parseInterval(request.interval), from, to, signal: request.signal }
+  return {
+    market,
+    symbol,
+    kind,
+    interval: parseInterval(request.interval),
+    from,
+    to,
+    period: request.period,
+    signal: request.signal,
+  }
 }

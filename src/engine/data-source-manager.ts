@@ -27,6 +27,7 @@ import { downloadAll } from './downloader.ts'
 import { limiter, Permits } from './limiter.ts'
 import { newestCandle } from './newest-candle.ts'
 import { PublishedHashes } from './published-hashes.ts'
+import { remoteWitnesses } from './reconcile/index.ts'
 import type {
   DataSourceManagerOptions,
   DownloadOptions,
@@ -284,6 +285,8 @@ export class DataSourceManager implements AsyncDisposable {
     const published = options.archive
       ? new PublishedHashes({ archive: this.#archiveAccess(), http, limit: limiter(parallel), signal })
       : undefined
+    const now = (market: Market): Promise<number> => this.now(market, signal, 'rest')
+    const remote = remoteWitnesses({ client: () => this.client, vision: () => this.#archiveClient(), now, signal })
     for (const series of ids) {
       signal.throwIfAborted()
       const report = await verifySeries(series, {
@@ -292,6 +295,7 @@ export class DataSourceManager implements AsyncDisposable {
         repair: options.repair ?? false,
         log: this.#log,
         signal,
+        reconcile: { compare: options.compare ?? [], ...remote },
         download: (requests) => this.download(requests, { signal, ...(onEvent ? { onEvent } : {}) }),
       })
       const problems = (await (await this.cache())?.verify(series, { repair: options.repair ?? false, signal })) ?? []

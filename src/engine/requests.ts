@@ -4,6 +4,7 @@ import type { Log } from '../model/log.ts'
 import type { Market } from '../model/series.ts'
 import type { TimeInput } from '../model/time.ts'
 import type { LakeOptions } from '../store/lake/lake.ts'
+import type { RemoteWitness } from './reconcile/index.ts'
 import type { DownloadEvent, SourceChoice, VerifyReport } from './types.ts'
 
 export interface DataSourceManagerOptions extends Omit<ClientOptions, 'log' | 'onRetry'>, Omit<LakeOptions, 'log'> {
@@ -73,8 +74,13 @@ export interface DownloadOptions {
 export interface VerifyOptions {
   /** Also ask the archive whether files were replaced since. */
   readonly archive?: boolean
-  /** Fetch again what is damaged, missing or replaced. */
+  /** Fetch again what is damaged, missing or replaced, and ask REST which candle is right where two sources differ. */
   readonly repair?: boolean
+  /**
+   * Hold stored candles also against what has to be fetched for it: `rest`, or `archive` for its days' files where the
+   * lake has a month's, and the other way round. What the lake holds itself is always compared.
+   */
+  readonly compare?: readonly RemoteWitness[]
   readonly signal?: AbortSignal
   /** What is fetched again for a repair. */
   readonly onEvent?: (event: DownloadEvent) => void

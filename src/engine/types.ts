@@ -1,6 +1,7 @@
 import type { Defect, FileCheck, Gap } from '../model/coverage.ts'
 import type { SeriesId } from '../model/series.ts'
 import type { TimeRange } from '../model/time.ts'
+import type { Reconciliation } from './reconcile/types.ts'
 
 /** Where records may be taken from: `auto` is lake, then archive, then REST. */
 export type SourceChoice = 'auto' | 'archive' | 'rest'
@@ -86,6 +87,8 @@ export interface VerifyReport {
   readonly gaps: readonly Gap[]
   /** Stretches between covered ranges that nobody has ever asked for. */
   readonly holes: readonly TimeRange[]
+  /** Candles held against trades, smaller candles and what else there was. */
+  readonly reconciled: readonly Reconciliation[]
   /** True when there is no hole, and no gap but of what the exchange never published. */
   readonly complete: boolean
   /** True when nothing is wrong, or everything wrong was repaired. */

@@ -28,6 +28,7 @@ import type { SeriesWriter } from '../store/lake/series-writer.ts'
 import { hasHistory } from './history.ts'
 import { holesOf, isWhole } from './holes.ts'
 import type { PublishedHashes, Replaced } from './published-hashes.ts'
+import { type ReconcileContext, reconcile } from './reconcile/index.ts'
 import type { DownloadRequest, SeriesReport, VerifyProblem, VerifyReport } from './types.ts'
 
 export interface VerifyContext {
@@ -38,6 +39,8 @@ export interface VerifyContext {
   readonly log: Log
   readonly signal: AbortSignal | undefined
   readonly download: (requests: readonly DownloadRequest[]) => Promise<SeriesReport[]>
+  /** How candles are held against other sources; undefined leaves that out. */
+  readonly reconcile?: Pick<ReconcileContext, 'compare' | 'rest' | 'archive'>
 }
 
 /** Checks one series: coverage, every data file byte for byte, stray files, and the archive's present checksums. */
@@ -129,6 +132,8 @@ export async function verifySeries(series: SeriesId, context: VerifyContext): Pr
       repaired: false,
     })
   }
+  const readable = !problems.some(({ repaired, type }) => !repaired && UNREADABLE.includes(type))
+  const reconciled = context.reconcile && readable ? await reconcile(series, { ...context, ...context.reconcile }) : []
   const after = (await context.lake.coverage(series)) ?? coverage
   return {
     series,
@@ -138,13 +143,16 @@ export async function verifySeries(series: SeriesId, context: VerifyContext): Pr
     problems,
     gaps: after.gaps,
     holes: holesOf(after.covered),
+    reconciled,
     complete: isWhole(after),
     ok: problems.every((problem) => problem.repaired || problem.type === 'stray-file'),
   }
 }
 
 /** The report of a series of which nothing can be read. */
-const NOTHING = { files: 0, rows: 0, bytes: 0, gaps: [], holes: [], complete: false } as const
+const NOTHING = { files: 0, rows: 0, bytes: 0, gaps: [], holes: [], reconciled: [], complete: false } as const
+/** With these there is nothing to compare. */
+const UNREADABLE: readonly VerifyProblem['type'][] = ['missing-file', 'damaged-file', 'damaged-coverage', 'row-count']
 
 interface Findings {
   readonly damaged: readonly LakeFile[]

@@ -1,0 +1,210 @@
+import { ExactSum } from '../../analysis/resample/exact-sum.ts'
+import type { Batch } from '../../model/batch.ts'
+import { CandleFlag, candle } from '../../model/candle.ts'
+import { floorOpen, type IntervalGrid, nextOpen } from '../../model/interval.ts'
+
+/** Trades or aggregate trades as columns, in the order of their ids. */
+export interface TradeColumns {
+  readonly length: number
+  /** `time`, `price`, `quantity`, `buyer_is_maker`; of aggregate trades `first_trade_id` and `last_trade_id` too. */
+  readonly columns: Readonly<Record<string, Float64Array | BigInt64Array>>
+}
+
+/** Quantities and values have eight decimals at most. */
+const SCALE = 1e8
+/** Added and taken off again, it leaves the nearest whole number of anything below 2^51. */
+const ROUND = 1.5 * 2 ** 52
+/** Up to here the part of a value behind the point, times the scale, is so near to a whole number that rounding finds it. */
+const CLEAR = 2 ** 22
+/** Where trades of two intervals come mixed, they do so by milliseconds: so many candles are kept open. */
+const OPEN_BARS = 2
+const NO_ROWS = new Float64Array(0)
+
+/** A candle that is being added up. */
+class Bar {
+  readonly start: number
+  readonly end: number
+  readonly volume = new ExactSum()
+  readonly quote = new ExactSum()
+  readonly takerVolume = new ExactSum()
+  readonly takerQuote = new ExactSum()
+  open = Number.NaN
+  high = Number.NEGATIVE_INFINITY
+  low = Number.POSITIVE_INFINITY
+  close = Number.NaN
+  trades = 0
+  rows = 0
+
+  constructor(start: number, end: number) {
+    this.start = start
+    this.end = end
+  }
+
+  /** Adds rows one by one: for values too large for the short way. */
+  addSlowly(prices: Float64Array, quantities: Float64Array, makers: Float64Array, from: number, to: number): void {
+    for (let i = from; i < to; i++) {
+      const quantity = quantities[i]!
+      const value = prices[i]! * quantity
+      this.volume.add(quantity)
+      this.quote.add(value)
+      if (makers[i] === 0) {
+        this.takerVolume.add(quantity)
+        this.takerQuote.add(value)
+      }
+    }
+  }
+}
+
+/**
+ * Adds trades up to candles, with decimal sums that are exact, as an exchange makes them: each trade belongs to the
+ * interval of its time, and ids give the order. Intervals without a trade have no candle.
+ */
+export class TradeCandles {
+  readonly #grid: IntervalGrid
+  /** The newest last. */
+  #bars: Bar[] = []
+  #done: Bar[] = []
+  /** Trades that came after two later candles had begun: they are in no candle. */
+  late = 0
+
+  constructor(grid: IntervalGrid) {
+    this.#grid = grid
+  }
+
+  /** Takes trades in, and gives the candles that are done. */
+  append(trades: TradeColumns): Batch {
+    const { length, columns } = trades
+    const times = columns.time as Float64Array
+    const prices = columns.price as Float64Array
+    const quantities = columns.quantity as Float64Array
+    const makers = columns.buyer_is_maker as Float64Array
+    const counted = columns.first_trade_id !== undefined && columns.last_trade_id !== undefined
+    for (let i = 0; i < length; ) {
+      const bar = this.#barOf(times[i]!)
+      if (!bar) {
+        this.late++
+        i++
+        continue
+      }
+      const from = i
+      const { start, end } = bar
+      let { high, low } = bar
+      let wholes = 0
+      let parts = 0
+      let quoteWholes = 0
+      let quoteParts = 0
+      let takerWholes = 0
+      let takerParts = 0
+      let takerQuoteWholes = 0
+      let takerQuoteParts = 0
+      let plain = 0
+      let quotePlain = 0
+      let largest = 0
+      for (; i < length; i++) {
+        const time = times[i]!
+        if (!(time < end && time >= start)) break
+        const price = prices[i]!
+        const quantity = quantities[i]!
+        const value = price * quantity
+        if (price > high) high = price
+        if (price < low) low = price
+        if (quantity > largest) largest = quantity
+        if (value > largest) largest = value
+        const whole = Math.floor(quantity)
+        const part = (quantity - whole) * SCALE + ROUND - ROUND
+        const valueWhole = Math.floor(value)
+        const valuePart = (value - valueWhole) * SCALE + ROUND - ROUND
+        const taken = 1 - makers[i]!
+        wholes += whole
+        parts += part
+        quoteWholes += valueWhole
+        quoteParts += valuePart
+        takerWholes += taken * whole
+        takerParts += taken * part
+        takerQuoteWholes += taken * valueWhole
+        takerQuoteParts += taken * valuePart
+        plain += quantity
+        quotePlain += value
+      }
+      const rows = i - from
+      if (bar.rows === 0) bar.open = prices[from]!
+      bar.high = high
+      bar.low = low
+      bar.close = prices[i - 1]!
+      bar.rows += rows
+      bar.trades += counted ? tradesIn(columns.first_trade_id!, columns.last_trade_id!, from, i) : rows
+      if (largest < CLEAR) {
+        addParts(bar.volume, wholes, parts, plain, rows)
+        addParts(bar.quote, quoteWholes, quoteParts, quotePlain, rows)
+        addParts(bar.takerVolume, takerWholes, takerParts, takerWholes + takerParts / SCALE, rows)
+        addParts(bar.takerQuote, takerQuoteWholes, takerQuoteParts, takerQuoteWholes + takerQuoteParts / SCALE, rows)
+      } else bar.addSlowly(prices, quantities, makers, from, i)
+    }
+    return this.#take()
+  }
+
+  /** Gives the candles that are left, the last of which may still be open. */
+  finish(): Batch {
+    this.#done.push(...this.#bars)
+    this.#bars = []
+    return this.#take()
+  }
+
+  #barOf(time: number): Bar | undefined {
+    const bars = this.#bars
+    const newest = bars.at(-1)
+    if (newest === undefined || time >= newest.end) {
+      const start = floorOpen(this.#grid, time)
+      const bar = new Bar(start, nextOpen(this.#grid, start))
+      bars.push(bar)
+      if (bars.length > OPEN_BARS) this.#done.push(bars.shift()!)
+      return bar
+    }
+    return bars.findLast((bar) => time >= bar.start && time < bar.end)
+  }
+
+  #take(): Batch {
+    const bars = this.#done
+    this.#done = []
+    const length = bars.length
+    const columns: Record<string, Float64Array> = {}
+    for (const { name } of candle.columns) columns[name] = length === 0 ? NO_ROWS : new Float64Array(length)
+    for (const [i, bar] of bars.entries()) {
+      const { volume, quote, takerVolume, takerQuote } = bar
+      const isInexact = volume.isInexact || quote.isInexact || takerVolume.isInexact || takerQuote.isInexact
+      columns.open_time![i] = bar.start
+      columns.open![i] = bar.open
+      columns.high![i] = bar.high
+      columns.low![i] = bar.low
+      columns.close![i] = bar.close
+      columns.volume![i] = volume.value
+      columns.close_time![i] = bar.end - 1
+      columns.quote_volume![i] = quote.value
+      columns.trades![i] = bar.trades
+      columns.taker_buy_volume![i] = takerVolume.value
+      columns.taker_buy_quote_volume![i] = takerQuote.value
+      columns.flags![i] = isInexact ? CandleFlag.inexact : 0
+    }
+    return { length, columns }
+  }
+}
+
+/** Adds wholes and hundred-millionths, each a sum of whole numbers and exact. */
+function addParts(sum: ExactSum, wholes: number, parts: number, plain: number, rows: number): void {
+  sum.whole += wholes
+  sum.parts += parts
+  sum.plain += plain
+  sum.count += rows
+}
+
+/** How many trades aggregate trades are made of. */
+function tradesIn(
+  firsts: Float64Array | BigInt64Array,
+  lasts: Float64Array | BigInt64Array,
+  from: number,
+  to: number,
+): number {
+  let trades = 0
+  for (let i = from; i < to; i++) trades += Number(BigInt(lasts[i]!) - BigInt(firsts[i]!)) + 1
+  return trades
+}
