@@ -4,7 +4,7 @@ import { POWERS_OF_TEN as POW10, SAFE_DIGITS } from '../model/digits.ts'
 import { RecordFlag } from '../model/live/index.ts'
 import type { TimeRange } from '../model/time.ts'
 import { type BadRow, CsvLines, LONGEST_ROW, latin1, MAX_TIME, MICROS, MIN_TIME, rowText } from './csv-lines.ts'
-import { BOOLEAN, DECIMAL, PLAIN_REACH, readPlainRecord, SKIP, TIME, WHOLE } from './record-row.ts'
+import { BOOLEAN, DECIMAL, PLAIN_REACH, readPlainRecord, SIDE, SKIP, TEXT_TIME, TIME, WHOLE } from './record-row.ts'
 
 /** Records of a file as columns: those that the file has, and `flags` where one is set. */
 export interface RecordRows {
@@ -35,7 +35,10 @@ const BLOCK_ROWS = 32_768
 /** Columns of a few blocks. */
 const MAX_SPARES = 32
 
-const CODES = { decimal: DECIMAL, id: WHOLE, integer: WHOLE, time: TIME, boolean: BOOLEAN } as const
+const CODES = {
+  ...{ decimal: DECIMAL, id: WHOLE, integer: WHOLE, time: TIME, boolean: BOOLEAN },
+  ...{ 'text-time': TEXT_TIME, side: SIDE },
+} as const
 
 /**
  * Reads the archive's CSV of trades and other events from bytes as they arrive, into columns: no string per field, no
@@ -51,6 +54,8 @@ export class RecordCsvParser {
   /** What each field of a row is, and which column it goes to. */
   #codes!: Uint8Array
   #positive!: Uint8Array
+  /** Fields that may be blank. */
+  #optional!: Uint8Array
   #names!: readonly (string | undefined)[]
   /** Fields that a row must have; those behind may be left out. */
   #needed = 0
@@ -105,6 +110,7 @@ export class RecordCsvParser {
   #setFields(fields: readonly (ArchiveField | undefined)[]): void {
     this.#codes = Uint8Array.from(fields, (field) => (field?.column && field.type ? CODES[field.type] : SKIP))
     this.#positive = Uint8Array.from(fields, (field) => (field?.isPositive ? 1 : 0))
+    this.#optional = Uint8Array.from(fields, (field) => (field?.isOptional ? 1 : 0))
     this.#names = fields.map((field) => field?.column)
     this.#needed = this.#names.findLastIndex((name) => name !== undefined) + 1
     this.#timeField = this.#names.indexOf(this.#options.timeColumn)
@@ -223,6 +229,11 @@ export class RecordCsvParser {
         if (c === 84 || c === 116 || c === 49) value = 1
         else if (c !== 70 && c !== 102 && c !== 48) this.#reason = `field ${field + 1} is neither true nor false`
         while (c !== COMMA && c !== NEWLINE && c !== RETURN) c = bytes[++p]!
+      } else if (code === SIDE || code === TEXT_TIME) {
+        while (c !== COMMA && c !== NEWLINE && c !== RETURN) c = bytes[++p]!
+        value = this.#readWords(latin1(bytes, fieldStart, p), code, field)
+      } else if (this.#optional[field] === 1 && (c === COMMA || c === NEWLINE || c === RETURN)) {
+        value = Number.NaN
       } else {
         let mantissa = 0
         while (c >= 48 && c <= 57) {
@@ -277,6 +288,22 @@ export class RecordCsvParser {
     return p + 1
   }
 
+  /** Reads a side, or a time in words. */
+  #readWords(text: string, code: number, field: number): number {
+    if (code === SIDE) {
+      const side = text === 'BUY' ? 1 : text === 'SELL' ? 2 : 0
+      if (side === 0) this.#reason ||= `field ${field + 1} ("${text.slice(0, 40)}") is neither BUY nor SELL`
+      return side
+    }
+    const time = timeOfText(text)
+    if (!(time >= MIN_TIME && time < MAX_TIME)) this.#reason ||= `field ${field + 1} is no time`
+    if (field === this.#timeField) {
+      this.timeUnit ??= 'ms'
+      this.#time = time
+    }
+    return time
+  }
+
   /** Reads a number that the fast way does not take: signs, exponents, many digits. */
   #readOdd(text: string, code: number, field: number): number {
     const form = code === DECIMAL ? /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?$/ : /^-?\d+$/
@@ -298,10 +325,27 @@ export class RecordCsvParser {
     const fields = words.map((word) => this.#options.fields.find((field) => field.words.includes(word.trim())))
     this.#line++
     const found = new Set(fields.map((field) => field?.column))
-    if (this.#options.fields.every(({ column }) => column === undefined || found.has(column))) {
+    const isThere = ({ column, isOptional }: ArchiveField): boolean =>
+      column === undefined || isOptional === true || found.has(column)
+    if (this.#options.fields.every(isThere)) {
       this.hasHeader = true
       this.#setFields(fields)
     } else this.#bad(bytes, start, newline, 'the first line is neither a row nor a header that names every column')
     return newline + 1
   }
 }
+
+const TEXT = /^(\d{4})-(\d{2})-(\d{2})[ T](\d{2}):(\d{2}):(\d{2})(\.\d{1,6})?Z?$/
+
+/** `2024-01-31 12:00:05` as epoch ms; NaN for anything else, and for a day that there is not. */
+function timeOfText(text: string): number {
+  const match = TEXT.exec(text)
+  if (!match) return Number.NaN
+  const [year, month, day, hour, minute, second] = match.slice(1, 7).map(Number) as [...Six]
+  if (hour > 23 || minute > 59 || second > 59) return Number.NaN
+  const time = Date.UTC(year, month - 1, day, hour, minute, second)
+  if (new Date(time).getUTCDate() !== day || month < 1 || month > 12) return Number.NaN
+  return time + Math.round(Number(match[7] ?? 0) * 1000)
+}
+
+type Six = [number, number, number, number, number, number]

@@ -6,6 +6,9 @@ export const DECIMAL = 1
 export const WHOLE = 2
 export const TIME = 3
 export const BOOLEAN = 4
+/** Those below are never plain. */
+export const TEXT_TIME = 5
+export const SIDE = 6
 
 /** No row that `readPlainRecord` takes, and nothing it looks at behind one, is further away from its start than this. */
 export const PLAIN_REACH = 512

@@ -27,6 +27,13 @@ export interface ClientOptions {
   readonly timeoutMs?: number
   /** Tries per request, the first included. */
   readonly attempts?: number
+  /**
+   * Whether the programs of this user on this machine share the rate budget; a text names the folder in which they do.
+   * Default: as the environment says (`TICKLAKE_SHARED_BUDGET`), else true.
+   */
+  readonly sharedBudget?: boolean | string
+  /** `live` for live collection, which bulk downloads on the same shared budget leave some room. */
+  readonly purpose?: 'bulk' | 'live'
   readonly log?: Log
   /** Called before each wait for another try. */
   readonly onRetry?: (retry: RetryInfo) => void
@@ -97,7 +104,16 @@ export interface ArchiveSeries {
 }
 
 /** How the text of a CSV column is read. */
-export type ArchiveFieldType = 'id' | 'integer' | 'decimal' | 'time' | 'boolean'
+export type ArchiveFieldType =
+  | 'id'
+  | 'integer'
+  | 'decimal'
+  | 'time'
+  | 'boolean'
+  /** `2024-01-31 12:00:05`, UTC. */
+  | 'text-time'
+  /** `BUY` becomes 1, `SELL` 2. */
+  | 'side'
 
 /** One column of an archive's CSV. */
 export interface ArchiveField {
@@ -108,6 +124,25 @@ export interface ArchiveField {
   readonly type?: ArchiveFieldType
   /** A negative value is no value of this column, and 0 is odd. */
   readonly isPositive?: boolean
+  /** The cell may be blank, and the whole column be missing. */
+  readonly isOptional?: boolean
+}
+
+/** What is peculiar to an archive's files of a kind. */
+export interface ArchiveTraits {
+  /** Such files ceased to be published: from this instant on there are none, or what there is may end anywhere. */
+  readonly endedAt?: number
+  /** Rows may lie so far outside the period of their file, ms: it was cut by another time than the one that is stored. */
+  readonly slackMs?: number
+  /** Times are labels of periods. */
+  readonly labels?: PeriodLabels
+}
+
+/** How rows name the period that they are about. */
+export interface PeriodLabels {
+  readonly periodMs: number
+  /** Files from before this instant label periods by their ends, later ones by their starts. */
+  readonly endsBefore: number
 }
 
 /** How an exchange's archive names its files, and what is in them. Pure: knows nothing of the network. */
@@ -126,6 +161,8 @@ export interface ArchiveLayout {
   checksumPath(path: string): string
   /** The columns of a kind's CSV in the order of a file without a header; undefined for candles, which have their own reader. */
   fields(market: Market, kind: string): readonly ArchiveField[] | undefined
+  /** Undefined where there is nothing to know. */
+  traits?(market: Market, kind: string): ArchiveTraits | undefined
 }
 
 export type ArchivePeriod = 'monthly' | 'daily'

@@ -1,3 +1,4 @@
+import type { StoredRecord } from '../model/history/index.ts'
 import type { Interval } from '../model/interval.ts'
 import type { BookSnapshot, FundingRateRecord, LiveKind, LiveRecord, RecordId } from '../model/live/index.ts'
 import type { Log } from '../model/log.ts'
@@ -61,6 +62,15 @@ export interface FrameParser {
   parse(bytes: Uint8Array, start: number, end: number, receiveTime: number, sink: FrameSink): void
 }
 
+/**
+ * The frames that came with one read of a socket: in the memory of each of them, `bytes[start…end)` holds them all, with
+ * what lies between them on the wire.
+ */
+export interface ArrivedChunk {
+  readonly start: number
+  readonly end: number
+}
+
 /** A frame as it arrived. One object is used again and again: read it during the call, and copy what should stay. */
 export interface ArrivedFrame {
   readonly market: Market
@@ -73,6 +83,8 @@ export interface ArrivedFrame {
   readonly receiveTime: number
   /** What it holds. The array is used again, the records are not. */
   readonly records: readonly LiveRecord[]
+  /** What it came with, the same object for each of them; undefined for a frame that came in several reads. */
+  readonly chunk: ArrivedChunk | undefined
 }
 
 /** What happens on the connections. `at` is the local clock, epoch ms. */
@@ -238,8 +250,15 @@ export interface RepairClient {
     /** Told of the answer as it came. */
     onAnswer?: (answer: RawAnswer) => void
   }): Promise<BookSnapshot>
-  /** How far back REST gives records of a kind, ms before now: 0 for not at all, Infinity for all there are. */
-  reach(request: Pick<RecordRequest, 'market' | 'kind'>): number
+  /**
+   * How far back REST gives records of a kind, ms before now: 0 for not at all, Infinity for all there are. Of a symbol
+   * where one is named.
+   */
+  reach(request: { readonly market: Market; readonly kind: string; readonly symbol?: string }): number
+  /** Records of a time range, of kinds that have no ids to ask by: fundings, metrics. None of other kinds. */
+  historyPages(
+    request: { market: Market; symbol: string; kind: string; signal?: AbortSignal } & TimeRange,
+  ): AsyncGenerator<readonly StoredRecord[], void, void>
   /** Fundings paid in [from, to). */
   fundingRates(
     request: { market: Market; symbol: string; signal?: AbortSignal } & TimeRange,

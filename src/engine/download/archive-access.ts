@@ -34,6 +34,15 @@ export class SeriesArchive {
     return undefined
   }
 
+  /** From the first file's start to the last one's end; undefined when there is no file at all. */
+  async whole(): Promise<TimeRange | undefined> {
+    const everything = { from: Number.NEGATIVE_INFINITY, to: Number.POSITIVE_INFINITY }
+    const files = [...(await this.list('monthly', everything)), ...(await this.list('daily', everything))]
+    if (files.length === 0) return undefined
+    const [from, to] = [Math.min(...files.map((file) => file.from)), Math.max(...files.map((file) => file.to))]
+    return { from, to }
+  }
+
   /**
    * The files that may serve the wanted ranges; undefined when REST has to serve them.
    * @param mayAskRest whether the archive is not the only source that was asked for

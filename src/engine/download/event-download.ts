@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ListedFile } from '../../archive/listing.ts'
 import { planArchive } from '../../archive/plan.ts'
-import type { RetryInfo } from '../../exchanges/exchange.ts'
+import type { ArchiveTraits, RetryInfo } from '../../exchanges/exchange.ts'
 import type { FileCheck, Gap } from '../../model/coverage.ts'
 import { InvalidRangeError, isTicklakeError } from '../../model/errors.ts'
 import { intersectRanges, normaliseRanges, subtractRanges } from '../../model/ranges.ts'
@@ -17,6 +17,7 @@ import { SeriesArchive } from './archive-access.ts'
 import type { DownloadContext } from './context.ts'
 import { takeEventFile } from './event-file.ts'
 import { fillEdges, fillIdHoles } from './event-holes.ts'
+import { explainLack, mayBeFilled } from './event-lack.ts'
 import { fillSilences } from './event-pace.ts'
 import { takeEventRange } from './event-range.ts'
 import { eventReport } from './event-report.ts'
@@ -36,7 +37,9 @@ export class EventDownload {
   readonly series: SeriesId
   readonly writer: EventWriter
   readonly rest: EventRest
-  readonly #archive: SeriesArchive
+  readonly archive: SeriesArchive
+  /** What is peculiar to the archive's files. */
+  readonly traits: ArchiveTraits | undefined
   readonly #started = performance.now()
   readonly #checks: FileCheck[] = []
   #bytes = 0
@@ -50,7 +53,8 @@ export class EventDownload {
     this.series = request.series
     this.writer = writer
     this.rest = new EventRest(request, context)
-    this.#archive = new SeriesArchive(context, request.series, (retry) => this.onRetry(retry))
+    this.archive = new SeriesArchive(context, request.series, (retry) => this.onRetry(retry))
+    this.traits = context.archive?.layout.traits?.(request.series.market, request.series.kind)
     this.#listedAt = writer.coverage.listedAt
   }
 
@@ -68,6 +72,7 @@ export class EventDownload {
     // "Since listing" is asked for as 0; until the listing is known there is no range to speak of.
     let range: TimeRange = { from: this.request.from <= 0 ? this.request.to : this.request.from, to: this.request.to }
     try {
+      this.#checkSource()
       range = await this.#bounds()
       const wanted = range.from < range.to ? subtractRanges([range], this.#settled()) : []
       const left = await this.#fetch(await this.#skipUnlisted(wanted))
@@ -76,7 +81,10 @@ export class EventDownload {
         // Records between ids that were seen have happened, however new they are.
         const end = Math.max(range.to, this.request.to)
         await fillIdHoles(this, { from: range.from, to: end }, [...left, { from: range.to, to: end }])
-      } else if (this.series.kind === 'fundingRate' && wanted.length > 0) await fillSilences(this, range)
+      } else if (wanted.length > 0) {
+        await explainLack(this, left)
+        await fillSilences(this, range)
+      }
       if (this.#added > 0) await this.writer.tidy(this.#now, this.context.signal)
       await rm(this.partsFolder, { recursive: true, force: true })
       return await this.#report(range)
@@ -119,12 +127,24 @@ export class EventDownload {
     this.context.onEvent({ type: 'retry', series: this.series, what, attempt, delayMs, error: error.message })
   }
 
+  /** @throws InvalidRangeError when there is no source that has such records. */
+  #checkSource(): void {
+    const { market, kind } = this.series
+    const isArchived = this.context.archive?.layout.has(this.series) ?? false
+    if (this.rest.serves || (isArchived && this.request.source !== 'rest')) return
+    throw new InvalidRangeError(
+      isArchived
+        ? `REST gives no past ${kind} of ${market}; the archive has it. Leave --source rest out.`
+        : `Neither the archive nor REST has past ${kind} of ${market}. Collect it as it happens: ticklake collect.`,
+    )
+  }
+
   /** The range that can be had now: no further back than the listing, nothing that may still come. */
   async #bounds(): Promise<TimeRange> {
     const { from, to, source } = this.request
     this.#now = await this.context.health.now(this.series.market, source, this.context.signal)
     if (this.#listedAt === undefined) {
-      this.#listedAt = (await this.rest.listedAt()) ?? (await this.#archive.start())
+      this.#listedAt = (await this.rest.listedAt()) ?? (await this.archive.start())
       const isNew = this.#listedAt === undefined && this.writer.coverage.files.length === 0
       if (isNew && this.rest.unknown) throw this.rest.unknown
       if (isNew && this.rest.down) throw this.rest.down
@@ -134,7 +154,7 @@ export class EventDownload {
         `Nobody says when ${this.series.symbol} (${this.series.market}) was listed. Check the symbol, or give a start.`,
       )
     }
-    const settling = this.writer.held ? SETTLING : SETTLING_WITHOUT_IDS
+    const settling = this.writer.held ? SETTLING : SETTLING_WITHOUT_IDS + this.rest.delay
     const end = Math.min(to, Math.floor(this.#now) - settling)
     const start = from <= 0 ? this.#listedAt! : from
     return { from: Math.min(start, end), to: end }
@@ -144,11 +164,11 @@ export class EventDownload {
   #settled(): TimeRange[] {
     const { covered, gaps } = this.writer.coverage
     const open = gaps.filter(
-      ({ cause, checked, firstId }) => cause === 'unknown' && !checked[0] && firstId !== undefined,
+      (gap) => (gap.cause === 'unknown' && !gap.checked[0] && gap.firstId !== undefined) || mayBeFilled(gap),
     )
     return subtractRanges(
       covered,
-      open.map(({ from, to }) => ({ from, to: to + 1 })),
+      open.map(({ from, to, firstId }) => ({ from, to: firstId === undefined ? to : to + 1 })),
     )
   }
 
@@ -176,7 +196,7 @@ export class EventDownload {
     if (source !== 'rest') {
       const excluded = new Set<string>()
       const restServes = this.rest.usable
-      const listed = await this.#archive.listing(left, archiveUntil, { mayAskRest: source === 'auto', restServes })
+      const listed = await this.archive.listing(left, archiveUntil, { mayAskRest: source === 'auto', restServes })
       while (listed !== undefined) {
         const plan = planArchive({ wanted: left, ...listed, archiveUntil, excluded })
         if (!announced) this.#announce(plan.files.map(({ file }) => file))
@@ -190,7 +210,7 @@ export class EventDownload {
           if (taken) left = subtractRanges(left, ranges)
           // The days of a month were not listed while its own file promised all of it.
           else if (file.period === 'monthly')
-            for (const range of ranges) listed.daily.push(...(await this.#archive.list('daily', range)))
+            for (const range of ranges) listed.daily.push(...(await this.archive.list('daily', range)))
         }
       }
     }
@@ -201,9 +221,9 @@ export class EventDownload {
       if (!this.rest.usable) break
       await takeEventRange(this, range)
     }
-    if (this.rest.down && (source === 'rest' || !this.#archive.answered)) throw this.rest.down
+    if (this.rest.down && (source === 'rest' || !this.archive.answered)) throw this.rest.down
     if (this.rest.down) this.context.health.tell(this.series.market)
-    if (this.rest.unknown) await this.#giveUpDelisted(left)
+    if (this.rest.unknown && this.writer.held) await this.#giveUpDelisted(left)
     return left
   }
 
@@ -214,7 +234,7 @@ export class EventDownload {
   /** Of a symbol that REST no longer knows, what lies around the archive's files will never come. */
   async #giveUpDelisted(left: readonly TimeRange[]): Promise<void> {
     const ranges = normaliseRanges(left)
-    const end = this.#archive.span?.to
+    const end = this.archive.span?.to
     if (end === undefined || ranges.length === 0) return
     const gaps = ranges.map(
       (range): Gap =>

@@ -4,7 +4,9 @@ import type { Defect, FileCheck } from '../../model/coverage.ts'
 import { isTicklakeError } from '../../model/errors.ts'
 import { RecordFlag } from '../../model/live/index.ts'
 import type { TimeRange } from '../../model/time.ts'
+import { timeColumnsOf } from '../../store/lake/event-chunks.ts'
 import type { EventDownload } from './event-download.ts'
+import { explainSilence } from './event-lack.ts'
 import { checkOf, hashProblem, lostFile, type ReadFile } from './file-check.ts'
 
 /**
@@ -20,13 +22,21 @@ export async function takeEventFile(
   const { archive } = context
   const fields = archive?.layout.fields(series.market, series.kind)
   if (!archive || !fields) return false
+  const { slackMs = 0, labels } = download.traits ?? {}
+  const timeColumn = timeColumnsOf(writer.kind).find((name) => fields.some(({ column }) => column === name))
+  // What the file's end cuts off by another time than the stored one belongs to it all the same.
+  const taken = slackMs === 0 ? ranges : ranges.map((range) => withSlack(range, file, slackMs))
   let release: (() => void) | undefined
-  let stage = writer.stage(ranges)
+  let stage = writer.stage(taken)
   let adopted = false
   try {
     const fetched = await fetchFile(
       { path: file.path, bytes: file.bytes, etag: file.etag },
-      { path: file.path, fields, timeColumn: writer.kind.timeColumn, from: file.from, to: file.to },
+      {
+        ...{ path: file.path, fields, timeColumn: timeColumn ?? writer.kind.timeColumn },
+        ...withSlack(file, file, slackMs),
+        ...(labels === undefined ? {} : { labels }),
+      },
       {
         givesBack: true,
         rows: async (batch) => {
@@ -36,7 +46,7 @@ export async function takeEventFile(
         },
         reset: async () => {
           await stage.discard()
-          stage = writer.stage(ranges)
+          stage = writer.stage(taken)
           release?.()
           release = undefined
         },
@@ -61,6 +71,7 @@ export async function takeEventFile(
     const { defects, defectCount, inexactValues } = fetched.result
     adopted = await download.adopt(stage, {
       covered: ranges.map((range) => ({ ...range, source: 'archive' as const })),
+      gaps: stage.silences(ranges).map((silence) => explainSilence(download, silence)),
       checks: [verdict(file, fetched)],
       defects: [...defects, ...orderDefects(file, stage.tally)],
       moreDefects: defectCount - defects.length,
@@ -83,10 +94,14 @@ export async function takeEventFile(
 /** A file whose hash is wrong twice is kept, with a flag on each row: nothing else has its rows, as a rule. */
 function verdict(file: ListedFile, fetched: ReadFile): FileCheck {
   if (fetched.state === 'verified') return checkOf(file, fetched, 'verified')
-  return {
-    ...checkOf(file, fetched, 'unverified'),
-    note: `${hashProblem(fetched)}; every row is flagged as unverified`,
-  }
+  const check = checkOf(file, fetched, 'unverified')
+  const notes = [`${hashProblem(fetched)}; every row is flagged as unverified`, ...(check.note ? [check.note] : [])]
+  return { ...check, note: notes.join('; ') }
+}
+
+/** A range that reaches further where it reaches an end of the file. */
+function withSlack({ from, to }: TimeRange, file: TimeRange, slackMs: number): TimeRange {
+  return { from: from === file.from ? from - slackMs : from, to: to === file.to ? to + slackMs : to }
 }
 
 function orderDefects(file: ListedFile, { falls, repeated }: { falls: number; repeated: number }): Defect[] {

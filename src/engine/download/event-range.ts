@@ -1,3 +1,4 @@
+import type { StoredRecord } from '../../model/history/index.ts'
 import type { LiveRecord } from '../../model/live/index.ts'
 import type { TimeRange } from '../../model/time.ts'
 import type { EventDownload } from './event-download.ts'
@@ -18,7 +19,8 @@ export async function takeEventRange(download: EventDownload, range: TimeRange):
   }
   for await (const page of rest.at(range)) {
     for (const record of page) {
-      writer.append(record)
+      // The writer goes by the columns of its kind, whatever they are.
+      writer.append(record as LiveRecord)
       last = Math.max(last, timeOf(record, property))
     }
     // Ids rise, times do so nearly: only what lies a while before the newest record is settled for certain.
@@ -31,6 +33,6 @@ export async function takeEventRange(download: EventDownload, range: TimeRange):
 /** How far times of records may run against their ids, ms. */
 const DISORDER = 60_000
 
-export function timeOf(record: LiveRecord, property: string): number {
+export function timeOf(record: StoredRecord, property: string): number {
   return (record as unknown as Readonly<Record<string, number>>)[property]!
 }

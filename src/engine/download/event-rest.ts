@@ -1,10 +1,14 @@
 import type { RetryInfo } from '../../exchanges/exchange.ts'
 import type { RepairClient } from '../../exchanges/stream.ts'
 import { ConfigError, InvalidSymbolError, type TicklakeError } from '../../model/errors.ts'
+import type { StoredRecord } from '../../model/history/index.ts'
 import type { LiveRecord, RecordId } from '../../model/live/index.ts'
-import type { TimeRange } from '../../model/time.ts'
+import { MINUTE, type TimeRange } from '../../model/time.ts'
 import type { DownloadRequest } from '../types.ts'
 import type { DownloadContext } from './context.ts'
+
+/** Metrics of a period come some minutes after it. */
+const METRICS_DELAY = 10 * MINUTE
 
 /** Kinds whose records REST gives by id. */
 type CountedKind = 'trade' | 'aggTrade'
@@ -41,10 +45,25 @@ export class EventRest {
     return this.#refused
   }
 
+  /** Whether REST tells the past of the kind, as far back as it does, and to whom it does. */
+  get serves(): boolean {
+    return this.#isCounted || (this.#context.client.repair?.reach(this.#request.series) ?? 0) > 0
+  }
+
+  get #isCounted(): boolean {
+    const { kind } = this.#request.series
+    return kind === 'trade' || kind === 'aggTrade'
+  }
+
+  /** How long after it happened REST may still not tell it, ms, beyond what is usual. */
+  get delay(): number {
+    return this.#request.series.kind === 'metrics' ? METRICS_DELAY : 0
+  }
+
   /** Set when REST is asked for nothing because it gives no such past without a key. */
   get keyless(): ConfigError | undefined {
     const { market, kind } = this.#request.series
-    if (!this.#client || this.#reach > 0) return undefined
+    if (!this.#client || this.#reach > 0 || !this.#isCounted) return undefined
     const text = `REST gives past ${kind}s of ${market} with an API key only (BINANCE_API_KEY); without one they come with the archive, two days later.`
     return new ConfigError(text)
   }
@@ -58,10 +77,14 @@ export class EventRest {
     return this.usable ? now - this.#reach : Number.POSITIVE_INFINITY
   }
 
+  /** The same, though REST may not be asked now: older than this nobody but the archive will ever have it. */
+  everOldest(now: number): number {
+    if (this.#unknown || !this.serves) return Number.POSITIVE_INFINITY
+    return now - (this.#context.client.repair?.reach(this.#request.series) ?? 0)
+  }
+
   get #reach(): number {
-    const { market, kind } = this.#request.series
-    if (kind === 'fundingRate') return Number.POSITIVE_INFINITY
-    return this.#client?.reach({ market, kind: kind as CountedKind }) ?? 0
+    return this.#client?.reach(this.#request.series) ?? 0
   }
 
   /** First instant that the exchange has candles of the symbol, which is when it was listed. */
@@ -79,11 +102,11 @@ export class EventRest {
   }
 
   /** Records of a range, page by page. What REST fails with stands in `down`, `unknown` or `refused`, or is thrown. */
-  async *at(range: TimeRange): AsyncGenerator<readonly LiveRecord[], void, void> {
+  async *at(range: TimeRange): AsyncGenerator<readonly StoredRecord[], void, void> {
     const { market, symbol, kind } = this.#request.series
     const call = { market, symbol, ...range, ...this.#signal() }
-    if (kind === 'fundingRate') yield* this.#pages((client) => pageOf(client.fundingRates(call)))
-    else yield* this.#pages((client) => client.recordsAt({ ...call, kind: kind as CountedKind }))
+    if (this.#isCounted) yield* this.#pages((client) => client.recordsAt({ ...call, kind: kind as CountedKind }))
+    else yield* this.#pages((client) => client.historyPages({ ...call, kind }))
   }
 
   /** Records by id, both ends included, page by page; those that REST does not have are left out. */
@@ -93,9 +116,9 @@ export class EventRest {
     yield* this.#pages((client) => client.recordPages(call))
   }
 
-  async *#pages(
-    ask: (client: RepairClient) => AsyncGenerator<readonly LiveRecord[], void, void>,
-  ): AsyncGenerator<readonly LiveRecord[], void, void> {
+  async *#pages<R extends StoredRecord>(
+    ask: (client: RepairClient) => AsyncGenerator<readonly R[], void, void>,
+  ): AsyncGenerator<readonly R[], void, void> {
     if (!this.#client || !this.usable) return
     const { series } = this.#request
     try {
@@ -129,8 +152,4 @@ export class EventRest {
       this.#context.onEvent({ type: 'retry', series, what, attempt, delayMs, error: error.message })
     return { ...this.#signal(), onRetry }
   }
-}
-
-async function* pageOf(rows: Promise<readonly LiveRecord[]>): AsyncGenerator<readonly LiveRecord[], void, void> {
-  yield await rows
 }

@@ -42,6 +42,10 @@ export function gapCause(stretch: TimeRange, facts: GapFacts): { readonly cause:
   if (known && (known.cause !== 'archive-defect' || facts.restAsked || facts.restGone))
     return { cause: known.cause, note: known.note }
   if (facts.restGone) {
+    // The archive's first month tells no better when trading began than its first row does.
+    if (facts.listedAt !== undefined && stretch.from <= facts.listedAt) {
+      return { cause: 'not-listed', note: 'before the first candle of the archive; REST no longer knows the symbol' }
+    }
     if (facts.archivedUntil === undefined || stretch.to >= facts.archivedUntil - length) {
       return { cause: 'delisted', note: 'REST no longer knows the symbol, and the archive ends here' }
     }

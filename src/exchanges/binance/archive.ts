@@ -3,7 +3,7 @@ import { parseInterval } from '../../model/interval.ts'
 import type { Market } from '../../model/series.ts'
 import { DAY, formatDay, formatMonth, nextMonth } from '../../model/time.ts'
 import type { ArchiveLayout, ArchivePeriod } from '../exchange.ts'
-import { ARCHIVE_FIELDS } from './archive-fields.ts'
+import { ARCHIVE_FIELDS, ARCHIVE_TRAITS } from './archive-fields.ts'
 
 /** Folder of each market in Binance Vision (reference: binance-vision.md, section 1). */
 const MARKET_FOLDER: Readonly<Partial<Record<Market, string>>> = {
@@ -33,6 +33,10 @@ const KINDS: Readonly<Record<string, ArchivedKind>> = {
   indexCandle: { folder: 'indexPriceKlines', markets: FUTURES, periods: BOTH, hasInterval: true },
   premiumCandle: { folder: 'premiumIndexKlines', markets: FUTURES, periods: BOTH, hasInterval: true },
   fundingRate: { folder: 'fundingRate', markets: FUTURES, periods: ['monthly'] },
+  quote: { folder: 'bookTicker', markets: FUTURES, periods: BOTH },
+  bookDepth: { folder: 'bookDepth', markets: FUTURES, periods: ['daily'] },
+  metrics: { folder: 'metrics', markets: FUTURES, periods: ['daily'] },
+  liquidation: { folder: 'liquidationSnapshot', markets: FUTURES, periods: ['daily'] },
 }
 
 const KIND_OF_FOLDER: ReadonlyMap<string, ArchivedKind> = new Map(
@@ -86,6 +90,7 @@ export const binanceArchive: ArchiveLayout = {
   },
   checksumPath: (path) => `${path}.CHECKSUM`,
   fields: (_market, kind) => ARCHIVE_FIELDS[kind],
+  traits: (market, kind) => ARCHIVE_TRAITS[market]?.[kind],
 }
 
 /** Whether a file's folder and name are of one kind, or of one interval. */

@@ -1,4 +1,5 @@
 import { ConfigError, InvalidRangeError, ParseError } from '../../model/errors.ts'
+import type { StoredRecord } from '../../model/history/index.ts'
 import { addId, countIds, maxId, minId } from '../../model/live/ids.ts'
 import type {
   AggTradeRecord,
@@ -11,6 +12,7 @@ import type {
 import type { Market } from '../../model/series.ts'
 import { DAY, formatTime, HOUR, type TimeRange } from '../../model/time.ts'
 import type { RawAnswer, RecordRequest, RepairClient } from '../stream.ts'
+import { metricsPages, metricsReach } from './metrics-rest.ts'
 import { aggTradesOf, fundingsOf, snapshotOf, tradesOf } from './repair-rows.ts'
 import type { BinanceRest } from './rest.ts'
 import type { Params } from './weights.ts'
@@ -54,10 +56,20 @@ export class BinanceRepairClient implements RepairClient {
     this.#hasKey = options.hasKey ?? false
   }
 
-  reach({ market, kind }: Pick<RecordRequest, 'market' | 'kind'>): number {
+  reach({ market, kind, symbol }: { market: Market; kind: string; symbol?: string }): number {
+    if (kind === 'metrics') return metricsReach(market, symbol)
+    if (kind === 'fundingRate') return market === 'spot' ? 0 : Number.POSITIVE_INFINITY
+    if (kind !== 'trade' && kind !== 'aggTrade') return 0
     if (market === 'spot') return Number.POSITIVE_INFINITY
     if (kind === 'aggTrade') return FUTURES_AGG_REACH
     return this.#hasKey ? FUTURES_TRADE_REACH : 0
+  }
+
+  async *historyPages(
+    request: { market: Market; symbol: string; kind: string; signal?: AbortSignal } & TimeRange,
+  ): AsyncGenerator<readonly StoredRecord[], void, void> {
+    if (request.kind === 'fundingRate') yield await this.fundingRates(request)
+    else if (request.kind === 'metrics') yield* metricsPages(this.#rest, request)
   }
 
   async *recordPages(

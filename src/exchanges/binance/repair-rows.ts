@@ -38,7 +38,8 @@ function isObject(value: unknown): value is Json {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof WideNumber)
 }
 
-function rowsOf(bytes: Uint8Array, source: string): Members[] {
+/** The rows of an answer that is a list of objects. @throws ParseError for any other answer. */
+export function membersOf(bytes: Uint8Array, source: string): Members[] {
   const rows = parse(bytes, source)
   if (!Array.isArray(rows)) throw new ParseError(source, '$: expected an array of rows')
   return (rows as unknown[]).map((row, index) => {
@@ -49,7 +50,7 @@ function rowsOf(bytes: Uint8Array, source: string): Members[] {
 
 /** Trades of `trades` and `historicalTrades`. @throws ParseError with the JSON path of what is wrong. */
 export function tradesOf(bytes: Uint8Array, { market, symbol, source }: RowContext): TradeRecord[] {
-  return rowsOf(bytes, source).map((row) => {
+  return membersOf(bytes, source).map((row) => {
     const [id, time] = [row.id('id'), row.time('time')]
     const [price, quantity] = [row.decimal('price'), row.decimal('qty')]
     const maker = row.flag('isBuyerMaker')
@@ -60,7 +61,7 @@ export function tradesOf(bytes: Uint8Array, { market, symbol, source }: RowConte
 
 /** @throws ParseError with the JSON path of what is wrong. */
 export function aggTradesOf(bytes: Uint8Array, { market, symbol, source }: RowContext): AggTradeRecord[] {
-  return rowsOf(bytes, source).map((row) => {
+  return membersOf(bytes, source).map((row) => {
     const [id, time] = [row.id('a'), row.time('T')]
     const [price, quantity] = [row.decimal('p'), row.decimal('q')]
     const [first, last] = [row.id('f', -1), row.id('l', -1)]
@@ -98,7 +99,7 @@ function checkOrder(levels: readonly number[], direction: 1 | -1, where: string)
 
 /** @throws ParseError with the JSON path of what is wrong. */
 export function fundingsOf(bytes: Uint8Array, { market, symbol, source }: RowContext): FundingRateRecord[] {
-  return rowsOf(bytes, source).map((row) => {
+  return membersOf(bytes, source).map((row) => {
     const [time, rate, mark] = [row.time('fundingTime'), row.decimal('fundingRate'), row.decimalOrNaN('markPrice')]
     return make.fundingRecord(market, symbol, row.flags(RecordFlag.rest), time, rate, mark)
   })

@@ -8,10 +8,11 @@ import type { TimeRange } from '../../model/time.ts'
 import type { LakeFile } from './coverage-file.ts'
 import { connectDuck, type DuckModules, loadDuck, quote, quoteName, withWriteSlot } from './duckdb.ts'
 import { storageError } from './errors.ts'
-import { describeFile } from './event-chunks.ts'
+import { describeFile, timeColumnsOf } from './event-chunks.ts'
 import { copyOptions, markValid } from './event-parquet.ts'
+import { Silences } from './event-silences.ts'
 import { removeIfThere } from './files.ts'
-import { IdRanges } from './ids.ts'
+import { IdRanges, readId } from './ids.ts'
 import type { Compression } from './parquet.ts'
 import { eventPeriod } from './periods.ts'
 import { CHUNK, packColumn, SQL_TYPE, vectorType } from './vectors.ts'
@@ -61,6 +62,7 @@ export class EventStage {
   #rows = 0
   #repeated = 0
   #falls = 0
+  readonly #silences: Silences | undefined
   #last = Number.NEGATIVE_INFINITY
   #highest = Number.NEGATIVE_INFINITY
   /** First id above the last one that is taken already: ids below it are free. */
@@ -71,6 +73,14 @@ export class EventStage {
   constructor(parts: EventStageParts, wanted: readonly TimeRange[]) {
     this.#parts = parts
     this.#wanted = wanted
+    const { continuity } = parts.kind
+    const silentMs = 'silentMs' in continuity ? continuity.silentMs : undefined
+    this.#silences = silentMs === undefined ? undefined : new Silences(silentMs)
+  }
+
+  /** Where the source has nothing for longer than the kind is ever silent. */
+  silences(ranges: readonly TimeRange[]): readonly TimeRange[] {
+    return this.#silences?.in(ranges) ?? []
   }
 
   get tally(): StageTally {
@@ -80,8 +90,9 @@ export class EventStage {
   /** Takes rows in the order of the source. What the batch has no column for is lacking in every row. */
   async add(batch: Batch): Promise<void> {
     const { kind } = this.#parts
-    const times = columnOf(batch, kind.timeColumn)
+    const times = timesOf(kind, batch)
     const keys = columnOf(batch, kind.sortKey)
+    this.#silences?.add(times, batch.length)
     const counted = this.#parts.held !== undefined
     let range: TimeRange = { from: 0, to: 0 }
     let start = 0
@@ -113,7 +124,40 @@ export class EventStage {
     this.#endRun()
     for (const part of this.#open.splice(0)) await this.#close(part)
     await this.#writing
+    // Rows that fell far back may be those of an earlier part.
+    if (this.#falls > 0 && !this.#parts.held) await this.#dropRepeated()
     return this.#staged
+  }
+
+  /** Where keys are not counted, parts of a period may hold the same rows: each part gives up those of the ones before. */
+  async #dropRepeated(): Promise<void> {
+    const { folder, kind, compression, tempName } = this.#parts
+    const keys = keysOf(kind).map(quoteName).join(', ')
+    for (let index = 1; index < this.#staged.length; index++) {
+      const { file, temp } = this.#staged[index]!
+      const before = this.#staged
+        .slice(0, index)
+        .filter((other) => other.file.period === file.period && reachInto(other.file, file))
+      if (before.length === 0) continue
+      const paths = before.map((other) => quote(join(folder, other.temp))).join(', ')
+      const left = tempName(file.period)
+      const rows = `SELECT * FROM read_parquet(${quote(join(folder, temp))}) ANTI JOIN (SELECT ${keys} FROM read_parquet([${paths}])) USING (${keys}) ORDER BY ${keys}`
+      using connection = await connectDuck()
+      await connection.run(
+        `COPY (${rows}) TO ${quote(join(folder, left))} ${copyOptions(kind, compression, 'chunk', file.rows)}`,
+      )
+      const counted = await connection.runAndReadAll(
+        `SELECT count(*)::DOUBLE FROM read_parquet(${quote(join(folder, left))})`,
+      )
+      const count = Number(counted.getRows()[0]?.[0])
+      this.#repeated += file.rows - count
+      this.#rows -= file.rows - count
+      await removeIfThere(join(folder, temp))
+      const described = await describeAgain(folder, left, { ...file, rows: count, records: count })
+      this.#staged[index] = { file: described, temp: left }
+    }
+    for (const { file, temp } of this.#staged) if (file.rows === 0) await removeIfThere(join(folder, temp))
+    this.#staged = this.#staged.filter(({ file }) => file.rows > 0)
   }
 
   /** Sets a bit in the flags of every row. */
@@ -182,6 +226,8 @@ export class EventStage {
   /** Keys that only rise: of those that fall the file's order cannot be kept, and equal ones are one record. */
   #takeKey(key: number): boolean {
     if (key === this.#highest) {
+      // Rows of one key that are told apart otherwise are compared when the part is written.
+      if (this.#parts.kind.rowKey) return true
       this.#repeated++
       return false
     }
@@ -223,7 +269,10 @@ export class EventStage {
   async #close(part: Part): Promise<void> {
     await this.#writing
     this.#writing = (async () => {
+      const { rows } = part
       this.#staged.push(await part.write())
+      this.#repeated += rows - part.rows
+      this.#rows -= rows - part.rows
     })()
     // Whoever adds or finishes next hears of a failure; until then it is nobody's.
     this.#writing.catch(() => {})
@@ -332,9 +381,9 @@ class Part {
         const value = spec.type === 'flags' ? 0 : 'NULL'
         return `${value}::${SQL_TYPE[spec.type]} AS ${quoteName(spec.name)}`
       })
-      const key = quoteName(kind.sortKey)
-      const distinct = this.#isRising || this.#parts.held ? '' : `DISTINCT ON (${key}) `
-      const order = this.#isRising ? '' : ` ORDER BY ${key}`
+      const keys = keysOf(kind).map(quoteName).join(', ')
+      const distinct = this.#isRising || this.#parts.held ? '' : `DISTINCT ON (${keys}) `
+      const order = this.#isRising ? '' : ` ORDER BY ${keys}`
       const options = copyOptions(kind, compression, 'chunk', this.rows)
       await withWriteSlot(() =>
         this.#connection.run(
@@ -370,7 +419,7 @@ class Part {
 
   #notice(batch: Batch, from: number, to: number): void {
     const { kind } = this.#parts
-    const times = columnOf(batch, kind.timeColumn)
+    const times = timesOf(kind, batch)
     const keys = columnOf(batch, kind.sortKey)
     for (let i = from; i < to; i++) {
       const time = times[i]!
@@ -382,6 +431,21 @@ class Part {
       else this.#isRising = false
     }
   }
+}
+
+/** The columns that tell rows apart, the sort key first. */
+function keysOf(kind: Kind): readonly string[] {
+  return [kind.sortKey, ...(kind.rowKey ?? [])]
+}
+
+/** The instants of rows: archives may lack the kind's own time (that of receipt) and have another. */
+function timesOf(kind: Kind, batch: Batch): Float64Array {
+  return columnOf(batch, timeColumnsOf(kind).find((name) => batch.columns[name] !== undefined) ?? kind.timeColumn)
+}
+
+/** Whether a file may hold keys of another one. */
+function reachInto(earlier: LakeFile, later: LakeFile): boolean {
+  return readId(earlier.lastKey!) >= readId(later.firstKey!) && readId(earlier.firstKey!) <= readId(later.lastKey!)
 }
 
 function presentColumns(kind: Kind, batch: Batch): readonly ColumnSpec[] {
