@@ -1,7 +1,10 @@
+import { InvalidArgumentError } from 'commander'
+import type { RemoteWitness } from '../../engine/reconcile/index.ts'
 import type { VerifyProblem, VerifyReport } from '../../engine/types.ts'
 import { openEngine } from '../engine.ts'
 import { seriesLabel } from '../progress/state.ts'
 import { createVerifyView } from '../progress/verify.ts'
+import { reconciliationLines } from '../render/reconciliation.ts'
 import type { Style } from '../render/style.ts'
 import { renderTable } from '../render/table.ts'
 import { formatBytes, formatCount, plural, printable } from '../render/text.ts'
@@ -12,6 +15,7 @@ import { ExitCode, examples, type Verb } from '../verb.ts'
 interface VerifyOptions extends SelectOptions {
   readonly archive?: boolean
   readonly repair?: boolean
+  readonly compare?: readonly RemoteWitness[]
 }
 
 /** Holes that are shown per series; more are counted. */
@@ -21,17 +25,26 @@ export const verb: Verb<VerifyOptions> = {
   configure(command) {
     selectOptions(command)
       .option('--archive', 'also ask the archive whether it has replaced a file since')
-      .option('--repair', 'mend what is wrong: fetch it again, rebuild the coverage')
+      .option('--repair', 'mend what is wrong: fetch it again, rebuild the coverage, ask REST about what differs')
+      .option(
+        '--compare <source>',
+        'also hold candles against: rest, archive (days against months); comma for both',
+        sources,
+      )
     command.addHelpText(
       'after',
       `
 Reads every file of the lake: its hash, its rows, their order and values, and whether they are what the coverage says.
+Candles are held against the trades and the smaller candles that the lake has of the same time. Where they differ it is
+said whose candle is kept and why.
 Exit codes: 0 all is right (or was repaired), 1 something is damaged or could not be checked, 3 sound, but candles are
-missing, or lie between covered stretches and were never asked for. --json gives a line per series; times are epoch ms.`,
+missing, were never asked for between covered stretches, or differ and nobody has said which one is right (--repair asks
+REST). --json gives a line per series; times are epoch ms.`,
     )
     examples(command, [
       ['ticklake verify', 'check every file of the lake; needs no network'],
       ['ticklake verify BTCUSDT --archive', 'also find archive files that were published anew'],
+      ['ticklake verify BTCUSDT --compare rest', 'hold what came from the archive against REST'],
       ['ticklake verify --repair', 'check and mend'],
     ])
   },
@@ -50,6 +63,7 @@ missing, or lie between covered stretches and were never asked for. --json gives
       reports = await engine.verify(series, {
         archive: options.archive ?? false,
         repair: options.repair ?? false,
+        compare: options.compare ?? [],
         signal: context.signal,
         onEvent: (event) => view.event(event),
         onReport: (report) => view.report(report),
@@ -86,7 +100,7 @@ missing, or lie between covered stretches and were never asked for. --json gives
       ]
       for (const line of renderTable(columns, rows, { paintTitle: context.style.bold })) await context.out.line(line)
       for (const report of reports) {
-        if (report.problems.length + report.holes.length === 0) continue
+        if (report.problems.length + report.holes.length + report.reconciled.length === 0) continue
         await context.out.line('')
         await context.out.line(context.style.bold(seriesLabel(report.series)))
         for (const problem of report.problems) await context.out.line(`  ${problemLine(problem, context.style)}`)
@@ -94,6 +108,7 @@ missing, or lie between covered stretches and were never asked for. --json gives
         // The grid of 3d is the symbol's own.
         const grid = interval === undefined || interval === '3d' ? undefined : { interval }
         for (const line of holeLines(context.style, report.holes, grid, MAX_HOLES)) await context.out.line(`  ${line}`)
+        for (const line of reconciliationLines(report.reconciled, context.style)) await context.out.line(`  ${line}`)
       }
     }
     if (reports.some((report) => !report.ok)) {
@@ -104,8 +119,25 @@ missing, or lie between covered stretches and were never asked for. --json gives
         context.say(`Mend it with: ticklake verify ${[...symbols, '--repair'].join(' ')}`)
       return ExitCode.failed
     }
-    return reports.every((report) => report.complete) ? ExitCode.done : ExitCode.incomplete
+    const differing = reports.some(isDisputed)
+    if (differing && !options.repair)
+      context.say(`Ask REST which one is right: ticklake verify ${[...symbols, '--repair'].join(' ')}`)
+    return reports.every((report) => report.complete) && !differing ? ExitCode.done : ExitCode.incomplete
   },
+}
+
+/** Whether candles differ from what others say, and nobody knows which one is right. */
+function isDisputed(report: VerifyReport): boolean {
+  return report.reconciled.some(({ unresolved }) => unresolved > 0)
+}
+
+const SOURCES: readonly string[] = ['rest', 'archive'] satisfies RemoteWitness[]
+
+function sources(text: string): RemoteWitness[] {
+  const names = text.split(',').map((name) => name.trim())
+  const wrong = names.find((name) => !SOURCES.includes(name))
+  if (wrong !== undefined) throw new InvalidArgumentError(`"${wrong}" is nothing to compare with; use rest, archive.`)
+  return names as RemoteWitness[]
 }
 
 /** Whether a problem is only worth knowing: nothing is lost by it, and nothing reads it. */
@@ -137,6 +169,7 @@ function verdict(report: VerifyReport): string {
   const parts = [
     wrong > 0 ? plural(wrong, 'problem') : report.ok ? 'ok' : 'not ok',
     ...(repaired > 0 ? [`${formatCount(repaired)} repaired`] : []),
+    ...(isDisputed(report) ? ['differs'] : []),
     ...(notes > 0 ? [plural(notes, 'note')] : []),
   ]
   return parts.join(', ')
