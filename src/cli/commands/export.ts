@@ -44,6 +44,8 @@ interface ExportOptions extends SelectOptions, RangeOptions {
   readonly time?: TimeFormat
   readonly format?: Format
   readonly out?: string
+  readonly layout?: string
+  readonly period?: 'day' | 'month'
   readonly transform?: string
   readonly header: boolean
 }
@@ -62,7 +64,16 @@ export const verb: Verb<ExportOptions> = {
       .addOption(wordOption('--names <style>', 'how columns are called', ['snake', 'camel'], 'snake, open_time'))
       .addOption(wordOption('--time <format>', 'times', ['ms', 'us', 'iso'], 'ms; Parquet and Arrow: timestamps'))
       .addOption(wordOption('--format <format>', 'format', FORMATS, 'by the name of --out, else csv'))
-      .option('--out <file>', 'write to a file, whole or not at all (default: stdout)')
+      .addOption(
+        wordOption(
+          '--layout <layout>',
+          'the form of another program',
+          ['binance', 'ccxt', 'freqtrade', 'tardis'],
+          'ours',
+        ),
+      )
+      .addOption(wordOption('--period <period>', 'files of --layout binance', ['day', 'month'], 'month'))
+      .option('--out <file>', 'write to a file, whole or not at all; with --layout also a folder (default: stdout)')
       .option(
         '--transform <file>',
         'add columns and drop rows by the formulas of a file: csv, jsonl and arrow, candles only',
@@ -73,6 +84,9 @@ export const verb: Verb<ExportOptions> = {
       `
 Numbers are written with the fewest digits that read back as the same float64, and never with an exponent in CSV.
 Arrow is the file format (Feather v2) with --out and the stream format on stdout.
+--layout binance is the archive's raw CSV, ccxt [[time, open, high, low, close, volume], …], freqtrade its Feather, tardis
+the CSV of tardis.dev: trade, quote, bookDelta (with its snapshots). With a folder, --out data/, files are named, divided
+and packed as that program has them. ticklake import reads them again.
 A --transform file has a line per column (name = close / prev(close) - 1) or condition (where volume > 0); see docs/analysis.md.
 A row of bookDelta and bookSnapshot is a level of the book. What a record lacks is empty (null in JSON, Parquet and Arrow).
 Exit code 3 and a note on stderr tell that records are missing which the exchange published, or may have.`,
@@ -81,6 +95,11 @@ Exit code 3 and a note on stderr tell that records are missing which the exchang
       ['ticklake export BTCUSDT --interval 1m --from 2024-01-01 --to 2024-02-01 > january.csv', 'a month as CSV'],
       ['ticklake export BTC/USDT:USDT --interval 1h --out btc.parquet', 'all of a USD-M perpetual as Parquet'],
       ['ticklake export BTCUSDT --kind trade --from 2024-06-01 --out trades.parquet', 'trades that were collected'],
+      [
+        'ticklake export BTCUSDT --interval 1m --layout binance --out archive/',
+        'zips with checksums, as the archive has',
+      ],
+      ['ticklake export BTC/USDT --interval 1h --layout freqtrade --out user_data/data/binance/', 'for freqtrade'],
       [
         'ticklake export BTCUSDT --interval 1d --columns open_time,close --time iso --format jsonl',
         'two columns as JSON lines',
@@ -94,6 +113,7 @@ Exit code 3 and a note on stderr tell that records are missing which the exchang
     const chosen: NamedColumn[] = selectColumns(kind, options.columns === undefined ? [] : words(options.columns)).map(
       (spec) => ({ spec, name: names === 'camel' ? spec.property : spec.name }),
     )
+    checkLayout(options)
     const format = chooseFormat(context, options)
     const transformer = await readTransformer(context, kind, format, options)
     const columns = withOutputs(chosen, transformer)
@@ -111,6 +131,11 @@ Exit code 3 and a note on stderr tell that records are missing which the exchang
     const settled = { from: from ?? coverage.covered[0]?.from ?? 0, to: to ?? coverage.covered.at(-1)?.to ?? 0 }
     const job: Job = { context, lake, id, coverage, columns, range, settled, format, options, transformer }
 
+    if (options.layout !== undefined) {
+      const { exportLayout } = await import('../export/layouts/run.ts')
+      const rows = await exportLayout({ context, lake, series: id, range, typed: symbol!, ...options })
+      return tellMissing(job, rows) ? ExitCode.incomplete : ExitCode.done
+    }
     const written = format === 'parquet' ? await exportParquet(job) : await exportRows(job)
     if (context.signal.aborted) context.signal.throwIfAborted()
     if (options.out !== undefined && options.out !== '-') {
@@ -142,6 +167,25 @@ interface Job {
 interface Written {
   readonly rows: number
   readonly bytes: number
+}
+
+/** @throws ConfigError for flags that a layout decides. */
+function checkLayout(options: ExportOptions): void {
+  if (options.layout === undefined) {
+    if (options.period !== undefined) throw new ConfigError('--period is for --layout binance.')
+    return
+  }
+  for (const [flag, value] of Object.entries({
+    '--format': options.format,
+    '--columns': options.columns,
+    '--names': options.names,
+    '--time': options.time,
+    '--transform': options.transform,
+    '--no-header': options.header ? undefined : true,
+  })) {
+    if (value !== undefined)
+      throw new ConfigError(`--layout ${options.layout} has a form of its own; leave ${flag} out.`)
+  }
 }
 
 /** From the first instant that the lake knows of to the last. Kinds that come when they come are never covered. */

@@ -15,6 +15,9 @@ const LAYOUTS: Readonly<Record<string, ImportFormat>> = {
   parquet: 'parquet',
 }
 
+/** Files that are each told of. */
+const SHOWN = 50
+
 interface ImportVerbOptions extends SelectOptions {
   readonly symbol?: string
   readonly layout?: string
@@ -72,7 +75,9 @@ Exit codes: 0 all taken as they are, 1 failed, 3 something was left out, unreada
       onReport: (report) => {
         done++
         const place = found > 1 ? `${done}/${found} ` : ''
-        context.say(`${place}${lineOf(report, context.shortPath(report.path))}`)
+        // Of a large tree only what is worth a look; the rest is counted.
+        if (found <= SHOWN || !isClean(report)) context.say(`${place}${lineOf(report, context.shortPath(report.path))}`)
+        else if (done % 500 === 0) context.say(`${place}files done`)
         if (context.json) void context.out.json(jsonOf(report))
       },
     })

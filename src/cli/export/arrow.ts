@@ -2,6 +2,9 @@ import type { Data, DataType, RecordBatchFileWriter, RecordBatchStreamWriter, Sc
 import type { ColumnSpec, ColumnType } from '../../model/kind.ts'
 import type { NamedColumn, Rows, TimeFormat } from './rows.ts'
 
+/** Times as whole numbers, or as timestamps in ms; without it they are timestamps in µs, UTC. */
+export type ArrowTime = TimeFormat | 'timestamp-ms' | undefined
+
 /**
  * Turns batches into Arrow IPC bytes, one batch at a time, so that memory stays bounded by the batch. `file` is the
  * random-access format (Feather v2), `stream` the one for pipes.
@@ -11,14 +14,14 @@ export class ArrowEncoder {
   readonly #writer: RecordBatchFileWriter | RecordBatchStreamWriter
   readonly #schema: Schema
   readonly #columns: readonly NamedColumn[]
-  readonly #time: TimeFormat | undefined
+  readonly #time: ArrowTime
   #bytes: Uint8Array[] = []
 
   private constructor(
     arrow: typeof import('apache-arrow'),
     columns: readonly NamedColumn[],
     format: 'file' | 'stream',
-    time: TimeFormat | undefined,
+    time: ArrowTime,
   ) {
     this.#arrow = arrow
     this.#columns = columns
@@ -41,7 +44,7 @@ export class ArrowEncoder {
   static async create(
     columns: readonly NamedColumn[],
     format: 'file' | 'stream',
-    time: TimeFormat | undefined,
+    time: ArrowTime,
   ): Promise<ArrowEncoder> {
     return new ArrowEncoder(await import('apache-arrow'), columns, format, time)
   }
@@ -75,6 +78,7 @@ export class ArrowEncoder {
     if (type === 'flags') return new arrow.Int32()
     if (type === 'boolean') return new arrow.Bool()
     if (type === 'time' && this.#time === undefined) return new arrow.TimestampMicrosecond('UTC')
+    if (type === 'time' && this.#time === 'timestamp-ms') return new arrow.TimestampMillisecond('UTC')
     return new arrow.Int64()
   }
 
@@ -95,7 +99,7 @@ export class ArrowEncoder {
     if (type === 'float64' || values instanceof BigInt64Array) return values
     if (type === 'flags') return Int32Array.from(values)
     if (type === 'boolean') return bitsOf(values, (value) => value === 1).nullBitmap
-    const scale = type === 'time' && this.#time !== 'ms' ? 1000 : 1
+    const scale = type === 'time' && this.#time !== 'ms' && this.#time !== 'timestamp-ms' ? 1000 : 1
     const whole = new BigInt64Array(length)
     for (let i = 0; i < length; i++) if (!Number.isNaN(values[i])) whole[i] = BigInt(Math.round(values[i]! * scale))
     return whole

@@ -1,0 +1,116 @@
+import { ConfigError } from '../../../model/errors.ts'
+import { BookSide } from '../../../model/live/book-delta.ts'
+import type { SeriesId } from '../../../model/series.ts'
+import { formatDay } from '../../../model/time.ts'
+import { formatNumber } from '../../render/text.ts'
+import type { Rows } from '../rows.ts'
+import type { ExportLayout } from './layout.ts'
+
+const EXCHANGES: Readonly<Record<string, string>> = {
+  spot: 'binance',
+  usdm: 'binance-futures',
+  coinm: 'binance-delivery',
+}
+
+interface Form {
+  readonly dataset: string
+  readonly columns: readonly string[]
+  readonly header: string
+  /** Text of a row behind exchange and symbol. */
+  row(rows: Rows, i: number): string
+}
+
+const FORMS: Readonly<Record<string, Form>> = {
+  trade: {
+    dataset: 'trades',
+    header: 'id,side,price,amount',
+    columns: ['id', 'time', 'price', 'quantity', 'buyer_is_maker', 'receive_time'],
+    row(rows, i) {
+      const [id, price, amount] = ['id', 'price', 'quantity'].map((name) => text(rows, name, i))
+      const side = rows.columns.buyer_is_maker![i] === 1 ? 'sell' : 'buy'
+      return `${times(rows, i, 'time')},${id},${side},${price},${amount}`
+    },
+  },
+  quote: {
+    dataset: 'quotes',
+    header: 'ask_amount,ask_price,bid_price,bid_amount',
+    columns: [
+      ...['update_id', 'bid_price', 'bid_quantity', 'ask_price', 'ask_quantity'],
+      ...['transaction_time', 'event_time', 'receive_time'],
+    ],
+    row(rows, i) {
+      const names = ['ask_quantity', 'ask_price', 'bid_price', 'bid_quantity']
+      const values = names.map((name) => text(rows, name, i))
+      return `${times(rows, i, 'transaction_time', 'event_time')},${values.join(',')}`
+    },
+  },
+  bookDelta: {
+    dataset: 'incremental_book_L2',
+    header: 'is_snapshot,side,price,amount',
+    columns: [
+      ...['last_update_id', 'transaction_time', 'side', 'price', 'quantity'],
+      ...['event_time', 'receive_time'],
+    ],
+    row: (rows, i) => `${times(rows, i, 'transaction_time', 'event_time', 'time')},${level(rows, i)}`,
+  },
+}
+
+/** CSV as tardis.dev gives it out: times in µs, a file per day, gzipped. */
+export const tardisLayout: ExportLayout = {
+  columns(kind) {
+    const form = FORMS[kind.id]
+    if (!form)
+      throw new ConfigError(
+        `--layout tardis has no form for ${kind.id}; it has ${Object.keys(FORMS).join(', ')} (bookDelta with its snapshots).`,
+      )
+    return form.columns
+  },
+  periods: ['day'],
+  packing: 'gzip',
+  async fileName(series, _period, start) {
+    return `${exchangeName(series)}_${FORMS[series.kind]!.dataset}_${formatDay(start)}_${series.symbol}.csv.gz`
+  },
+  async encoder(series) {
+    const form = FORMS[series.kind]!
+    const prefix = `${exchangeName(series)},${series.symbol},`
+    return {
+      begin: () => `exchange,symbol,timestamp,local_timestamp,${form.header}\n`,
+      rows(batch) {
+        const sides = batch.columns.side
+        let out = ''
+        for (let i = 0; i < batch.length; i++) {
+          // An update without any level has a row of its own in the lake.
+          if (sides === undefined || sides[i] !== BookSide.none) out += `${prefix}${form.row(batch, i)}\n`
+        }
+        return out
+      },
+      end: () => '',
+    }
+  },
+}
+
+function exchangeName({ exchange, market }: SeriesId): string {
+  return exchange === 'binance' ? (EXCHANGES[market] ?? exchange) : exchange
+}
+
+function text(rows: Rows, name: string, i: number): string {
+  return formatNumber(Number(rows.columns[name]![i]))
+}
+
+/** The exchange's instant, the first of those named that the record has, and ours; each stands in where one is lacking. */
+function times(rows: Rows, i: number, ...names: readonly string[]): string {
+  const own = names.map((name) => Number(rows.columns[name]?.[i] ?? Number.NaN)).find((time) => !Number.isNaN(time))
+  const received = Number(rows.columns.receive_time?.[i] ?? Number.NaN)
+  const local = Number.isNaN(received) ? own : received
+  return `${micros(own ?? received)},${micros(local ?? Number.NaN)}`
+}
+
+function micros(time: number): string {
+  return Number.isNaN(time) ? '' : String(Math.round(time * 1000))
+}
+
+function level(rows: Rows, i: number): string {
+  const { side, price, quantity, is_snapshot } = rows.columns
+  const word = side![i] === BookSide.bid ? 'bid' : 'ask'
+  return `${is_snapshot?.[i] === 1},${word},${formatNumber(Number(price![i]))},${formatNumber(Number(quantity![i]))}`
+}
