@@ -38,6 +38,11 @@ export class ServerClock {
     return this.#offset !== undefined && this.#monotonic() - this.#measuredAt < this.#maxAgeMs
   }
 
+  /** Whether there is a measurement, however old. */
+  get isMeasured(): boolean {
+    return this.#offset !== undefined
+  }
+
   /** The server's epoch ms by the last measurement; the local clock before there is one. */
   now(): number {
     return this.#offset === undefined ? this.#fallback() : this.#monotonic() + this.#offset

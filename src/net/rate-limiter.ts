@@ -1,14 +1,11 @@
 import { InvalidRangeError, RateLimitExceeded } from '../model/errors.ts'
 import { type Log, silentLog } from '../model/log.ts'
 import { abortError } from './abort.ts'
+import type { BudgetLog } from './budget-log.ts'
+import { BudgetShare } from './budget-share.ts'
+import { type Flight, type RateLimit, RateWindow, type WindowClock } from './rate-window.ts'
 
-/** So much per window of the server's clock; windows start at whole multiples of their length since 1970. */
-export interface RateLimit {
-  readonly windowMs: number
-  readonly limit: number
-  /** What is counted: the requests' weights, or the requests. */
-  readonly counts: 'weight' | 'requests'
-}
+export type { RateLimit } from './rate-window.ts'
 
 export interface RateLimiterOptions {
   /** Name of the pool, for messages. */
@@ -20,8 +17,14 @@ export interface RateLimiterOptions {
   readonly now?: () => number
   /** How wrong that clock may be, ms: a new window is not used before this has passed. */
   readonly uncertaintyMs?: () => number
+  /** False as long as the clock is only guessed: then one that another program has measured is better. */
+  readonly isClockKnown?: () => boolean
   /** A ban or pause longer than this is thrown instead of waited for, ms. */
   readonly maxPauseMs?: number
+  /** Where other programs of this machine tell what they spend of the same budget. The limiter closes it. */
+  readonly shared?: BudgetLog | undefined
+  /** Live collection: bulk work on the same shared budget leaves it some room in every window. */
+  readonly isLive?: boolean
   readonly log?: Log
 }
 
@@ -36,21 +39,6 @@ export interface Permit {
   cancel(): void
 }
 
-interface Window {
-  readonly limit: RateLimit
-  /** Number of the window since 1970. */
-  index: number
-  /** Cost of everything of ours that the server counts in this window, requests in flight included. */
-  own: number
-  /** Cost of what was finished after the window's end, while its end was not yet certain: the next one may count it. */
-  carry: number
-  /** Cost of what others on the same address spent in it, as far as answers told. */
-  others: number
-  /** Header of the newest answer, and when it came: a later answer with less means that the server's window is new. */
-  lastUsed: number
-  lastAt: number
-}
-
 interface Waiter {
   readonly weight: number
   readonly resolve: (permit: Permit) => void
@@ -59,33 +47,47 @@ interface Waiter {
   onAbort?: () => void
 }
 
-interface Flight {
-  readonly weight: number
-  readonly sentAt: number
+interface HeardClock {
+  readonly aheadMs: number
+  readonly uncertaintyMs: number
 }
 
 const DEFAULT_TARGET = 0.97
-/** Room left free beside other users of the address, whose requests in flight nobody can see. */
-const SHARED_MARGIN = 0.05
-/** Least wait into a new window: timers and clocks are not better than this, ms. */
-const GUARD = 40
 const DEFAULT_MAX_PAUSE = 5 * 60_000
+/** Wait of a request whose room another program took in the same instant, ms: at least, and spread over so much more. */
+const AGAIN = 3
+/** How often what newcomers should know is told again, ms: well before it is too old to be read. */
+const ANNOUNCE = 120_000
+/** The server's clock was measured, or set: what is written down then belongs to other windows than it was counted in, ms. */
+const CLOCK_JUMP = 15
 
 /**
  * A rate budget: lets requests through, first come first served, so that the weight that the server counts never
- * passes the target share of its limits. It knows what it spent itself, learns from the answers' headers what others on
- * the same address spend, and stops altogether when the server says so (429, 418).
+ * passes the target share of its limits. It knows what it spent itself and what other programs of this machine spend
+ * (`shared`), learns from the answers' headers what strangers on the same address spend, and stops altogether when the
+ * server says so (429, 418).
  */
-export class RateLimiter {
+export class RateLimiter implements Disposable {
   readonly name: string
   readonly #target: number
-  readonly #now: () => number
-  readonly #uncertainty: () => number
+  readonly #clock: WindowClock
+  readonly #isClockKnown: () => boolean
   readonly #maxPauseMs: number
   readonly #log: Log
-  #windows: Window[]
+  readonly #isLive: boolean
+  #windows: RateWindow[]
+  /** Requests in flight: ours, and those of other programs. */
   readonly #flights = new Set<Flight>()
   readonly #queue: Waiter[] = []
+  #share: BudgetShare | undefined
+  #number = 0
+  /** The server's clock as another program has measured it. */
+  #heard: HeardClock | undefined
+  #announcedAt = 0
+  /** What we or another program last said of the weight that the exchange allows. */
+  #told: RateLimit | undefined
+  /** What the server's clock was ahead of the monotonic one when windows were last counted from the log. */
+  #offset = 0
   #timer: NodeJS.Timeout | undefined
   /** Monotonic instant until which nothing may be sent. */
   #pausedUntil = 0
@@ -96,46 +98,71 @@ export class RateLimiter {
     if (!(this.#target > 0 && this.#target <= 1)) {
       throw new InvalidRangeError(`${this.name}: the target ${this.#target} must be above 0 and at most 1.`)
     }
-    this.#now = options.now ?? Date.now
-    this.#uncertainty = options.uncertaintyMs ?? (() => 0)
+    const { now = Date.now, uncertaintyMs = () => 0, shared } = options
+    this.#isClockKnown = options.isClockKnown ?? (() => true)
+    const heard = (): HeardClock | undefined => (this.#isClockKnown() ? undefined : this.#heard)
+    this.#clock = {
+      now: () => (shared && heard() ? shared.now() + this.#heard!.aheadMs : now()),
+      uncertaintyMs: () => heard()?.uncertaintyMs ?? uncertaintyMs(),
+    }
     this.#maxPauseMs = options.maxPauseMs ?? DEFAULT_MAX_PAUSE
     this.#log = options.log ?? silentLog
-    this.#windows = options.limits.map((limit) => this.#newWindow(limit))
+    this.#isLive = options.isLive ?? false
+    this.#windows = options.limits.map((limit) => new RateWindow(limit, this.#clock, this.#target))
+    if (shared) this.#join(shared)
   }
 
   get limits(): readonly RateLimit[] {
     return this.#windows.map((window) => window.limit)
   }
 
+  /** Whether other programs of this machine share this budget. */
+  get isShared(): boolean {
+    return this.#share !== undefined
+  }
+
   /** Takes limits as the exchange states them now. What was spent in windows that stay is kept. */
   setLimits(limits: readonly RateLimit[]): void {
+    const isNew = limits.some((limit) => !this.#windows.some((one) => isSame(one.limit, limit)))
+    this.#listen()
+    this.#adopt(limits)
+    const [weight, ...more] = limits.filter((limit) => limit.counts === 'weight')
+    this.#told = more.length === 0 ? weight : undefined
+    this.#announce()
+    // Where all was written down, it is known when what was spent.
+    if (isNew && this.#share) this.#replay()
+    this.#pump()
+  }
+
+  #adopt(limits: readonly RateLimit[]): void {
     this.#windows = limits.map((limit) => {
-      const same = this.#windows.find(
-        (one) => one.limit.windowMs === limit.windowMs && one.limit.counts === limit.counts,
-      )
-      if (same) return { ...same, limit }
-      const window = this.#newWindow(limit)
+      const same = this.#windows.find((one) => isSame(one.limit, limit))
+      if (same) return same.with(limit)
+      const window = new RateWindow(limit, this.#clock, this.#target)
       // Nobody noted when what was spent so far was spent: until the new window ends, all of it may be its share.
       const known = this.#windows.filter((one) => one.limit.counts === limit.counts).map((one) => one.own)
-      window.own = Math.max(this.#flightCost(limit), ...known)
+      window.own = Math.max(window.costOfAll(this.#flights), ...known)
       return window
     })
-    this.#pump()
   }
 
   /** Resolves when a request of this weight may be sent. @throws RateLimitExceeded during a long ban; the signal's error. */
   acquire(weight: number, signal?: AbortSignal): Promise<Permit> {
     if (signal?.aborted) return Promise.reject(abortError(signal))
-    for (const { limit } of this.#windows) {
-      if (costOf(limit, weight) > limit.limit) {
+    for (const window of this.#windows) {
+      if (window.costOf(weight) > window.limit.limit) {
         return Promise.reject(
           new InvalidRangeError(
-            `${this.name}: a request of weight ${weight} passes the whole limit of ${limit.limit}.`,
+            `${this.name}: a request of weight ${weight} passes the whole limit of ${window.limit.limit}.`,
           ),
         )
       }
     }
-    if (this.#queue.length === 0 && this.#waitFor(weight) <= 0) return Promise.resolve(this.#grant(weight))
+    this.#listen()
+    if (this.#queue.length === 0 && this.#waitFor(weight) <= 0) {
+      const permit = this.#grant(weight)
+      if (permit) return Promise.resolve(permit)
+    }
     const pause = this.#pausedUntil - performance.now()
     if (pause > this.#maxPauseMs) return Promise.reject(this.#paused(pause))
     return new Promise((resolve, reject) => {
@@ -156,22 +183,41 @@ export class RateLimiter {
 
   /** How many requests of this weight may be sent now without waiting. */
   getRemainingRequests(weight = 1): number {
+    this.#listen()
     if (this.#pausedUntil > performance.now()) return 0
     let requests = Number.POSITIVE_INFINITY
     for (const window of this.#windows) {
       this.#roll(window)
-      const cost = costOf(window.limit, weight)
-      if (cost > 0) requests = Math.min(requests, Math.floor(Math.max(0, this.#room(window)) / cost))
+      const cost = window.costOf(weight)
+      if (cost > 0) requests = Math.min(requests, Math.floor(Math.max(0, window.room()) / cost))
     }
     return requests
   }
 
   /** Sends nothing for a while: the server answered 429 or 418. */
   pause(ms: number): void {
+    if (this.#hold(ms)) this.#share?.tell('pause', 0, ms)
+  }
+
+  /** Ends the sharing: what is in flight counts as sent. Whoever waits is not ended by this. */
+  close(): void {
+    const share = this.#share
+    this.#share = undefined
+    if (!share) return
+    for (const flight of this.#flights)
+      if (flight.sender === undefined) share.tell('finish', flight.number, flight.weight)
+    share.close()
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
+  }
+
+  #hold(ms: number): boolean {
     const until = performance.now() + ms
-    if (until <= this.#pausedUntil) return
+    if (until <= this.#pausedUntil) return false
     this.#pausedUntil = until
-    this.#log.warn({ pool: this.name, pauseMs: ms }, 'the exchange asks for a pause')
+    this.#log.warn({ pool: this.name, pauseMs: Math.ceil(ms) }, 'the exchange asks for a pause')
     if (ms > this.#maxPauseMs) {
       for (const waiter of this.#queue.splice(0)) {
         if (waiter.onAbort) waiter.signal?.removeEventListener('abort', waiter.onAbort)
@@ -179,6 +225,7 @@ export class RateLimiter {
       }
     }
     this.#pump()
+    return true
   }
 
   #paused(ms: number): RateLimitExceeded {
@@ -189,57 +236,119 @@ export class RateLimiter {
     )
   }
 
-  #newWindow(limit: RateLimit): Window {
-    const index = Math.floor(this.#now() / limit.windowMs)
-    return { limit, index, own: 0, carry: 0, others: 0, lastUsed: 0, lastAt: 0 }
+  #join(shared: BudgetLog): void {
+    const toServer = (at: number): number => this.#clock.now() - (shared.now() - at)
+    this.#share = new BudgetShare(
+      shared,
+      {
+        claim: (flight, at) => {
+          for (const window of this.#windows) {
+            window.rollAt(toServer(at), this.#flights)
+            window.add(flight.weight)
+          }
+          this.#flights.add(flight)
+        },
+        end: (flight, at, wasSent) => {
+          this.#flights.delete(flight)
+          for (const window of this.#windows) {
+            if (wasSent) window.carry(flight.weight, toServer(at))
+            else window.giveBack(flight.weight)
+          }
+        },
+        ours: (type, weight, at) => {
+          for (const window of this.#windows) {
+            if (type === 'finish') window.carry(weight, toServer(at))
+            else if (type === 'cancel') window.giveBack(weight)
+            else {
+              window.rollAt(toServer(at), this.#flights)
+              window.add(weight)
+            }
+          }
+        },
+        forget: (flight) => this.#flights.delete(flight),
+        pause: (ms) => this.#hold(ms),
+        others: (windowMs, weight, at) => {
+          for (const window of this.#windows) {
+            if (window.limit.windowMs !== windowMs || window.limit.counts !== 'weight') continue
+            window.rollAt(toServer(at), this.#flights)
+            if (window.reaches(toServer(at))) window.others = Math.max(window.others, weight)
+          }
+        },
+        limit: (windowMs, limit) => {
+          this.#told = { windowMs, limit, counts: 'weight' }
+        },
+        clock: (aheadMs, uncertaintyMs) => {
+          this.#heard = { aheadMs, uncertaintyMs }
+        },
+        failed: (error) => {
+          this.#share = undefined
+          this.#log.warn(
+            { pool: this.name, error: error.message },
+            'the rate budget is not shared with other programs any more',
+          )
+        },
+      },
+      this.#isLive,
+    )
+    this.#share.start()
+    this.#replay()
   }
 
-  /** Moves to the window of now. Requests in flight may be counted in either window, so they count in the new one too. */
-  #roll(window: Window): void {
-    // Until the clock's error has passed, the server may still be in the window before.
-    const index = Math.floor((this.#now() - GUARD - this.#uncertainty()) / window.limit.windowMs)
-    if (index === window.index || index === window.index - 1) return
-    if (index < window.index) {
-      // The clock was corrected backwards: what was spent may belong to this window, so it stays.
-      window.index = index
+  /** Takes in what others told. */
+  #listen(): void {
+    if (!this.#share) return
+    const offset = this.#clock.now() - performance.now()
+    if (Math.abs(offset - this.#offset) > CLOCK_JUMP) {
+      this.#replay()
+      this.#announce()
       return
     }
-    window.own = this.#flightCost(window.limit) + (index === window.index + 1 ? window.carry : 0)
-    window.carry = 0
-    window.index = index
-    window.others = 0
-    window.lastUsed = 0
-    window.lastAt = performance.now()
+    this.#share.listen()
+    this.#heed()
+    if (performance.now() - this.#announcedAt > ANNOUNCE) this.#announce()
   }
 
-  /** A request that ends about when its window does may have been counted in the next one. */
-  #carry(window: Window, flight: Flight): void {
-    const end = (window.index + 1) * window.limit.windowMs - this.#uncertainty()
-    if (this.#now() >= end) window.carry += costOf(window.limit, flight.weight)
+  /** Tells what whoever comes later should know before its first request. */
+  #announce(): void {
+    this.#announcedAt = performance.now()
+    const pause = this.#pausedUntil - this.#announcedAt
+    if (this.#isClockKnown()) this.#share?.tellClock(this.#clock)
+    if (this.#told) this.#share?.tell('limit', this.#told.windowMs, this.#told.limit)
+    if (pause > 0) this.#share?.tell('pause', 0, pause)
   }
 
-  #flightCost(limit: RateLimit): number {
-    let cost = 0
-    for (const flight of this.#flights) cost += costOf(limit, flight.weight)
-    return cost
+  /** Counts anew all that is written down: by other limits, or by a clock that was set. */
+  #replay(): void {
+    const counted = this.#windows
+    this.#offset = this.#clock.now() - performance.now()
+    this.#windows = counted.map(({ limit }) => new RateWindow(limit, this.#clock, this.#target, 0))
+    this.#share?.replay()
+    if (!this.#share) this.#windows = counted
+    this.#heed()
   }
 
-  #room(window: Window): number {
-    const share = window.others > 0 ? Math.max(this.#target - SHARED_MARGIN, this.#target / 2) : this.#target
-    return Math.floor(window.limit.limit * share) - window.own - window.others
+  /** Goes by the limits that somebody told last: what is written down is counted by them. */
+  #heed(): void {
+    const told = this.#told
+    if (!told || !this.#share) return
+    const weights = this.limits.filter((limit) => limit.counts === 'weight')
+    if (weights.length === 1 && isSame(weights[0]!, told) && weights[0]!.limit === told.limit) return
+    this.#adopt([told, ...this.limits.filter((limit) => limit.counts !== 'weight')])
+    this.#replay()
+  }
+
+  #roll(window: RateWindow): void {
+    if (window.isOver()) this.#share?.forgetDead()
+    window.roll(this.#flights)
   }
 
   /** Milliseconds until a request of this weight may be sent; 0 for now. */
   #waitFor(weight: number): number {
     let wait = this.#pausedUntil - performance.now()
+    const yields = this.#share?.meetsLive ?? false
     for (const window of this.#windows) {
       this.#roll(window)
-      const cost = costOf(window.limit, weight)
-      // A request that passes the target all alone goes through in a window that nobody used.
-      const fits = cost <= this.#room(window) || (window.own === 0 && window.others === 0)
-      if (cost === 0 || fits) continue
-      const next = (window.index + 1) * window.limit.windowMs + GUARD + this.#uncertainty()
-      wait = Math.max(wait, next - this.#now(), 1)
+      wait = Math.max(wait, window.waitFor(weight, yields))
     }
     return Math.max(0, wait)
   }
@@ -247,36 +356,43 @@ export class RateLimiter {
   #pump(): void {
     clearTimeout(this.#timer)
     this.#timer = undefined
+    if (this.#queue.length > 0) this.#listen()
     for (;;) {
       const head = this.#queue[0]
       if (!head) return
       const wait = this.#waitFor(head.weight)
-      if (wait > 0) {
-        this.#timer = setTimeout(() => this.#pump(), Math.min(wait, 60_000))
+      const permit = wait > 0 ? undefined : this.#grant(head.weight)
+      if (!permit) {
+        const again = Math.max(wait, this.#waitFor(head.weight)) || AGAIN * (1 + Math.random())
+        this.#timer = setTimeout(() => this.#pump(), Math.min(again, 60_000))
         return
       }
       this.#queue.shift()
       if (head.onAbort) head.signal?.removeEventListener('abort', head.onAbort)
-      head.resolve(this.#grant(head.weight))
+      head.resolve(permit)
     }
   }
 
-  #grant(weight: number): Permit {
-    const flight: Flight = { weight, sentAt: performance.now() }
-    const granted = this.#windows
+  /** Undefined when another program was faster. */
+  #grant(weight: number): Permit | undefined {
+    const flight: Flight = { weight, sentAt: performance.now(), number: ++this.#number }
+    const share = this.#share
+    if (share && !share.claim(flight, () => this.#waitFor(weight) <= 0)) return undefined
     this.#flights.add(flight)
-    for (const window of granted) window.own += costOf(window.limit, weight)
+    for (const window of this.#windows) window.add(weight)
     return {
       weight,
       finish: (used) => {
         if (!this.#flights.delete(flight)) return
-        for (const window of this.#windows) this.#carry(window, flight)
+        for (const window of this.#windows) window.carry(weight)
+        this.#share?.tell('finish', flight.number, weight)
         if (used) this.#learn(flight, used)
         this.#pump()
       },
       cancel: () => {
         if (!this.#flights.delete(flight)) return
-        for (const window of this.#windows) window.own = Math.max(0, window.own - costOf(window.limit, weight))
+        for (const window of this.#windows) window.giveBack(weight)
+        this.#share?.tell('cancel', flight.number, weight)
         this.#pump()
       },
     }
@@ -284,6 +400,7 @@ export class RateLimiter {
 
   /** Corrects the count by an answer's header. */
   #learn(flight: Flight, used: ReadonlyMap<number, number>): void {
+    this.#listen()
     for (const window of this.#windows) {
       const header = used.get(window.limit.windowMs)
       if (header === undefined || window.limit.counts !== 'weight') continue
@@ -291,32 +408,15 @@ export class RateLimiter {
       this.#roll(window)
       // An answer to a request of the former window may speak of that one.
       if (window.index !== before) continue
-      this.#correct(window, flight, header)
-    }
-  }
-
-  #correct(window: Window, flight: Flight, header: number): void {
-    const windowStart = performance.now() - (this.#now() - window.index * window.limit.windowMs)
-    if (flight.sentAt < windowStart) return
-    const inFlight = this.#flightCost(window.limit)
-    if (window.lastUsed > 0 && flight.sentAt >= window.lastAt && header < window.lastUsed) {
-      // The server counts afresh: its window began between the two answers.
-      window.own = inFlight + flight.weight
-      window.others = 0
-    }
-    window.lastUsed = header
-    window.lastAt = performance.now()
-    // Alone, our own count is exact. More than it means company; then requests in flight are taken as not yet counted.
-    if (header <= window.own) return
-    const others = header - (window.own - inFlight)
-    if (others <= window.others) return
-    if (window.others === 0) {
+      const { others: known } = window
+      if (!window.correct(flight, this.#flights, header)) continue
+      this.#share?.tell('others', window.limit.windowMs, window.others)
+      if (known > 0) continue
       this.#log.info({ pool: this.name, used: header, own: window.own }, 'another program spends the same rate limit')
     }
-    window.others = others
   }
 }
 
-function costOf(limit: RateLimit, weight: number): number {
-  return limit.counts === 'weight' ? weight : 1
+function isSame(a: RateLimit, b: RateLimit): boolean {
+  return a.windowMs === b.windowMs && a.counts === b.counts
 }

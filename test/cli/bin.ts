@@ -16,7 +16,7 @@ export interface Ran {
 /** Variables of the developer's own shell must not reach the tests. */
 export function cleanEnv(extra: Readonly<Record<string, string>> = {}): Record<string, string> {
   const kept = Object.fromEntries(
-    ['PATH', 'HOME', 'TMPDIR', 'SystemRoot'].flatMap((name) => {
+    ['PATH', 'HOME', 'TMPDIR', 'SystemRoot', 'TICKLAKE_SHARED_BUDGET'].flatMap((name) => {
       const value = process.env[name]
       return value === undefined ? [] : [[name, value]]
     }),

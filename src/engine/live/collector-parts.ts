@@ -39,7 +39,7 @@ export async function openParts(options: CollectorOptions, signal: AbortSignal |
     return part
   }
   try {
-    const client = keep(exchange.createClient({ ...options.client, ...log }))
+    const client = keep(exchange.createClient({ purpose: 'live', ...options.client, ...log }))
     const { repair } = client
     if (!repair) throw new ConfigError(`${exchange.id} has no REST calls to repair streams with.`)
     const lake =

@@ -11,12 +11,14 @@ import type { Market } from '../../model/series.ts'
 import { abortable, linkSignals, sleep } from '../../net/abort.ts'
 import { Alarm } from '../../net/alarm.ts'
 import { Hosts, HostsDownError } from '../../net/breaker.ts'
+import { openBudget } from '../../net/budget.ts'
+import type { BudgetLog } from '../../net/budget-log.ts'
 import { ServerClock } from '../../net/clock.ts'
 import { HttpClient } from '../../net/http.ts'
 import { type RateLimit, RateLimiter } from '../../net/rate-limiter.ts'
 import { retryWithBackoff } from '../../net/retry.ts'
 import type { ClientOptions, Endpoints, RetryInfo } from '../exchange.ts'
-import { binanceEndpoints, servesPath } from './endpoints.ts'
+import { binanceEndpoints, budgetHost, servesPath } from './endpoints.ts'
 import { failureOf, UNKNOWN_ERROR } from './errors.ts'
 import { integer, object, parseJson, type Schema } from './schema.ts'
 import { type Params, type Pool, poolOf, weightOf } from './weights.ts'
@@ -120,6 +122,9 @@ export class BinanceRest implements AsyncDisposable {
         limits: FALLBACK_LIMITS[pool],
         now: () => clock.now(),
         uncertaintyMs: () => clock.uncertaintyMs,
+        isClockKnown: () => clock.isMeasured,
+        shared: this.#life.signal.aborted ? undefined : this.#shared(pool),
+        isLive: this.#options.purpose === 'live',
         log: this.#log,
         ...(this.#target === undefined ? {} : { target: this.#target }),
       })
@@ -251,20 +256,6 @@ export class BinanceRest implements AsyncDisposable {
     throw new HttpError(known[0] ?? `binance ${call.market}`, 451, 'Every host of this market refuses this location.')
   }
 
-  /** Both futures hosts count by the same minutes; whichever was measured tells them. */
-  #futuresClock(): Pick<ServerClock, 'now' | 'uncertaintyMs'> {
-    const clock = (): ServerClock => {
-      const [usdm, coinm] = [this.#clock('usdm'), this.#clock('coinm')]
-      return coinm.isFresh && !usdm.isFresh ? coinm : usdm
-    }
-    return {
-      now: () => clock().now(),
-      get uncertaintyMs() {
-        return clock().uncertaintyMs
-      },
-    }
-  }
-
   /**
    * Says that there is reason to think that a market's hosts answer again: what waits to try them goes on at once. Waits
    * that the exchange asked for stay.
@@ -283,6 +274,34 @@ export class BinanceRest implements AsyncDisposable {
     return alarm
   }
 
+  /** Both futures hosts count by the same minutes; whichever was measured tells them. */
+  #futuresClock(): Pick<ServerClock, 'now' | 'uncertaintyMs' | 'isMeasured'> {
+    const clock = (): ServerClock => {
+      const [usdm, coinm] = [this.#clock('usdm'), this.#clock('coinm')]
+      return coinm.isFresh && !usdm.isFresh ? coinm : usdm
+    }
+    return {
+      now: () => clock().now(),
+      get uncertaintyMs() {
+        return clock().uncertaintyMs
+      },
+      get isMeasured() {
+        return clock().isMeasured
+      },
+    }
+  }
+
+  /** Where the programs of this machine tell each other what they spend at the same hosts. */
+  #shared(pool: Pool): BudgetLog | undefined {
+    const base = this.endpoints.rest[pool === 'spot' ? 'spot' : 'usdm']?.[0]
+    if (base === undefined) return undefined
+    return openBudget(`${budgetHost(base)}-${pool}`, {
+      shared: this.#options.sharedBudget,
+      isLive: this.#options.purpose === 'live',
+      log: this.#log,
+    })
+  }
+
   #clock(market: Market): ServerClock {
     let clock = this.#clocks.get(market)
     if (!clock) {
@@ -296,6 +315,7 @@ export class BinanceRest implements AsyncDisposable {
   async close(): Promise<void> {
     this.#life.abort()
     await this.#http.close()
+    for (const limiter of this.#limiters.values()) limiter.close()
   }
 
   [Symbol.asyncDispose](): Promise<void> {

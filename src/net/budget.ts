@@ -1,0 +1,66 @@
+import { accessSync, constants, lstatSync } from 'node:fs'
+import { tmpdir, userInfo } from 'node:os'
+import { join } from 'node:path'
+import { StorageError } from '../model/errors.ts'
+import type { Log } from '../model/log.ts'
+import { BudgetLog } from './budget-log.ts'
+
+export interface SharedBudgetOptions {
+  /** Whether to share, or the folder to share in; when left out the environment says, else it is shared. */
+  readonly shared: boolean | string | undefined
+  readonly isLive: boolean
+  readonly log: Log
+}
+
+/** Set to `false`, to `true`, or to a folder. */
+export const BUDGET_VARIABLE = 'TICKLAKE_SHARED_BUDGET'
+
+/**
+ * Opens the budget that all programs of this user on this machine share; undefined when it is not to be shared, and,
+ * with a warning, when it cannot be: then everybody counts alone and learns of the others by the answers' headers.
+ */
+export function openBudget(name: string, options: SharedBudgetOptions): BudgetLog | undefined {
+  const shared = options.shared ?? wordOf(process.env[BUDGET_VARIABLE])
+  if (shared === false) return undefined
+  try {
+    return new BudgetLog({ folder: typeof shared === 'string' ? shared : budgetFolder(), name, isLive: options.isLive })
+  } catch (error) {
+    if (!(error instanceof StorageError)) throw error
+    options.log.warn({ budget: name, error: error.message }, 'the rate budget is not shared with other programs')
+    return undefined
+  }
+}
+
+/** What a setting says: `true`, `false`, or a folder. */
+export function wordOf(text: string | undefined): boolean | string {
+  const word = text?.trim() ?? ''
+  if (word === '' || /^(true|yes|on|1)$/i.test(word)) return true
+  return /^(false|no|off|0)$/i.test(word) ? false : word
+}
+
+/**
+ * The folder in which the programs of this user share their budgets: in memory where the system has such a place, and the
+ * same for every program whatever its environment.
+ * @throws StorageError when somebody else has taken the name.
+ */
+export function budgetFolder(): string {
+  const { uid, username } = userInfo()
+  const name = `ticklake-${uid >= 0 ? uid : username}`
+  const folder = join(memoryFolder() ?? tmpdir(), name)
+  const found = lstatSync(folder, { throwIfNoEntry: false })
+  if (found && (!found.isDirectory() || (uid >= 0 && found.uid !== uid))) {
+    throw new StorageError(folder, 'it belongs to somebody else, so the rate budget is not shared there')
+  }
+  return folder
+}
+
+/** On Linux: a write there waits for no disk. */
+function memoryFolder(): string | undefined {
+  if (process.platform !== 'linux') return undefined
+  try {
+    accessSync('/dev/shm', constants.W_OK)
+    return '/dev/shm'
+  } catch {
+    return undefined
+  }
+}
