@@ -26,8 +26,6 @@ import { RestHealth } from './download/rest-health.ts'
 import { downloadAll } from './downloader.ts'
 import { limiter, Permits } from './limiter.ts'
 import { newestCandle } from './newest-candle.ts'
-import { PublishedHashes } from './published-hashes.ts'
-import { remoteWitnesses } from './reconcile/index.ts'
 import type {
   DataSourceManagerOptions,
   DownloadOptions,
@@ -36,17 +34,9 @@ import type {
   GetManyRequest,
   VerifyOptions,
 } from './requests.ts'
-import {
-  described,
-  lastOpen,
-  ofCache,
-  openLakeCache,
-  readUnchanged,
-  settledState,
-  withoutBounds,
-} from './stored-data.ts'
+import { described, lastOpen, openLakeCache, readUnchanged, settledState, withoutBounds } from './stored-data.ts'
 import type { DownloadEvent, DownloadRequest, SeriesReport, SourceChoice, VerifyReport } from './types.ts'
-import { verifySeries } from './verify.ts'
+import { verifyAll } from './verify-all.ts'
 
 export type {
   DataSourceManagerOptions,
@@ -64,7 +54,6 @@ const FILES_IN_MEMORY = 2
 const DEFAULT_STALL = 30_000
 const DEFAULT_ATTEMPTS = 6
 const DEFAULT_BATCH_ROWS = 131_072
-const CHECKSUM_TIMEOUT = 10_000
 
 /** One call for any range: lake, archive and REST joined without seam, hole or duplicate. */
 export class DataSourceManager implements AsyncDisposable {
@@ -275,36 +264,20 @@ export class DataSourceManager implements AsyncDisposable {
 
   /** Checks what is on disk against its coverage, and with `archive` against what the archive publishes now. */
   async verify(ids: readonly SeriesId[], options: VerifyOptions = {}): Promise<VerifyReport[]> {
-    const reports: VerifyReport[] = []
-    const lake = await this.lake()
     const { onEvent } = options
     const signal = this.#signal(options.signal)
-    const parallel = this.#options.parallel ?? DEFAULT_PARALLEL
-    // A checksum is a line of text: whoever takes longer for it than this is out of reach.
-    await using http = new HttpClient({ connections: parallel, timeoutMs: CHECKSUM_TIMEOUT, stallMs: CHECKSUM_TIMEOUT })
-    const published = options.archive
-      ? new PublishedHashes({ archive: this.#archiveAccess(), http, limit: limiter(parallel), signal })
-      : undefined
-    const now = (market: Market): Promise<number> => this.now(market, signal, 'rest')
-    const remote = remoteWitnesses({ client: () => this.client, vision: () => this.#archiveClient(), now, signal })
-    for (const series of ids) {
-      signal.throwIfAborted()
-      const report = await verifySeries(series, {
-        lake,
-        published,
-        repair: options.repair ?? false,
-        log: this.#log,
-        signal,
-        reconcile: { compare: options.compare ?? [], ...remote },
-        download: (requests) => this.download(requests, { signal, ...(onEvent ? { onEvent } : {}) }),
-      })
-      const problems = (await (await this.cache())?.verify(series, { repair: options.repair ?? false, signal })) ?? []
-      const whole =
-        problems.length === 0 ? report : { ...report, problems: [...report.problems, ...problems.map(ofCache)] }
-      reports.push(whole)
-      options.onReport?.(whole)
-    }
-    return reports
+    return verifyAll(ids, options, {
+      lake: await this.lake(),
+      cache: await this.cache(),
+      archive: () => this.#archiveAccess(),
+      client: () => this.client,
+      vision: () => this.#archiveClient(),
+      now: (market) => this.now(market, signal, 'rest'),
+      parallel: this.#options.parallel ?? DEFAULT_PARALLEL,
+      log: this.#log,
+      signal,
+      download: (requests) => this.download(requests, { signal, ...(onEvent ? { onEvent } : {}) }),
+    })
   }
 
   /** The series that a request is about. @throws InvalidRangeError, InvalidSymbolError for what can't be one. */

@@ -72,8 +72,8 @@ export interface DownloadOptions {
 }
 
 export interface VerifyOptions {
-  /** Also ask the archive whether files were replaced since. */
-  readonly archive?: boolean
+  /** Also ask the archive whether files were replaced since; `take` brings the new ones in, as `repair` does. */
+  readonly archive?: boolean | 'take'
   /** Fetch again what is damaged, missing or replaced, and ask REST which candle is right where two sources differ. */
   readonly repair?: boolean
   /**

@@ -36,6 +36,8 @@ export interface VerifyContext {
   /** Whom to ask for replaced files; undefined asks nobody. */
   readonly published: PublishedHashes | undefined
   readonly repair: boolean
+  /** Take in archive files that were published anew, whether or not anything else is repaired. */
+  readonly takeReplaced: boolean
   readonly log: Log
   readonly signal: AbortSignal | undefined
   readonly download: (requests: readonly DownloadRequest[]) => Promise<SeriesReport[]>
@@ -93,17 +95,17 @@ export async function verifySeries(series: SeriesId, context: VerifyContext): Pr
   // What streams missed and nobody has asked for yet is no fault of the lake, but a repair asks for it.
   const open = isEvents ? coverage.gaps.filter((gap) => isOpen(gap) && !isLost(gap)) : []
   const findings: Findings = {
-    damaged: damaged.map(({ file }) => file),
+    damaged: context.repair ? damaged.map(({ file }) => file) : [],
     // The records of a former version stay: their ids are held, and the new file adds what it has besides.
-    replaced: isEvents ? [] : replaced,
-    lost: [...lost, ...open],
+    replaced: !isEvents && (context.repair || context.takeReplaced) ? replaced : [],
+    lost: context.repair ? [...lost, ...open] : [],
   }
-  const mended = context.repair ? await mend(series, coverage, findings, context) : undefined
+  const mended = await mend(series, coverage, findings, context)
   const still = (mended ? await context.lake.coverage(series) : undefined)?.gaps.filter(isLost) ?? []
   // Of events both ends of a gap are instants of records around it: files may touch it there, and it may have no length.
   const reach = ({ from, to }: TimeRange): TimeRange => ({ from, to: isEvents ? to + 1 : to })
   const isMended = (range: TimeRange): boolean =>
-    mended !== undefined && intersectRanges([reach(range)], still.map(reach)).length === 0
+    context.repair && mended !== undefined && intersectRanges([reach(range)], still.map(reach)).length === 0
   problems.push(
     ...damaged.map(({ file, problem }) => ({ ...problem, repaired: isMended(spanOf(file, coverage)) })),
     ...lost.map(

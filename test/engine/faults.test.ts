@@ -210,7 +210,7 @@ describe('an archive file that is not as it should be', () => {
     }
   })
 
-  it('is published anew later: verify --archive notices, --repair takes it in, and the old values are on record', async () => {
+  it('is published anew later: verify --archive notices and takes it in, and the old values are on record', async () => {
     const sandbox = await bench.start({ now: NOW, faults: [{ type: 'republished', share: 0.2, match: DAY_FILE }] })
     await bench.download(BTC, FROM, TO)
     const truth = await bench.truth(BTC, FROM, TO)
@@ -222,7 +222,7 @@ describe('an archive file that is not as it should be', () => {
     sandbox.clearFaults()
     const [noticed] = await manager.verify([BTC], { archive: true })
     expect(noticed).toMatchObject({ ok: false, problems: [{ type: 'replaced-in-archive', repaired: false }] })
-    const [mended] = await manager.verify([BTC], { archive: true, repair: true })
+    const [mended] = await manager.verify([BTC], { archive: 'take' })
     expect(mended).toMatchObject({ ok: true, problems: [{ type: 'replaced-in-archive', repaired: true }] })
     await bench.expectTruth(BTC, FROM, TO)
     const { defects } = await bench.coverage(BTC)

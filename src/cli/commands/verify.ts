@@ -14,6 +14,7 @@ import { ExitCode, examples, type Verb } from '../verb.ts'
 
 interface VerifyOptions extends SelectOptions {
   readonly archive?: boolean
+  readonly keep?: boolean
   readonly repair?: boolean
   readonly compare?: readonly RemoteWitness[]
 }
@@ -24,7 +25,8 @@ const MAX_HOLES = 5
 export const verb: Verb<VerifyOptions> = {
   configure(command) {
     selectOptions(command)
-      .option('--archive', 'also ask the archive whether it has replaced a file since')
+      .option('--archive', 'also find files that the archive has published anew, and take them in')
+      .option('--keep', 'with --archive: only say which files were published anew')
       .option('--repair', 'mend what is wrong: fetch it again, rebuild the coverage, ask REST about what differs')
       .option(
         '--compare <source>',
@@ -43,7 +45,7 @@ REST). --json gives a line per series; times are epoch ms.`,
     )
     examples(command, [
       ['ticklake verify', 'check every file of the lake; needs no network'],
-      ['ticklake verify BTCUSDT --archive', 'also find archive files that were published anew'],
+      ['ticklake verify BTCUSDT --archive', 'also take in archive files that were published anew'],
       ['ticklake verify BTCUSDT --compare rest', 'hold what came from the archive against REST'],
       ['ticklake verify --repair', 'check and mend'],
     ])
@@ -61,7 +63,7 @@ REST). --json gives a line per series; times are epoch ms.`,
     let reports: VerifyReport[]
     try {
       reports = await engine.verify(series, {
-        archive: options.archive ?? false,
+        archive: options.archive === true ? (options.keep ? true : 'take') : false,
         repair: options.repair ?? false,
         compare: options.compare ?? [],
         signal: context.signal,
