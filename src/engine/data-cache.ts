@@ -1,4 +1,5 @@
 import type { Table } from 'apache-arrow'
+import { LRUCache } from 'lru-cache'
 import { InvalidRangeError } from '../model/errors.ts'
 
 export interface DataCacheOptions {
@@ -27,10 +28,9 @@ export interface KeepOptions {
   readonly bytes?: number
 }
 
+/** The library holds objects only, and tells none that is not there from one that is undefined. */
 interface Entry {
   readonly value: unknown
-  readonly bytes: number
-  readonly until: number
 }
 
 const DEFAULT_ENTRIES = 500
@@ -44,13 +44,11 @@ const UNKNOWN_BYTES = 1024
  * callers that want the same at once cause one load.
  */
 export class DataCache<T = Table> {
-  readonly #maxEntries: number
   readonly #maxBytes: number
   readonly #ttlMs: number
-  /** In the order of use, the latest last. */
-  readonly #entries = new Map<string, Entry>()
+  /** Undefined where the bounds leave no room for anything. */
+  readonly #entries: LRUCache<string, Entry> | undefined
   readonly #loads = new Map<string, Promise<T>>()
-  #bytes = 0
   #hits = 0
   #misses = 0
   #evicted = 0
@@ -58,30 +56,37 @@ export class DataCache<T = Table> {
 
   /** @throws InvalidRangeError for bounds that are none. */
   constructor(options: DataCacheOptions = {}) {
-    this.#maxEntries = options.maxEntries ?? DEFAULT_ENTRIES
-    this.#maxBytes = options.maxBytes ?? DEFAULT_BYTES
-    this.#ttlMs = options.ttlMs ?? DEFAULT_TTL
-    for (const [name, value] of Object.entries({ maxEntries: this.#maxEntries, maxBytes: this.#maxBytes }))
+    const { maxEntries = DEFAULT_ENTRIES, maxBytes = DEFAULT_BYTES, ttlMs = DEFAULT_TTL } = options
+    for (const [name, value] of Object.entries({ maxEntries, maxBytes }))
       if (!(value >= 0)) throw new InvalidRangeError(`${name} is ${value}; use 0 or more.`)
-    checkTtl(this.#ttlMs)
+    checkTtl(ttlMs)
+    this.#maxBytes = Math.min(Math.floor(maxBytes), Number.MAX_SAFE_INTEGER)
+    this.#ttlMs = ttlMs
+    if (maxEntries < 1 || this.#maxBytes < 1) return
+    this.#entries = new LRUCache<string, Entry>({
+      ...(Number.isFinite(maxEntries) ? { max: Math.floor(maxEntries) } : {}),
+      maxSize: this.#maxBytes,
+      ttlResolution: 0,
+      // To the library an entry of the instant 0 has no time.
+      perf: { now: () => performance.now() + 1 },
+      dispose: (_entry, _key, reason) => {
+        if (reason === 'evict') this.#evicted++
+        else if (reason === 'expire') this.#expired++
+      },
+    })
   }
 
   /** A result that is still good. */
   get(key: string): T | undefined {
-    const entry = this.#good(key)
-    if (!entry) {
-      this.#misses++
-      return undefined
-    }
-    this.#hits++
-    this.#entries.delete(key)
-    this.#entries.set(key, entry)
-    return entry.value as T
+    const entry = this.#entries?.get(key)
+    if (entry) this.#hits++
+    else this.#misses++
+    return entry?.value as T | undefined
   }
 
   /** Whether a result is there and still good; it does not count as a use. */
   has(key: string): boolean {
-    return this.#good(key) !== undefined
+    return this.#entries?.has(key) ?? false
   }
 
   /** Keeps a result. One that is larger than the whole cache is not kept. */
@@ -89,20 +94,15 @@ export class DataCache<T = Table> {
     const { ttlMs = this.#ttlMs, bytes = bytesOf(value) } = options
     checkTtl(ttlMs)
     this.delete(key)
-    if (bytes > this.#maxBytes || this.#maxEntries < 1) return
-    this.#entries.set(key, { value, bytes, until: performance.now() + ttlMs })
-    this.#bytes += bytes
-    for (const oldest of this.#entries.keys()) {
-      if (this.#entries.size <= this.#maxEntries && this.#bytes <= this.#maxBytes) break
-      this.delete(oldest)
-      this.#evicted++
-    }
+    if (ttlMs === 0 || bytes > this.#maxBytes) return
+    // To the library 0 is for ever.
+    const ttl = Number.isFinite(ttlMs) ? Math.max(1, Math.round(ttlMs)) : 0
+    this.#entries?.set(key, { value }, { ttl, size: Math.max(1, Math.ceil(bytes)) })
   }
 
   /** The result, loaded where it is not there. A load that fails is not kept, and each caller gets its error. */
   async load(key: string, load: () => Promise<T>, options: KeepOptions = {}): Promise<T> {
-    const entry = this.#good(key)
-    if (entry) return this.get(key) as T
+    if (this.has(key)) return this.get(key) as T
     const running = this.#loads.get(key)
     if (running) return running
     this.#misses++
@@ -122,42 +122,29 @@ export class DataCache<T = Table> {
   /** Forgets a result, also one that is being loaded. @returns whether there was one. */
   delete(key: string): boolean {
     this.#loads.delete(key)
-    const entry = this.#entries.get(key)
-    if (!entry) return false
-    this.#entries.delete(key)
-    this.#bytes -= entry.bytes
-    return true
+    return this.#entries?.delete(key) ?? false
   }
 
   /** Forgets everything. */
   clear(): void {
     this.#loads.clear()
-    this.#entries.clear()
-    this.#bytes = 0
+    this.#entries?.clear()
   }
 
   /** Results held, those included whose time has passed and which nobody has asked for since. */
   get size(): number {
-    return this.#entries.size
+    return this.#entries?.size ?? 0
   }
 
   stats(): DataCacheStats {
     return {
-      entries: this.#entries.size,
-      bytes: this.#bytes,
+      entries: this.size,
+      bytes: this.#entries?.calculatedSize ?? 0,
       hits: this.#hits,
       misses: this.#misses,
       evicted: this.#evicted,
       expired: this.#expired,
     }
-  }
-
-  #good(key: string): Entry | undefined {
-    const entry = this.#entries.get(key)
-    if (!entry || performance.now() < entry.until) return entry
-    this.delete(key)
-    this.#expired++
-    return undefined
   }
 }
 
