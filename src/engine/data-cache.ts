@@ -86,7 +86,10 @@ export class DataCache<T = Table> {
 
   /** Whether a result is there and still good; it does not count as a use. */
   has(key: string): boolean {
-    return this.#entries?.has(key) ?? false
+    if (this.#entries?.has(key)) return true
+    // One that is too old goes when it is asked for.
+    this.#entries?.get(key)
+    return false
   }
 
   /** Keeps a result. One that is larger than the whole cache is not kept. */
