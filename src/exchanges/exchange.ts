@@ -179,6 +179,13 @@ export interface KnownGap extends TimeRange {
   readonly note: string
 }
 
+/** The name that an instrument had before. */
+export interface FormerSymbol {
+  readonly symbol: string
+  /** From this instant on the name means something else, epoch ms. */
+  readonly until?: number
+}
+
 /** One exchange, as data and constructors: a new exchange is one file (or folder) and one line in the registry. */
 export interface Exchange {
   readonly id: string
@@ -186,6 +193,8 @@ export interface Exchange {
   /** Intervals that the market's candles exist in. */
   intervals(market: Market): readonly Interval[]
   endpoints(options: ClientOptions): Endpoints
+  /** The symbol that another one continues under a new name, one unit for one. */
+  formerSymbol?(market: Market, symbol: string): FormerSymbol | undefined
   /** The name under which it keeps data of a kind; the symbol itself when left out. */
   seriesSymbol?(market: Market, kind: string, symbol: string): string
   createClient(options?: ClientOptions): BaseDataClient
