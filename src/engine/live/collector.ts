@@ -27,6 +27,7 @@ import { type CollectorReport, type CollectorStatus, reportOf } from './collecto
 import { Compaction } from './compaction.ts'
 import { ConnectionLog } from './connection-log.ts'
 import { Flusher } from './flusher.ts'
+import { FrameSpool } from './frame-spool.ts'
 import { FundingPoll } from './funding-poll.ts'
 import { carriesAll, Intake, type IntakeSeries, isStorable, seriesOf } from './intake.ts'
 import { LiveSeries } from './live-series.ts'
@@ -78,6 +79,7 @@ export class Collector implements AsyncDisposable {
   #refused = 0
   readonly #latecomers: Latecomers
   readonly #pressure: Backpressure
+  readonly #frames: FrameSpool | undefined
 
   private constructor(parts: CollectorParts) {
     const { options, exchange, live, client, repair, lake, spool, recorder } = parts
@@ -147,6 +149,7 @@ export class Collector implements AsyncDisposable {
       holdMs: options.spool?.whenFull === 'drop' ? 0 : (options.holdMs ?? 5000),
       log: this.#log,
     })
+    this.#frames = spool && new FrameSpool({ spool, flusher: this.#flusher, pressure: this.#pressure })
   }
 
   /**
@@ -416,12 +419,9 @@ export class Collector implements AsyncDisposable {
     this.#recorder?.frame(frame)
     if (records.length === 0) return
     let sequence = 0
-    const spool = this.#spool
-    if (spool !== undefined && isStorable(records)) {
-      sequence = this.#flusher.isBlocked
-        ? -1
-        : spool.append('frame', frame.market, frame.receiveTime, frame.bytes, frame.start, frame.end)
-      this.#pressure.look()
+    const frames = this.#frames
+    if (frames !== undefined && isStorable(records)) {
+      sequence = frames.take(frame)
       if (sequence < 0) {
         this.#refuse(records)
         return

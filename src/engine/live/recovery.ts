@@ -3,6 +3,7 @@ import type { Gap } from '../../model/coverage.ts'
 import type { LiveRecord } from '../../model/live/index.ts'
 import { type Log, silentLog } from '../../model/log.ts'
 import type { Market, SeriesId } from '../../model/series.ts'
+import { eachMessage } from '../../net/websocket/index.ts'
 import { decodeRecords, type Spool } from '../../store/spool/index.ts'
 
 export interface RecoveryReport {
@@ -64,19 +65,22 @@ export async function recoverSpool(
       log.warn({ problem }, 'a frame of the spool could not be read')
     },
   }
+  const parserOf = (market: Market): FrameParser => {
+    const parser = parsers.get(market) ?? createParser(market)
+    parsers.set(market, parser)
+    return parser
+  }
   for await (const entry of spool.replay(options.signal)) {
     entries++
     found.length = 0
     if (entry.type === 'note') {
       const note = readGap(entry.bytes, entry.start, entry.end)
       if (note) await options.gap(note.series, note.gap)
-    } else if (entry.type === 'frame') {
-      let parser = parsers.get(entry.market)
-      if (!parser) {
-        parser = createParser(entry.market)
-        parsers.set(entry.market, parser)
-      }
-      parser.parse(entry.bytes, entry.start, entry.end, entry.receiveTime, sink)
+    } else if (entry.type === 'frame' || entry.type === 'frames') {
+      const { bytes, start, end, receiveTime } = entry
+      const parser = parserOf(entry.market)
+      if (entry.type === 'frame') parser.parse(bytes, start, end, receiveTime, sink)
+      else eachMessage(bytes, start, end, (from, to) => parser.parse(bytes, from, to, receiveTime, sink))
     } else {
       try {
         found.push(...decodeRecords(entry.bytes, entry.start, entry.end))

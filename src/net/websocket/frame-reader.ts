@@ -1,9 +1,11 @@
 import { isUtf8 } from 'node:buffer'
 import { CloseCode, isSendableCode, WebSocketProtocolError } from './close-code.ts'
-import { MAX_CONTROL_PAYLOAD, Opcode } from './frame.ts'
+import { endOfFrames, MAX_CONTROL_PAYLOAD, MAX_HEADER, Opcode } from './frame.ts'
 
 /** Who is told of what the frames hold. The bytes of a message are used again after the call. */
 export interface FrameHandlers {
+  /** Before the messages of the frames that lie whole in a chunk: `bytes[start…end)` holds them, headers included. */
+  chunk?(bytes: Uint8Array, start: number, end: number): void
   /** A whole message, `bytes[start…end)`. */
   message(bytes: Uint8Array, start: number, end: number, isText: boolean): void
   /** The payload is a copy. */
@@ -24,8 +26,6 @@ export interface FrameReaderOptions {
 const FIRST_ASSEMBLY = 16 * 1024
 /** A bigger buffer is given back when its message has been handed on. */
 const KEPT_ASSEMBLY = 1024 * 1024
-/** Longest header of a frame without a mask. */
-const MAX_HEADER = 10
 
 /**
  * Reads the frames of a server out of the chunks of a socket. A frame that lies whole in a chunk is handed on where it
@@ -68,6 +68,10 @@ export class FrameReader {
     if (this.#partialLength > 0) {
       at = this.#complete(bytes, at, end)
       if (at < 0) return
+    }
+    if (this.#handlers.chunk !== undefined && !this.#stopped) {
+      const whole = endOfFrames(bytes, at, end)
+      if (whole > at) this.#handlers.chunk(bytes, at, whole)
     }
     while (at < end && !this.#stopped) {
       if (!this.#header(bytes, at, end)) break

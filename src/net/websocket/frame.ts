@@ -6,9 +6,57 @@ export const Opcode = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, 
 /** Largest payload of a control frame. */
 export const MAX_CONTROL_PAYLOAD = 125
 
+/** Longest header of a frame without a mask. */
+export const MAX_HEADER = 10
+
 const KEYS = 1024
 const keys = Buffer.alloc(KEYS * 4)
 let nextKey = KEYS
+
+/**
+ * Where the frames of a server that lie whole in `bytes[start…end)` come to their end; `start` when not even one does.
+ * Their contents are not checked.
+ */
+export function endOfFrames(bytes: Uint8Array, start: number, end: number): number {
+  let at = start
+  for (;;) {
+    const length = frameLength(bytes, at, end)
+    if (length < 0 || at + length > end) return at
+    at += length
+  }
+}
+
+/** Hands on the payload of each frame in `bytes[start…end)` that is a whole message of its own. */
+export function eachMessage(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  message: (from: number, to: number) => void,
+): void {
+  for (let at = start; ; ) {
+    const length = frameLength(bytes, at, end)
+    if (length < 0 || at + length > end) return
+    const isWhole = bytes[at] === (0x80 | Opcode.text) || bytes[at] === (0x80 | Opcode.binary)
+    if (isWhole) message(at + headerLength(bytes[at + 1]!), at + length)
+    at += length
+  }
+}
+
+function headerLength(second: number): number {
+  return second < 126 ? 2 : second === 126 ? 4 : MAX_HEADER
+}
+
+/** Length of the frame at `at`, header included; -1 while its header is incomplete, or that of no server. */
+function frameLength(bytes: Uint8Array, at: number, end: number): number {
+  if (end - at < 2) return -1
+  const second = bytes[at + 1]!
+  if (second < 126) return 2 + second
+  if (second === 126) return end - at < 4 ? -1 : 4 + ((bytes[at + 2]! << 8) | bytes[at + 3]!)
+  if (second > 127 || end - at < MAX_HEADER) return -1
+  let length = 0
+  for (let i = 2; i < MAX_HEADER; i++) length = length * 256 + bytes[at + i]!
+  return MAX_HEADER + length
+}
 
 /** A whole frame, masked as a client must mask it. The payload itself is not touched. */
 export function clientFrame(opcode: number, payload: Uint8Array): Buffer {

@@ -1,4 +1,5 @@
 export { CloseCode, WebSocketProtocolError } from './close-code.ts'
+export { eachMessage } from './frame.ts'
 export { receiveTime } from './receive-clock.ts'
 export {
   WebSocketClient,

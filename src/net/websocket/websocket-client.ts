@@ -49,6 +49,11 @@ export interface WebSocketClose {
 export interface WebSocketHandlers {
   /** Before the first message. */
   open?(socket: WebSocketClient): void
+  /**
+   * Frames that arrived together, `bytes[start…end)` with their headers: those messages that come next in the same
+   * `bytes` lie in it. A message that was put together from several reads lies elsewhere.
+   */
+  chunk?(bytes: Uint8Array, start: number, end: number): void
   /** A message, `bytes[start…end)`. The memory is used again after the call. */
   message(bytes: Uint8Array, start: number, end: number, isText: boolean): void
   /** The other side sent a ping; it is answered already. */
@@ -133,6 +138,9 @@ export class WebSocketClient implements AsyncDisposable {
     })
     this.#reader = new FrameReader(
       {
+        ...(handlers.chunk
+          ? { chunk: (bytes, start, end) => this.#call(() => handlers.chunk!(bytes, start, end)) }
+          : {}),
         message: (bytes, start, end, isText) => {
           try {
             handlers.message(bytes, start, end, isText)

@@ -52,7 +52,7 @@ export class EventColumns {
   #columns: EventColumn[]
   /** The id columns as halves: writing a BigInt per id would be several times slower. */
   #halves: (Int32Array | undefined)[]
-  /** Which record each row is of. */
+  /** Which record each row is of; kept for book kinds only, elsewhere each row is one. */
   #record: Uint32Array
   #capacity = FIRST_CAPACITY
   #rows = 0
@@ -67,7 +67,7 @@ export class EventColumns {
       : undefined
     this.#columns = kind.columns.map((spec) => newColumn(spec, FIRST_CAPACITY))
     this.#halves = this.#columns.map(halvesOf)
-    this.#record = new Uint32Array(FIRST_CAPACITY)
+    this.#record = new Uint32Array(this.#level ? FIRST_CAPACITY : 0)
     this.#put = rowPutter(kind, this.#columns)
   }
 
@@ -79,14 +79,19 @@ export class EventColumns {
     return this.#records
   }
 
+  /** What one row takes, bytes. */
+  get rowBytes(): number {
+    return this.#columns.length * 8 + (this.#level ? 4 : 0)
+  }
+
   /** Size of what was appended, bytes. As it grows, up to twice as much memory is held. */
   get bytes(): number {
-    return this.#rows * (this.#columns.length * 8 + 4)
+    return this.#rows * this.rowBytes
   }
 
   /** Memory held, bytes. */
   get capacityBytes(): number {
-    return this.#capacity * (this.#columns.length * 8 + 4)
+    return this.#capacity * this.rowBytes
   }
 
   /** Forgets the rows and keeps the memory. Views of it must not be in use any more. */
@@ -101,7 +106,6 @@ export class EventColumns {
     else {
       this.#reserve(1)
       const at = this.#rows++
-      this.#record[at] = this.#records
       if (this.#put !== undefined) this.#put(record, at)
       else
         for (let index = 0; index < this.#specs.length; index++) {
@@ -159,7 +163,9 @@ export class EventColumns {
     this.#specs.forEach((spec, index) => {
       columns[spec.name] = this.#columns[index]!.subarray(0, this.#rows)
     })
-    return { batch: { length: this.#rows, columns }, record: this.#record.subarray(0, this.#rows) }
+    const record = this.#level ? this.#record.subarray(0, this.#rows) : new Uint32Array(this.#rows)
+    if (!this.#level) for (let row = 0; row < record.length; row++) record[row] = row
+    return { batch: { length: this.#rows, columns }, record }
   }
 
   #reserve(rows: number): void {
@@ -171,9 +177,11 @@ export class EventColumns {
       return grown
     })
     this.#halves = this.#columns.map(halvesOf)
-    const record = new Uint32Array(this.#capacity)
-    record.set(this.#record)
-    this.#record = record
+    if (this.#level) {
+      const record = new Uint32Array(this.#capacity)
+      record.set(this.#record)
+      this.#record = record
+    }
     this.#put = rowPutter(this.kind, this.#columns)
   }
 }

@@ -1,29 +1,20 @@
 import { mkdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { StorageError } from '../../model/errors.ts'
 import type { Kind } from '../../model/kind.ts'
-import { type LiveRecord, RecordFlag, type RecordId, type TradeRecord } from '../../model/live/index.ts'
+import type { LiveRecord, RecordId } from '../../model/live/index.ts'
 import type { SeriesId } from '../../model/series.ts'
 import type { TimeRange } from '../../model/time.ts'
 import { type Commit, commitChange, recoverCommit } from './commit.ts'
 import { emptyCoverage, type LakeFile, readCoverage, type SeriesCoverage, type SpoolMark } from './coverage-file.ts'
 import { storageError } from './errors.ts'
 import { type Chunk, describeFile, highestKey, keyAt, nextChunkName, risingOrder, splitChunks } from './event-chunks.ts'
-import { type EventBatch, EventColumns, joinEvents, pickRows } from './event-columns.ts'
+import { type EventBatch, joinEvents, pickRows } from './event-columns.ts'
 import { type CompactionPlan, mergeFiles, planCompaction, planTidying } from './event-compact.ts'
-import {
-  type EventFacts,
-  hasFacts,
-  hasHeldIds,
-  idSpanOf,
-  nextEventCoverage,
-  readHeld,
-  storeHeld,
-} from './event-coverage.ts'
+import { type EventFacts, hasFacts, hasHeldIds, nextEventCoverage, readHeld, storeHeld } from './event-coverage.ts'
 import { describeEventFile } from './event-inspect.ts'
 import { writeEvents } from './event-parquet.ts'
+import { PendingEvents, type PendingPart } from './event-pending.ts'
 import { readKeys } from './event-read.ts'
-import { SpareColumns } from './event-spare.ts'
 import { EventStage, overlaps } from './event-stage.ts'
 import { removeEmpty, removeIfThere, sweepTemps, TEMP_PREFIX } from './files.ts'
 import { type HeldIds, IdRanges } from './ids.ts'
@@ -52,15 +43,6 @@ export interface FlushSummary {
 
 const DEFAULT_PENDING = 64 * 1024 * 1024
 
-/** Records that wait for their file. */
-interface Pending {
-  readonly columns: EventColumns
-  /** Lowest and highest spool sequence of them; Infinity and -1 without any. */
-  from: number
-  to: number
-  inexact: number
-}
-
 /**
  * The one writer of a series of events, as long as it holds the series' lock. Records are appended in memory and go to
  * disk with `flush`: wholly or not at all, also when the process is killed. What is stored already is not stored twice.
@@ -73,16 +55,7 @@ export class EventWriter implements AsyncDisposable {
   #coverage: SeriesCoverage
   /** Ids that are stored or pending; none for kinds whose ids are not counted. */
   readonly #held: IdRanges | undefined
-  /** Up to this entry of the present spool everything is stored; for kinds without held ids. */
-  readonly #spooled: number
-  /** Oldest first; the last one takes appends, the others failed to be written or are being written. */
-  #pending: Pending[]
-  /** Memory of all but the last of them, bytes. */
-  #waitingBytes = 0
-  readonly #maxBytes: number
-  readonly #spare = new SpareColumns()
-  readonly #timeProperty: string
-  readonly #isCounted: boolean
+  readonly #pending: PendingEvents
   #tempNumber = 0
   #queue: Promise<unknown> = Promise.resolve()
   #compaction: Promise<unknown> = Promise.resolve()
@@ -103,11 +76,13 @@ export class EventWriter implements AsyncDisposable {
     this.#options = options
     this.#held = hasHeldIds(kind) ? new IdRanges(readHeld(coverage.ids)) : undefined
     const { spool } = coverage
-    this.#spooled = spool !== undefined && spool.id === options.spoolId ? spool.sequence : -1
-    this.#pending = [this.#newPending()]
-    this.#maxBytes = options.maxPendingBytes ?? DEFAULT_PENDING
-    this.#isCounted = kind.continuity.rule === 'consecutive-id'
-    this.#timeProperty = kind.columns.find((column) => column.name === kind.timeColumn)!.property
+    this.#pending = new PendingEvents({
+      folder,
+      kind,
+      held: this.#held,
+      spooled: spool !== undefined && spool.id === options.spoolId ? spool.sequence : -1,
+      maxBytes: options.maxPendingBytes ?? DEFAULT_PENDING,
+    })
   }
 
   /** Opens a series whose lock the caller took: finishes what a crash interrupted and sweeps what it left. */
@@ -141,27 +116,26 @@ export class EventWriter implements AsyncDisposable {
   }
 
   get pendingRecords(): number {
-    return this.#pending.reduce((sum, { columns }) => sum + columns.records, 0)
+    return this.#pending.records
   }
 
   get pendingRows(): number {
-    return this.#pending.reduce((sum, { columns }) => sum + columns.rows, 0)
+    return this.#pending.rows
   }
 
   /** Memory of the records that are not stored yet, bytes. */
   get pendingBytes(): number {
-    return this.#waitingBytes + this.#pending.at(-1)!.columns.bytes
+    return this.#pending.bytes
   }
 
   /** Lowest spool sequence of a record that is not stored yet; the spool must keep what begins there. */
   get pendingFrom(): number | undefined {
-    const from = Math.min(...this.#pending.map((pending) => pending.from))
-    return Number.isFinite(from) ? from : undefined
+    return this.#pending.from
   }
 
   /** Half of the memory for pending records is used: it is time to flush. */
   get isFull(): boolean {
-    return this.pendingBytes > this.#maxBytes / 2
+    return this.#pending.isFull
   }
 
   /** Whether a record with that id is stored or pending; false for kinds whose ids are not counted. */
@@ -176,31 +150,7 @@ export class EventWriter implements AsyncDisposable {
    * @throws StorageError when there is no memory for it, because flushes fail or are not made.
    */
   append(record: LiveRecord, sequence?: number): boolean {
-    if (this.#held === undefined && sequence !== undefined && sequence <= this.#spooled) return false
-    const held = this.#held
-    // No object for what comes in thousands a second: where ids are counted, a record accounts for its own.
-    const span = held && !this.#isCounted ? idSpanOf(this.kind, record) : undefined
-    const last = span ? span.last : (record as TradeRecord).id
-    if (held?.has(last)) return false
-    const pending = this.#pending[this.#pending.length - 1]!
-    if (this.#waitingBytes + pending.columns.bytes > this.#maxBytes) {
-      throw new StorageError(
-        this.folder,
-        `more than ${this.#maxBytes} bytes wait to be stored. Flush more often; if flushes fail, see why.`,
-        { retryable: true },
-      )
-    }
-    pending.columns.append(record)
-    if (held !== undefined) {
-      const time = (record as unknown as Record<string, number>)[this.#timeProperty]!
-      held.add(span ? span.first : last, last, Number.isNaN(time) ? record.receiveTime : time)
-    }
-    if ((record.flags & RecordFlag.inexact) !== 0) pending.inexact++
-    if (sequence !== undefined) {
-      if (sequence < pending.from) pending.from = sequence
-      if (sequence > pending.to) pending.to = sequence
-    }
-    return true
+    return this.#pending.append(record, sequence)
   }
 
   /**
@@ -258,21 +208,11 @@ export class EventWriter implements AsyncDisposable {
     try {
       if (!this.#unfinished) await sweepTemps(this.folder)
     } finally {
-      this.#spare.take()
+      this.#pending.close()
       await this.#lock.release()
       // Nothing was ever stored: an empty folder would look like a series.
       if (this.#coverage.revision === 0) await removeEmpty([this.folder, dirname(this.folder)])
     }
-  }
-
-  #setPending(pending: Pending[]): void {
-    this.#pending = pending
-    this.#waitingBytes = pending.slice(0, -1).reduce((sum, { columns }) => sum + columns.bytes, 0)
-  }
-
-  #newPending(): Pending {
-    const columns = this.#spare.take() ?? new EventColumns(this.kind)
-    return { columns, from: Number.POSITIVE_INFINITY, to: -1, inexact: 0 }
   }
 
   #enqueue<T>(work: () => Promise<T>, doing: string): Promise<T> {
@@ -310,10 +250,9 @@ export class EventWriter implements AsyncDisposable {
   }
 
   async #flush(facts: EventFacts): Promise<FlushSummary> {
-    const taken = this.#pending.filter(({ columns }) => columns.rows > 0)
+    const taken = this.#pending.take()
     if (taken.length === 0 && !hasFacts(facts)) return { records: 0, rows: 0, bytes: 0 }
     const held = this.#held?.ranges.map((range) => ({ ...range }))
-    this.#setPending([...taken, this.#newPending()])
     const temps: string[] = []
     try {
       await this.#finishEarlier()
@@ -333,10 +272,7 @@ export class EventWriter implements AsyncDisposable {
         inexactValues: taken.reduce((sum, { inexact }) => sum + inexact, 0),
       })
       const renames = made.map(({ file, temp }) => [temp, file.name] as const)
-      await this.#commit({ renames, removes: [], coverage }, () => {
-        this.#setPending(this.#pending.filter((pending) => !taken.includes(pending)))
-        if (taken[0] !== undefined) this.#spare.keep(taken[0].columns)
-      })
+      await this.#commit({ renames, removes: [], coverage }, () => this.#pending.stored(taken))
       const count = (of: (file: LakeFile) => number) => made.reduce((sum, { file }) => sum + of(file), 0)
       return {
         records: count((file) => file.records ?? 0),
@@ -349,7 +285,7 @@ export class EventWriter implements AsyncDisposable {
   }
 
   /** The rows to store, as the files that they become. */
-  async #chunksOf(taken: readonly Pending[], files: readonly LakeFile[]): Promise<Chunk[]> {
+  async #chunksOf(taken: readonly PendingPart[], files: readonly LakeFile[]): Promise<Chunk[]> {
     const views = taken.map(({ columns }) => columns.view())
     if (views.length === 0) return []
     let batch = joinEvents(
@@ -397,7 +333,7 @@ export class EventWriter implements AsyncDisposable {
   }
 
   /** How far the spool is stored after a flush. A spool that began anew begins anew here too. */
-  #markOf(taken: readonly Pending[]): SpoolMark | undefined {
+  #markOf(taken: readonly PendingPart[]): SpoolMark | undefined {
     const { spoolId } = this.#options
     const sequence = Math.max(-1, ...taken.map(({ to }) => to))
     if (spoolId === undefined || sequence < 0) return undefined

@@ -34,21 +34,53 @@ export type IdHole = HeldIds
  */
 export class IdRanges {
   readonly #ranges: { first: RecordId; last: RecordId; from: number; to: number }[] = []
+  /**
+   * How far the last range was extended, in numbers that need no memory of their own: the id that would follow, the
+   * last one, and its instant. NaN where there is no such number.
+   */
+  readonly #front = new Float64Array([Number.NaN, Number.NaN, Number.NaN])
+  /** The last range does not know yet how far it was extended. */
+  #isAhead = false
 
   constructor(ranges: Iterable<HeldIds> = []) {
     for (const { first, last, from, to } of ranges) this.add(first, last, from, to)
   }
 
+  /** The id that follows the highest one held; NaN when none is held, or when it is too high for a number. */
+  get next(): number {
+    return this.#front[0]!
+  }
+
+  /** Adds the id that is `next`: what `add` does, without any object. */
+  extend(id: number, time: number): void {
+    const front = this.#front
+    front[0] = id < Number.MAX_SAFE_INTEGER ? id + 1 : Number.NaN
+    front[1] = id
+    if (!(front[2]! >= time)) front[2] = time
+    this.#isAhead = true
+  }
+
+  #settle(): void {
+    if (!this.#isAhead) return
+    this.#isAhead = false
+    const newest = this.#ranges[this.#ranges.length - 1]!
+    newest.last = this.#front[1]!
+    newest.to = this.#front[2]!
+  }
+
   get ranges(): readonly HeldIds[] {
+    this.#settle()
     return this.#ranges
   }
 
   /** The highest id held; undefined when there is none. */
   get last(): RecordId | undefined {
+    this.#settle()
     return this.#ranges.at(-1)?.last
   }
 
   has(id: RecordId): boolean {
+    this.#settle()
     const last = this.#ranges.at(-1)
     if (last === undefined || id > last.last) return false
     if (id >= last.first) return true
@@ -58,11 +90,21 @@ export class IdRanges {
 
   /** The first held id above one that is not held. */
   after(id: RecordId): RecordId | undefined {
+    this.#settle()
     return this.#ranges[this.#find(id)]?.first
   }
 
   /** Adds ids `first` to `last`, of records between the instants `from` and `to`. */
   add(first: RecordId, last: RecordId, from: number, to = from): void {
+    this.#settle()
+    this.#insert(first, last, from, to)
+    const newest = this.#ranges[this.#ranges.length - 1]!
+    const next = addId(newest.last, 1)
+    this.#front[0] = typeof next === 'number' ? next : Number.NaN
+    this.#front[2] = newest.to
+  }
+
+  #insert(first: RecordId, last: RecordId, from: number, to: number): void {
     const newest = this.#ranges.at(-1)
     if (newest !== undefined && first >= newest.first) {
       // The usual step: the next id, or a new range behind a hole.
@@ -90,6 +132,7 @@ export class IdRanges {
 
   /** The ids missing between the held ranges. */
   holes(): IdHole[] {
+    this.#settle()
     return this.#ranges.slice(1).map((range, index) => {
       const before = this.#ranges[index]!
       return { first: addId(before.last, 1), last: addId(range.first, -1), from: before.to, to: range.from }
@@ -98,6 +141,7 @@ export class IdRanges {
 
   /** The parts of a span that are not held. */
   missing(span: IdSpan): IdSpan[] {
+    this.#settle()
     const missing: IdSpan[] = []
     let next = span.first
     for (let index = this.#find(span.first); index < this.#ranges.length && next <= span.last; index++) {

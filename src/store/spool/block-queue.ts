@@ -47,13 +47,18 @@ export class BlockQueue {
     return this.#unsynced.at(-1)?.last
   }
 
+  /** Whether there is memory for an entry of that size. */
+  fits(size: number): boolean {
+    if (this.#current?.hasRoom(size) || this.#memory === 0) return true
+    return this.#memory + Math.max(this.#blockBytes, BLOCK_HEADER + ENTRY_HEADER + size) <= this.#memoryBytes
+  }
+
   /** The block that takes an entry of that size next; undefined when memory is used up. */
   room(size: number, sequence: number): Block | undefined {
     if (this.#current?.hasRoom(size)) return this.#current
-    const needed = BLOCK_HEADER + ENTRY_HEADER + size
-    const capacity = Math.max(this.#blockBytes, needed)
     // An entry larger than all the memory is taken when nothing else is held.
-    if (this.#memory > 0 && this.#memory + capacity > this.#memoryBytes) return undefined
+    if (!this.fits(size)) return undefined
+    const capacity = Math.max(this.#blockBytes, BLOCK_HEADER + ENTRY_HEADER + size)
     this.sealCurrent()
     const block = (capacity === this.#blockBytes ? this.#spare.pop() : undefined) ?? new Block(capacity)
     block.begin(sequence)

@@ -8,8 +8,11 @@ import { MARKETS, type Market } from '../../model/series.ts'
  * damaged one held is known by the sequences around it.
  */
 
-/** What an entry holds: a frame as it arrived, records that REST filled in, or a note of the collector's own. */
-export const ENTRY_TYPES = ['frame', 'records', 'note'] as const
+/**
+ * What an entry holds: a frame as it arrived, records that REST filled in, a note of the collector's own, or the frames
+ * of one read of a socket as they were on the wire.
+ */
+export const ENTRY_TYPES = ['frame', 'records', 'note', 'frames'] as const
 export type SpoolEntryType = (typeof ENTRY_TYPES)[number]
 
 const SEGMENT_MAGIC = Buffer.from('TLSPOOL1', 'latin1')
@@ -55,7 +58,7 @@ const SMALL = 1024
 let source: Uint8Array = new Uint8Array(0)
 let sourceView: DataView = new DataView(source.buffer)
 
-/** Nearly all entries are frames. */
+/** Most entries are frames. */
 function typeNumber(type: SpoolEntryType): number {
   return type === 'frame' ? 0 : ENTRY_TYPES.indexOf(type)
 }

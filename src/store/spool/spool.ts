@@ -123,6 +123,11 @@ export class Spool implements AsyncDisposable {
     }
   }
 
+  /** Whether `append` would take an entry of that size now. */
+  fits(size: number): boolean {
+    return this.#queue.fits(size)
+  }
+
   /**
    * Takes an entry, `bytes[start…end)`, which is copied. Gives its sequence, or -1 when there is no memory for it: then
    * it is not in the spool and must not count as received.

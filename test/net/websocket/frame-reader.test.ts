@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { WebSocketProtocolError } from '../../../src/net/websocket/close-code.ts'
-import { clientFrame, closePayload } from '../../../src/net/websocket/frame.ts'
+import { clientFrame, closePayload, eachMessage } from '../../../src/net/websocket/frame.ts'
 import { FramePace } from '../../../src/net/websocket/frame-pace.ts'
 import { FrameReader } from '../../../src/net/websocket/frame-reader.ts'
 
@@ -104,6 +104,47 @@ describe('a frame reader', () => {
         },
       ),
       { numRuns: 150 },
+    )
+  })
+
+  it('tells of each chunk before its messages: those in its memory are the ones that lie whole in it', () => {
+    fc.assert(
+      fc.property(
+        fc.array(messages, { minLength: 1, maxLength: 8 }),
+        fc.array(fc.nat({ max: 300_000 }), { maxLength: 12 }),
+        (list, cuts) => {
+          const pieces = cut(Buffer.concat(list.map((message) => message.bytes)), cuts)
+          const buffer = Buffer.alloc(Math.max(...pieces.map((piece) => piece.length)))
+          const handed: string[] = []
+          const told: string[] = []
+          const text = (bytes: Uint8Array, start: number, end: number): string =>
+            Buffer.from(bytes.subarray(start, end)).toString('hex')
+          const reader = new FrameReader(
+            {
+              chunk: (bytes, start, end) => {
+                expect(bytes).toBe(buffer)
+                expect(end).toBeGreaterThan(start)
+                eachMessage(bytes, start, end, (from, to) => told.push(text(bytes, from, to)))
+              },
+              message: (bytes, start, end) => {
+                if (bytes !== buffer) return
+                handed.push(text(bytes, start, end))
+                expect(told.slice(0, handed.length)).toEqual(handed)
+              },
+              ping: () => {},
+              pong: () => {},
+              close: () => {},
+            },
+            { maxMessageSize: 1 << 20 },
+          )
+          for (const piece of pieces) {
+            buffer.set(piece)
+            reader.read(buffer, 0, piece.length)
+          }
+          expect(told).toEqual(handed)
+        },
+      ),
+      { numRuns: 100 },
     )
   })
 

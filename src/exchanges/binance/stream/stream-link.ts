@@ -2,7 +2,7 @@ import { isAbortError } from '../../../model/errors.ts'
 import type { LiveRecord } from '../../../model/live/index.ts'
 import type { Market } from '../../../model/series.ts'
 import { WebSocketClient, type WebSocketClose } from '../../../net/websocket/index.ts'
-import type { ArrivedFrame, FrameParser, FrameSink, StreamEvent } from '../../stream.ts'
+import type { ArrivedChunk, ArrivedFrame, FrameParser, FrameSink, StreamEvent } from '../../stream.ts'
 import { claimAttempt } from './connection-attempts.ts'
 import type { Entry } from './entry.ts'
 import { NameTable } from './name-table.ts'
@@ -57,6 +57,7 @@ class Frame implements ArrivedFrame {
   end = 0
   receiveTime = Number.NaN
   readonly records: LiveRecord[] = []
+  chunk: ArrivedChunk | undefined
 
   constructor(market: Market, connection: number) {
     this.market = market
@@ -99,6 +100,9 @@ export class StreamLink implements FrameSink {
   readonly #parser: FrameParser
   readonly #names = new NameTable<Subscription>()
   readonly #frame: Frame
+  /** The newest chunk, and the memory that it lies in. */
+  #chunk: ArrivedChunk | undefined
+  #chunkBytes: Uint8Array | undefined
   readonly #requests: RequestBook
   /** What waits to be asked beyond what the states say: batches that were refused and are tried in halves. */
   #retries: StreamRequest[] = []
@@ -246,6 +250,10 @@ export class StreamLink implements FrameSink {
         this.url,
         {
           open: (socket) => this.#opened(socket),
+          chunk: (bytes, start, end) => {
+            this.#chunk = { start, end }
+            this.#chunkBytes = bytes
+          },
           message: (bytes, start, end) => this.#message(bytes, start, end),
           ping: () => {
             this.serverPings++
@@ -306,6 +314,7 @@ export class StreamLink implements FrameSink {
     frame.bytes = bytes
     frame.start = start
     frame.end = end
+    frame.chunk = bytes === this.#chunkBytes ? this.#chunk : undefined
     frame.receiveTime = this.#socket!.receivedAt
     this.frames++
     this.lastFrameAt = frame.receiveTime

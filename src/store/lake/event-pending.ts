@@ -1,0 +1,177 @@
+import { StorageError } from '../../model/errors.ts'
+import type { Kind } from '../../model/kind.ts'
+import { type LiveRecord, RecordFlag, type RecordId, type TradeRecord } from '../../model/live/index.ts'
+import { EventColumns } from './event-columns.ts'
+import { idSpanOf } from './event-coverage.ts'
+import { SpareColumns } from './event-spare.ts'
+import type { IdRanges } from './ids.ts'
+
+/** Records that go to disk together. */
+export interface PendingPart {
+  readonly columns: EventColumns
+  /** Lowest and highest spool sequence of them; Infinity and -1 without any. */
+  from: number
+  to: number
+  /** Records that hold a number which is not exact. */
+  inexact: number
+}
+
+export interface PendingOptions {
+  /** The folder of the series, for errors. */
+  readonly folder: string
+  readonly kind: Kind
+  /** Ids that are stored or pending, which grow with what is appended; none for kinds whose ids are not counted. */
+  readonly held: IdRanges | undefined
+  /** Up to this sequence everything is stored, where ids do not tell; -1 for nothing. */
+  readonly spooled: number
+  /** Memory for records that wait, bytes. */
+  readonly maxBytes: number
+}
+
+/** The records of a series that wait for their files, each once. Knows nothing of files. */
+export class PendingEvents {
+  readonly #options: PendingOptions
+  readonly #held: IdRanges | undefined
+  readonly #isCounted: boolean
+  readonly #instantOf: (record: LiveRecord) => number
+  readonly #spare = new SpareColumns()
+  /** Takes appends. */
+  #open: PendingPart
+  #columns: EventColumns
+  /** Parts that are being written or failed to be, oldest first, and their memory. */
+  #taken: readonly PendingPart[] = []
+  #takenBytes = 0
+  /** Rows of the open part at which half of the memory, and all of it, is used. */
+  #fullRows = 0
+  #mostRows = 0
+
+  constructor(options: PendingOptions) {
+    const { kind } = options
+    this.#options = options
+    this.#held = options.held
+    this.#isCounted = kind.continuity.rule === 'consecutive-id'
+    this.#instantOf = instantReader(kind)
+    this.#open = this.#begun()
+    this.#columns = this.#open.columns
+    this.#bound()
+  }
+
+  get records(): number {
+    return this.#taken.reduce((sum, { columns }) => sum + columns.records, this.#columns.records)
+  }
+
+  get rows(): number {
+    return this.#taken.reduce((sum, { columns }) => sum + columns.rows, this.#columns.rows)
+  }
+
+  /** Memory of what waits, bytes. */
+  get bytes(): number {
+    return this.#takenBytes + this.#columns.bytes
+  }
+
+  /** Half of the memory is used. */
+  get isFull(): boolean {
+    return this.#columns.rows > this.#fullRows
+  }
+
+  /** Lowest spool sequence of a record that waits; undefined when there is none. */
+  get from(): number | undefined {
+    const from = this.#taken.reduce((least, part) => Math.min(least, part.from), this.#open.from)
+    return Number.isFinite(from) ? from : undefined
+  }
+
+  /** Takes a record. False for one that is stored or waits already. @throws StorageError when there is no memory for it. */
+  append(record: LiveRecord, sequence: number | undefined): boolean {
+    const held = this.#held
+    const id = (record as TradeRecord).id
+    // The way of nearly all records that are counted: no object and no search for what comes in thousands a second.
+    const isNext = this.#isCounted && id === held!.next
+    if (!isNext && this.#isKnown(record, sequence)) return false
+    if (this.#columns.rows > this.#mostRows) this.#refuse()
+    this.#columns.append(record)
+    if (isNext) held!.extend(id as number, this.#instantOf(record))
+    else if (held !== undefined) this.#hold(held, record)
+    const open = this.#open
+    if ((record.flags & RecordFlag.inexact) !== 0) open.inexact++
+    if (sequence !== undefined) {
+      if (sequence < open.from) open.from = sequence
+      if (sequence > open.to) open.to = sequence
+    }
+    return true
+  }
+
+  /** What waits now, to be written; what comes from now on is apart from it. It waits on until it is `stored`. */
+  take(): readonly PendingPart[] {
+    const taken = this.#columns.rows > 0 ? [...this.#taken, this.#open] : this.#taken
+    if (taken.length === 0) return taken
+    if (this.#columns.rows > 0) {
+      this.#open = this.#begun()
+      this.#columns = this.#open.columns
+    }
+    this.#setTaken(taken)
+    return taken
+  }
+
+  /** Parts that `take` gave are on disk. */
+  stored(parts: readonly PendingPart[]): void {
+    this.#setTaken(this.#taken.filter((part) => !parts.includes(part)))
+    if (parts[0] !== undefined) this.#spare.keep(parts[0].columns)
+  }
+
+  /** Gives back the memory that is kept for records to come. */
+  close(): void {
+    this.#spare.take()
+  }
+
+  #begun(): PendingPart {
+    const columns = this.#spare.take() ?? new EventColumns(this.#options.kind)
+    return { columns, from: Number.POSITIVE_INFINITY, to: -1, inexact: 0 }
+  }
+
+  #setTaken(parts: readonly PendingPart[]): void {
+    this.#taken = parts
+    this.#takenBytes = parts.reduce((sum, { columns }) => sum + columns.bytes, 0)
+    this.#bound()
+  }
+
+  /** The bounds in rows: bytes would have to be worked out for each record. */
+  #bound(): void {
+    const { maxBytes } = this.#options
+    const { rowBytes } = this.#columns
+    this.#fullRows = Math.floor((maxBytes / 2 - this.#takenBytes) / rowBytes)
+    this.#mostRows = Math.floor((maxBytes - this.#takenBytes) / rowBytes)
+  }
+
+  #isKnown(record: LiveRecord, sequence: number | undefined): boolean {
+    if (this.#held === undefined) return sequence !== undefined && sequence <= this.#options.spooled
+    return this.#held.has(this.#lastIdOf(record))
+  }
+
+  #lastIdOf(record: LiveRecord): RecordId {
+    return this.#isCounted ? (record as TradeRecord).id : idSpanOf(this.#options.kind, record)!.last
+  }
+
+  #hold(held: IdRanges, record: LiveRecord): void {
+    const { first, last } = idSpanOf(this.#options.kind, record)!
+    held.add(first, last, this.#instantOf(record))
+  }
+
+  #refuse(): never {
+    const { folder, maxBytes } = this.#options
+    throw new StorageError(
+      folder,
+      `more than ${maxBytes} bytes wait to be stored. Flush more often; if flushes fail, see why.`,
+      { retryable: true },
+    )
+  }
+}
+
+/** Reads the instant of a record of a kind: when it happened or, where that is not known, when it came. */
+function instantReader(kind: Kind): (record: LiveRecord) => number {
+  const { property } = kind.columns.find((column) => column.name === kind.timeColumn)!
+  const known = (time: number, record: LiveRecord): number => (Number.isNaN(time) ? record.receiveTime : time)
+  // Reading a property whose name is only known at run time costs several times what a written one does.
+  if (property === 'time') return (record) => known((record as TradeRecord).time, record)
+  if (property === 'eventTime') return (record) => known(record.eventTime, record)
+  return (record) => known((record as unknown as Record<string, number>)[property]!, record)
+}
