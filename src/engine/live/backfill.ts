@@ -9,6 +9,7 @@ import type { Log } from '../../model/log.ts'
 import { silentLog } from '../../model/log.ts'
 import type { Market } from '../../model/series.ts'
 import { abortable } from '../../net/abort.ts'
+import { type Anchor, askAnchor, isOther, toldTime } from './anchor.ts'
 import { candlesOf } from './candle-rows.ts'
 import type { Hole } from './id-ledger.ts'
 import type { LiveSeries } from './live-series.ts'
@@ -51,6 +52,8 @@ interface HoleJob extends Waiting {
   empty: number
   /** What REST is being asked for it, from first to last. */
   asking: Hole | undefined
+  /** The record before it, where the exchange has to show that it is still the one that it was. */
+  anchor: Anchor | undefined
 }
 
 /**
@@ -87,10 +90,10 @@ export class Backfill implements AsyncDisposable {
     }
   }
 
-  /** Begins to fill a hole. */
-  add(series: LiveSeries, hole: Hole): void {
+  /** Begins to fill a hole. `anchor`: the record before it; when the exchange tells another one, its ids began anew. */
+  add(series: LiveSeries, hole: Hole, anchor?: Anchor): void {
     if (this.#stop.signal.aborted || !series.ledger) return
-    const job: HoleJob = { series, hole, empty: 0, failures: 0, asking: undefined }
+    const job: HoleJob = { series, hole, empty: 0, failures: 0, asking: undefined, anchor }
     this.#jobs.add(job)
     this.#line(series.id.market).add(job, this.#options.graceMs ?? 250)
   }
@@ -163,6 +166,7 @@ export class Backfill implements AsyncDisposable {
   async #fill(job: HoleJob): Promise<number | undefined> {
     const { series, hole } = job
     const { asks = 5, retryMs = 1000, maxRetryMs = 60_000 } = this.#options
+    if (job.anchor && !(await this.#isSame(job, job.anchor))) return undefined
     this.#giveUpTheOldest(series, hole)
     const before = countMissing(series, series.ledger?.missingIn(hole.first, hole.last) ?? [])
     const spans = spansOf(series, hole)
@@ -172,7 +176,7 @@ export class Backfill implements AsyncDisposable {
     this.#asking.add(job)
     let neighbours = true
     try {
-      for (const span of spans) neighbours = (await this.#ask(series, span, hole)) && neighbours
+      for (const span of spans) neighbours = (await this.#ask(series, span, job)) && neighbours
     } finally {
       this.#asking.delete(job)
     }
@@ -212,13 +216,25 @@ export class Backfill implements AsyncDisposable {
     series.giveUp(hole.first, from, 'own-outage', note, rangeOf(series, hole.first, from))
   }
 
-  /** One walk over a hole. True when REST had what comes right after it. */
-  async #ask(series: LiveSeries, span: Hole, hole: Hole): Promise<boolean> {
+  /** Asks for the record before a hole, where it does not come along with what is missing. */
+  async #isSame(job: HoleJob, anchor: Anchor): Promise<boolean> {
+    const { series, hole } = job
+    if ((series.ledger?.countOf(hole.first, hole.last) ?? 0) <= NEAR) return true
     this.#requested++
-    return series.kind === 'candle' ? await this.#askCandles(series, span) : await this.#askRecords(series, span, hole)
+    const told = await askAnchor(this.#options.client, series, anchor, this.#stop.signal)
+    job.anchor = undefined
+    if (isOther(anchor, told)) series.contradicted(anchor, told, hole)
+    return series.renewal === undefined
   }
 
-  async #askRecords(series: LiveSeries, { first, last }: Hole, hole: Hole): Promise<boolean> {
+  /** One walk over a hole. True when REST had what comes right after it. */
+  async #ask(series: LiveSeries, span: Hole, job: HoleJob): Promise<boolean> {
+    this.#requested++
+    return series.kind === 'candle' ? await this.#askCandles(series, span) : await this.#askRecords(series, span, job)
+  }
+
+  async #askRecords(series: LiveSeries, { first, last }: Hole, job: HoleJob): Promise<boolean> {
+    const { hole, anchor } = job
     const { repair } = this.#options.client
     if (!repair) return false
     const { market, symbol } = series.id
@@ -227,13 +243,14 @@ export class Backfill implements AsyncDisposable {
       market,
       symbol,
       kind: series.kind as 'trade' | 'aggTrade',
-      firstId: first,
+      firstId: anchor && anchor.id < first ? anchor.id : first,
       // One more than wanted: it is known to exist, so REST shows by it that it has come so far.
       lastId: nextId(last),
       newestFirst: true,
       signal: this.#stop.signal,
     })
-    for await (const page of pages) {
+    const told = anchor === undefined ? pages : this.#proved(series, pages, job, anchor)
+    for await (const page of told) {
       const wanted: LiveRecord[] = []
       for (const record of page) {
         const id = (record as unknown as { readonly id: RecordId }).id
@@ -244,6 +261,25 @@ export class Backfill implements AsyncDisposable {
       await this.#deliver(series, wanted)
     }
     return seenBehind
+  }
+
+  /** Pages of a few records, once they show that the record before them is the one that is known; else none. */
+  async *#proved(
+    series: LiveSeries,
+    pages: AsyncIterable<readonly LiveRecord[]>,
+    job: HoleJob,
+    anchor: Anchor,
+  ): AsyncGenerator<readonly LiveRecord[], void, void> {
+    const kept: (readonly LiveRecord[])[] = []
+    for await (const page of pages) kept.push(page)
+    job.anchor = undefined
+    for (const page of kept) {
+      const told = toldTime(page, anchor)
+      if (!isOther(anchor, told)) continue
+      series.contradicted(anchor, told, job.hole)
+      return
+    }
+    yield* kept
   }
 
   async #askCandles(series: LiveSeries, { first, last }: Hole): Promise<boolean> {

@@ -9,15 +9,14 @@ import {
   EVERY_SYMBOL,
   type LiveExchange,
   type LiveStream,
-  type StreamEvent,
 } from '../../exchanges/stream.ts'
 import type { Gap } from '../../model/coverage.ts'
 import type { LiveRecord } from '../../model/live/index.ts'
 import { type Log, silentLog } from '../../model/log.ts'
 import { type Market, type SeriesId, seriesKey } from '../../model/series.ts'
-import { tell } from '../../net/listener.ts'
 import type { Lake } from '../../store/lake/lake.ts'
-import { encodeRecords, RUN_GAP, type Spool } from '../../store/spool/index.ts'
+import { encodeRecords, type Spool } from '../../store/spool/index.ts'
+import { proveResumed } from './anchor.ts'
 import { Backfill } from './backfill.ts'
 import { Backpressure } from './backpressure.ts'
 import { BadFrameFile } from './bad-frames.ts'
@@ -34,9 +33,14 @@ import { LiveSeries } from './live-series.ts'
 import { Latecomers, Openings } from './openings.ts'
 import type { CollectorOptions } from './options.ts'
 import type { FrameRecorder } from './recorder.ts'
-import { gapNote, recoverSpool } from './recovery.ts'
+import { gapNote } from './recovery.ts'
 import type { Renewal } from './renewal.ts'
+import { RunRecovery } from './run-recovery.ts'
 import { openSink, plainGrid } from './sinks.ts'
+import { StreamEvents } from './stream-events.ts'
+
+/** Records after which what waits is moved to the lake, when nothing else is said. */
+const FLUSH_RECORDS = 100_000
 
 /** Folder of a lake for what a collector reports. */
 export const REPORTS_FOLDER = '.reports'
@@ -62,6 +66,7 @@ export class Collector implements AsyncDisposable {
   readonly #books: BookKeeper
   readonly #fundings: FundingPoll
   readonly #connections = new ConnectionLog()
+  readonly #events: StreamEvents
   readonly #badFrames: BadFrameFile | undefined
   readonly #stream: LiveStream
   readonly #recorder: FrameRecorder | undefined
@@ -70,11 +75,8 @@ export class Collector implements AsyncDisposable {
   readonly #stop = new AbortController()
   readonly #openings = new Openings<IntakeSeries>()
   readonly #compaction: Compaction
+  readonly #recovery = new RunRecovery()
   #closed: Promise<CollectorReport> | undefined
-  #closing = false
-  #recovering = false
-  /** While the spool is read: up to where it was. */
-  #recovered = -1
   /** Frames for which the spool or the lake had no room: they count as never received. */
   #refused = 0
   readonly #latecomers: Latecomers
@@ -106,9 +108,9 @@ export class Collector implements AsyncDisposable {
     this.#flusher = new Flusher({
       series: () => this.#intake.all,
       spool,
-      taken: () => (this.#recovering ? this.#recovered : (spool?.last ?? 0)),
+      taken: () => (this.#recovery.isRunning ? this.#recovery.at : (spool?.last ?? 0)),
       flushMs: options.flushMs ?? 30_000,
-      flushRecords: options.flushRecords ?? 100_000,
+      flushRecords: options.flushRecords ?? FLUSH_RECORDS,
       log: this.#log,
     })
     this.#books = new BookKeeper({
@@ -132,6 +134,15 @@ export class Collector implements AsyncDisposable {
       (record, sequence) => this.#take(record, sequence, Date.now()),
       this.#log,
     )
+    this.#events = new StreamEvents({
+      series: () => this.#intake.all,
+      books: this.#books,
+      backfill: this.#backfill,
+      connections: this.#connections,
+      badFrames: this.#badFrames,
+      onEvent: options.onEvent,
+      log: this.#log,
+    })
     const endpoint = options.client?.endpoint
     this.#stream = live.createStream(
       {
@@ -140,7 +151,7 @@ export class Collector implements AsyncDisposable {
         log: this.#log,
         ...options.stream,
       },
-      { frame: (frame) => this.#frame(frame), event: (event) => this.#event(event) },
+      { frame: (frame) => this.#frame(frame), event: (event) => this.#events.take(event) },
     )
     this.#pressure = new Backpressure({
       stream: this.#stream,
@@ -218,6 +229,7 @@ export class Collector implements AsyncDisposable {
       }
     }
     if (fresh.length === 0) return
+    await proveResumed(this.#intake.all, this.#client, signal)
     try {
       await this.#stream.subscribe(fresh, signal ? { signal } : {})
     } catch (error) {
@@ -236,7 +248,7 @@ export class Collector implements AsyncDisposable {
       // Another speed or depth of the same may go on.
       if (left.has(seriesKey(seriesOf(this.#exchange.id, channel)))) continue
       // Should it be wanted again, what came meanwhile is missing.
-      this.#down(channel, 'unsubscribed', Date.now())
+      this.#events.down(channel, 'unsubscribed', Date.now())
       if (channel.kind === 'bookDelta') this.#books.remove(channel.market, channel.symbol)
       if (channel.kind === 'markPrice') this.#fundings.remove(channel.market, channel.symbol)
     }
@@ -309,7 +321,7 @@ export class Collector implements AsyncDisposable {
 
   async #close(repairMs: number): Promise<CollectorReport> {
     this.#compaction.stop()
-    this.#closing = true
+    this.#events.end()
     await this.#openings.close()
     await this.#stream.close()
     if (repairMs > 0) await this.#backfill.settled(AbortSignal.timeout(repairMs))
@@ -352,15 +364,16 @@ export class Collector implements AsyncDisposable {
     series.onRenewal = (renewal, withheld) => this.#renewed(entry, renewal, withheld)
     series.onGap = (gap) => {
       if (!series.renewal) sink?.gap(gap)
-      if (!series.renewal && !this.#recovering) this.#spool?.append('note', id.market, Date.now(), gapNote(id, gap))
+      if (!series.renewal && !this.#recovery.isRunning)
+        this.#spool?.append('note', id.market, Date.now(), gapNote(id, gap))
       for (const handler of this.#gapHandlers) handler(id, gap)
     }
-    series.onHole = (hole) => {
-      if (!this.#recovering) this.#backfill.add(series, hole)
+    series.onHole = (hole, anchor) => {
+      if (!this.#recovery.isRunning) this.#backfill.add(series, hole, anchor)
     }
     if (sink && resume && (this.#options.resume ?? true)) {
       series.takeUp(sink.resume, Date.now())
-      if (!this.#recovering) series.away()
+      if (!this.#recovery.isRunning) series.away()
     }
     this.#intake.add(entry)
     return entry
@@ -375,42 +388,20 @@ export class Collector implements AsyncDisposable {
     this.#books.renewed(series.id, 'the ids begin anew', renewal.at)
   }
 
-  /** Brings what an earlier run left in the spool to the lake, before anything new arrives. */
-  async #recover(signal: AbortSignal | undefined): Promise<void> {
-    const spool = this.#spool
-    if (!spool) return
-    this.#recovering = true
-    let waiting = 0
-    /** Sequence of each series' last record. */
-    const before = new Map<IntakeSeries, number>()
-    const report = await recoverSpool(spool, (market) => this.#live.createParser(market), {
-      take: async (record, sequence) => {
-        if (record.kind === 'candle' && !record.closed) return
-        const entry = await this.#open(this.#intake.idOf(record), true)
-        const { series, sink } = entry
-        const last = before.get(entry) ?? sink?.resume.sequence
-        // Another run, and nobody collected in between.
-        if (last === undefined || sequence - last >= RUN_GAP / 2) series.away()
-        before.set(entry, sequence)
-        if (series.take(record, Date.now()) && !series.renewal && sink?.append(record, sequence)) waiting++
+  #recover(signal: AbortSignal | undefined): Promise<void> {
+    return this.#recovery.run(
+      {
+        spool: this.#spool,
+        live: this.#live,
+        intake: this.#intake,
+        backfill: this.#backfill,
+        flusher: this.#flusher,
+        open: (id) => this.#open(id, true),
+        flushRecords: this.#options.flushRecords ?? FLUSH_RECORDS,
+        log: this.#log,
       },
-      gap: async (id, gap) => (await this.#open(id, true)).sink?.gap(gap),
-      pause: async (sequence) => {
-        this.#recovered = sequence
-        if (waiting < (this.#options.flushRecords ?? 100_000)) return
-        waiting = 0
-        await this.#flusher.flush()
-      },
-      log: this.#log,
-      ...(signal ? { signal } : {}),
-    })
-    this.#recovering = false
-    for (const { series } of this.#intake.all) series.away()
-    if (report.entries === 0) return
-    await this.#flusher.flush()
-    this.#log.info({ ...report }, 'what an earlier run left in the spool is in the lake')
-    for (const { series } of this.#intake.all)
-      for (const hole of series.ledger?.holes ?? []) this.#backfill.add(series, hole)
+      signal,
+    )
   }
 
   /** The hot path: one call per frame, whatever it holds. */
@@ -468,32 +459,5 @@ export class Collector implements AsyncDisposable {
     const now = Date.now()
     for (const record of records) this.#take(record, sequence, now)
     return true
-  }
-
-  #event(event: StreamEvent): void {
-    this.#connections.note(event)
-    if (event.type === 'bad-frame') this.#badFrames?.note(event)
-    // What ends because we end is no outage.
-    if (event.type === 'closed' && event.channels.length > 0 && !this.#closing) {
-      for (const channel of event.channels) this.#down(channel, event.reason || `code ${event.code}`, event.at)
-    } else if (event.type === 'silent') {
-      this.#down(event.channel, `silent for ${Math.round(event.silentMs)} ms`, event.at)
-    } else if (event.type === 'open') {
-      this.#backfill.wake(event.market)
-    } else if (event.type === 'live' && event.channel.kind === 'bookDelta') {
-      this.#books.connected(event.channel.market, event.channel.symbol, event.at)
-    }
-    tell(this.#options.onEvent, event, (error) => this.#log.error({ err: error }, 'onEvent threw'))
-  }
-
-  /** Nothing carries a channel now. What can be counted will show its hole; the rest is noted down. */
-  #down(channel: Channel, reason: string, at: number): void {
-    const { market, symbol, kind } = channel
-    for (const { series } of this.#intake.all) {
-      const { id } = series
-      if (id.market !== market || id.kind !== kind || (symbol !== EVERY_SYMBOL && id.symbol !== symbol)) continue
-      if (channel.interval === undefined || id.interval === channel.interval) series.down(at)
-    }
-    if (kind === 'bookDelta') this.#books.disconnected(market, symbol, reason, at)
   }
 }

@@ -2,9 +2,10 @@ import type { Gap, GapCause } from '../../model/coverage.ts'
 import type { IntervalGrid } from '../../model/interval.ts'
 import { type LiveKind, type LiveRecord, RecordFlag, type RecordId } from '../../model/live/index.ts'
 import { type SeriesId, seriesKey } from '../../model/series.ts'
+import type { Anchor } from './anchor.ts'
 import type { Hole, IdLedger } from './id-ledger.ts'
 import { LagHistogram, type LagSummary } from './lag.ts'
-import { hasIds, type Renewal, RenewalWatch } from './renewal.ts'
+import { hasIds, type Renewal, RenewalWatch, renewalOf } from './renewal.ts'
 import type { Resume } from './series-sink.ts'
 import { CandleTracker, ChainTracker, createTracker, IdTracker, type Tracker, type Verdict } from './tracker.ts'
 
@@ -72,12 +73,14 @@ export class LiveSeries {
   readonly key: string
   readonly kind: LiveKind
   readonly lag = new LagHistogram()
-  /** Told of each hole once, when it opens. */
-  onHole: (hole: Hole) => void = () => {}
+  /** Told of each hole once, when it opens; with the record before it where nobody watched what came in between. */
+  onHole: (hole: Hole, anchor?: Anchor) => void = () => {}
   /** Told of each gap once it is certain. */
   onGap: (gap: Gap) => void = () => {}
   /** Told when the ids begin anew, with records that were withheld and have to be taken in again. */
   onRenewal: (renewal: Renewal, withheld: readonly LiveRecord[]) => void = () => {}
+  /** It goes on behind what an earlier run stored, and nobody asked yet whether the exchange is still the same. */
+  isUnproved = false
   filled = 0
   late = 0
   revised = 0
@@ -93,6 +96,8 @@ export class LiveSeries {
   readonly #open: HoleReport[] = []
   readonly #done: HoleReport[] = []
   readonly #gaps: Gap[] = []
+  /** Nobody watched since the last record: the exchange may be another one by now. */
+  #isDoubtful = false
   /** No connection carries it since this instant; undefined while one does. */
   #downSince: number | undefined
   /** Values of the last closed candles, to tell a revision from a repetition. */
@@ -107,6 +112,14 @@ export class LiveSeries {
     this.#tracker = createTracker(this.kind, grid)
     this.#watch = hasIds(this.kind) ? new RenewalWatch() : undefined
     if (stored?.highest !== undefined) this.#watch?.stored(stored.highest, stored.lastTime)
+  }
+
+  /** The last record, of which the exchange can be asked by its id; undefined without one, and for other kinds. */
+  get anchor(): Anchor | undefined {
+    const { ledger, kind, lastTime } = this
+    if ((kind !== 'trade' && kind !== 'aggTrade') || ledger?.last === undefined || Number.isNaN(lastTime))
+      return undefined
+    return ledger.isMissing(ledger.last) ? undefined : { id: ledger.last, time: lastTime }
   }
 
   get tracker(): Tracker {
@@ -171,8 +184,20 @@ export class LiveSeries {
     this.onRenewal(renewal, withheld)
   }
 
+  /** The exchange tells another record under an id that was seen. What is missing of a hole behind it can't be had. */
+  contradicted(anchor: Anchor, time: number, hole?: Hole): void {
+    if (this.#renewal) return
+    const renewal = renewalOf(anchor, { id: anchor.id, time }, Date.now())
+    if (hole) {
+      const note = 'the ids began anew meanwhile: those behind it are of another count'
+      this.giveUp(hole.first, hole.last, 'unknown', note, this.around(hole.first, hole.last))
+    }
+    this.renew(renewal)
+  }
+
   /** The connection that carried the series is gone. Kinds that REST can't repeat lose what comes until the next record. */
   down(at: number): void {
+    this.#isDoubtful = true
     if (this.#downSince !== undefined) return
     this.#outages++
     this.#downSince = Number.isNaN(this.lastTime) ? at : this.lastTime
@@ -187,6 +212,7 @@ export class LiveSeries {
   /** Goes on behind an earlier run, and takes up the holes that it left. */
   takeUp({ last, lastTime, holes }: Resume, now: number): void {
     this.lastTime = lastTime
+    this.isUnproved = this.#isDoubtful = !Number.isNaN(lastTime)
     if (last !== undefined) this.resume(last, holes)
     for (const { first, last: end, from, to } of holes) {
       this.reopen({ first, last: end }, { from, to }, now)
@@ -281,6 +307,7 @@ export class LiveSeries {
     }
     if (!(time > this.firstTime)) this.firstTime = time
     this.#received(record, now)
+    if (verdict === 'next') this.#isDoubtful = false
     if (verdict === 'ahead') this.#opened(now, before, time)
     else if (verdict === 'break') {
       this.#gap({
@@ -317,7 +344,10 @@ export class LiveSeries {
     this.#holesFound++
     const { first, last } = hole
     this.#open.push({ first, last, count: this.ledger.countOf(first, last), from, to, openedAt: now, filled: 0 })
-    this.onHole({ first, last })
+    const before = this.ledger.previousOf(first)
+    const isKnown = this.kind !== 'candle' && this.#isDoubtful && !Number.isNaN(from) && !this.ledger.isMissing(before)
+    this.#isDoubtful = false
+    this.onHole({ first, last }, isKnown ? { id: before, time: from } : undefined)
   }
 
   #countFill(record: LiveRecord, now: number): void {

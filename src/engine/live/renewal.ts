@@ -1,4 +1,4 @@
-import type { LiveKind, LiveRecord, RecordId, TradeRecord } from '../../model/live/index.ts'
+import { type LiveKind, type LiveRecord, RecordFlag, type RecordId, type TradeRecord } from '../../model/live/index.ts'
 import { formatTime, SECOND } from '../../model/time.ts'
 import { RisingTracker, type Tracker } from './tracker.ts'
 
@@ -22,13 +22,15 @@ export interface Renewal {
 /** So many in a row must contradict what was there before. */
 const WITNESSES = 3
 /** How far times of the exchange may run against its ids, ms; it is below 100 in fact. */
-const DISORDER = SECOND
+export const DISORDER = SECOND
 /**
  * The same for kinds that only we tell the time of. A new connection may be served by a machine of the exchange that
  * lags; one that stood still for long delivers its backlog late.
  */
 const SERVER_LAG = 5 * SECOND
 const BACKLOG = 60 * SECOND
+/** So many records in a row, over `BACKLOG`, without one that is new: nothing that comes again comes so often. */
+const STANDSTILL = 50
 
 interface Place {
   id: RecordId
@@ -72,6 +74,9 @@ export class RenewalWatch {
   /** The highest id of this run, and its last instant. */
   #reached: Place | undefined
   #withheld: LiveRecord[] = []
+  /** Records in a row that were not above the highest id. */
+  #below = 0
+  #belowSince = Number.NaN
 
   /** Says what the lake has: the highest id of it and its last instant, epoch ms. */
   stored(id: RecordId, time: number): void {
@@ -86,7 +91,9 @@ export class RenewalWatch {
     const id = idOf(record)
     if (id === undefined) return 'fine'
     const time = instantOf(record)
-    const before = this.#contradicted(id, time, tracker)
+    const still = this.#standsStill(record, id, tracker, now)
+    if (still !== undefined) return { ...renewalOf(still, { id, time }, now), withheld: [] }
+    const before = this.#contradicted(record.kind, id, time, tracker)
     if (before === undefined) {
       const reached = this.#reached
       if (reached === undefined) this.#reached = { id, time }
@@ -104,15 +111,38 @@ export class RenewalWatch {
     }
     this.#withheld = []
     const first = { id: idOf(records[0]!)!, time: instantOf(records[0]!) }
-    const what = `id ${first.id} of ${told(first.time)} comes after id ${before.id} of ${told(before.time)}`
-    const detail = `the ids begin anew: ${what}. This is another exchange, or one that was reset. From now on the records are passed on but not stored: they would mix with those that are. Collect them into another folder (--data-dir).`
-    return { last: before.id, lastTime: before.time, ...first, at: now, detail, withheld: records.slice(0, -1) }
+    return { ...renewalOf(before, first, now), withheld: records.slice(0, -1) }
+  }
+
+  /** Whether nothing but old ids came for so long that they can't be old: `time` need not be after that of the others. */
+  #standsStill(record: LiveRecord, id: RecordId, tracker: Tracker, now: number): Place | undefined {
+    const highest = this.#highest()
+    const isRising = tracker instanceof RisingTracker
+    if (highest === undefined || id > highest.id) {
+      this.#below = 0
+      return undefined
+    }
+    // What REST fills in is old, and the last id may be told again.
+    if ((record.flags & RecordFlag.rest) !== 0 || (isRising && id === highest.id)) return undefined
+    if (this.#below++ === 0) this.#belowSince = now
+    return this.#below >= STANDSTILL && now - this.#belowSince >= BACKLOG ? highest : undefined
+  }
+
+  #highest(): Place | undefined {
+    const [stored, reached] = [this.#stored, this.#reached]
+    if (stored === undefined || reached === undefined) return stored ?? reached
+    return reached.id > stored.id ? reached : stored
   }
 
   /** What a record can't come after, if there is such a thing. */
-  #contradicted(id: RecordId, time: number, tracker: Tracker): Place | undefined {
+  #contradicted(kind: LiveKind, id: RecordId, time: number, tracker: Tracker): Place | undefined {
     const [stored, reached] = [this.#stored, this.#reached]
-    if (reached !== undefined && id > reached.id && (stored === undefined || id > stored.id)) return undefined
+    if ((reached === undefined || id > reached.id) && (stored === undefined || id > stored.id)) {
+      // Times of trades are the exchange's own, and never fall while the ids rise. Those of other kinds are of sending.
+      const highest = this.#highest()
+      const isEarlier = highest !== undefined && time < highest.time - DISORDER
+      return isEarlier && (kind === 'trade' || kind === 'aggTrade') ? highest : undefined
+    }
     const isRising = tracker instanceof RisingTracker
     // Of rising kinds the last id may be told again later: nothing has changed since.
     const isBehind = (last: RecordId): boolean => (isRising ? id < last : id <= last)
@@ -120,6 +150,13 @@ export class RenewalWatch {
     if (!reached || !isBehind(reached.id) || !(time > reached.time + (isRising ? BACKLOG : DISORDER))) return undefined
     return isRising && tracker.remembers(id) ? undefined : reached
   }
+}
+
+/** What is to be said when a record that can't be came after one that was known. */
+export function renewalOf(before: Readonly<Place>, first: Readonly<Place>, at: number): Renewal {
+  const what = `id ${first.id} of ${told(first.time)} comes after id ${before.id} of ${told(before.time)}`
+  const detail = `the ids begin anew: ${what}. This is another exchange, or one that was reset. From now on the records are passed on but not stored: they would mix with those that are. Collect them into another folder (--data-dir).`
+  return { last: before.id, lastTime: before.time, ...first, at, detail }
 }
 
 /** A renewal, and the records that showed it before the last of them. */

@@ -10,11 +10,13 @@ export interface ProxyOptions {
 
 export interface Proxy extends AsyncDisposable {
   readonly endpoint: string
+  /** From now on another server is behind it; open connections end. */
+  redirect(target: string): void
 }
 
 /** A TCP proxy in front of a sandbox: the network between it and us. */
 export async function startProxy(target: string, options: ProxyOptions = {}): Promise<Proxy> {
-  const { port } = new URL(target)
+  let { port } = new URL(target)
   const sockets = new Set<Socket>()
   const server = createServer((client) => {
     const upstream = connect(Number(port), '127.0.0.1')
@@ -49,6 +51,10 @@ export async function startProxy(target: string, options: ProxyOptions = {}): Pr
   await once(server, 'listening')
   return {
     endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    redirect(target) {
+      port = new URL(target).port
+      for (const socket of sockets) socket.destroy()
+    },
     async [Symbol.asyncDispose]() {
       for (const socket of sockets) socket.destroy()
       await new Promise<void>((done) => server.close(() => done()))

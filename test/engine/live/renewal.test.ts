@@ -4,10 +4,11 @@ import { Collector } from '../../../src/engine/live/collector.ts'
 import type { SeriesStatus } from '../../../src/engine/live/live-series.ts'
 import { LiveSeries } from '../../../src/engine/live/live-series.ts'
 import type { Channel } from '../../../src/exchanges/stream.ts'
-import type { LiveRecord, QuoteRecord, TradeRecord } from '../../../src/model/live/index.ts'
+import { type LiveRecord, type QuoteRecord, RecordFlag, type TradeRecord } from '../../../src/model/live/index.ts'
 import { type SandboxOptions, startSandbox } from '../../../src/sandbox/index.ts'
 import { Lake } from '../../../src/store/lake/lake.ts'
 import { eventSeries } from '../events/help.ts'
+import { startProxy } from './proxy.ts'
 import { Rig, SYMBOL } from './rig.ts'
 import { compareLake } from './truth.ts'
 
@@ -84,6 +85,30 @@ describe('ids that begin anew', () => {
         },
       ),
     )
+  })
+
+  it('are noticed when they jump up to an earlier time', () => {
+    const one = seriesOf('trade', 1000)
+    feed(one, [trade(5000, START - 90_000), trade(5001, START - 89_990), trade(5002, START - 89_980)])
+    expect(one.series.renewal).toMatchObject({ last: 1000, id: 5000, time: START - 90_000 })
+    expect(one.taken).toHaveLength(3)
+  })
+
+  it('are noticed when nothing new comes for a minute, though each record could be an old one', () => {
+    const one = seriesOf('trade', 1000)
+    const old = (index: number): TradeRecord => trade(500 + index, START - 3_600_000 + index)
+    for (let index = 0; index < 60; index++) one.series.take(old(index), START + index * 1000)
+    expect(one.series.renewal).toBeUndefined()
+    for (let index = 60; index < 62; index++) one.series.take(old(index), START + index * 1000)
+    expect(one.series.renewal).toMatchObject({ last: 1000, lastTime: START, id: 560 })
+    const still = seriesOf('trade', 1000)
+    for (let index = 0; index < 200; index++) {
+      // What REST fills in, and what comes again between new ones, is as it should be.
+      still.series.take({ ...old(index % 3), flags: RecordFlag.rest }, START + index * 1000)
+      if (index % 40 === 0) still.series.take(trade(1001 + index, START + index * 1000), START + index * 1000)
+      still.series.take(old(index), START + index * 1000)
+    }
+    expect(still.series.renewal).toBeUndefined()
   })
 
   it('of quotes are told from a connection that lags', () => {
@@ -173,8 +198,77 @@ describe('a collector whose exchange counts anew', () => {
   })
 })
 
+describe('a collector whose exchange counts anew and is ahead already', () => {
+  const AHEAD: SandboxOptions = { ...BEFORE, seed: 9, tradesPerSecond: 60 }
+
+  it('is told by one question at its start, and stores nothing of it', async () => {
+    await using rig = await Rig.open({ channels: CHANNELS, sandbox: BEFORE })
+    await rig.start()
+    await rig.run(1000)
+    await rig.settle()
+    await rig.stop()
+    const before = await holding(rig.dataDir)
+    await using other = await startSandbox(AHEAD)
+    const collector = await Collector.open(rig.options({ client: { endpoint: other.endpoint } }))
+    let seen = 0
+    collector.bus.on('market_data.*', () => void seen++)
+    await collector.start()
+    await expect.poll(() => seen, { timeout: 60_000 }).toBeGreaterThan(20)
+    const report = await collector.stop()
+    for (const { kind } of CHANNELS) expect(ofKind(report.series, kind).renewal?.detail, kind).toContain('begin anew')
+    expect(report.complete).toBe(false)
+    expect(report.backfill.requested).toBe(0)
+    expect(await holding(rig.dataDir)).toEqual(before)
+    // The former one is asked, and knows its records.
+    await rig.start()
+    await rig.run(500)
+    await rig.settle()
+    expect((await rig.stop()).series.filter(({ renewal }) => renewal)).toEqual([])
+    await rig.check()
+  })
+
+  it('finds it behind a cut, fills no hole with it, and puts it on record', async () => {
+    const channels = CHANNELS.slice(0, 2)
+    await using rig = await Rig.open({ channels, sandbox: BEFORE })
+    await using other = await startSandbox(AHEAD)
+    await using proxy = await startProxy(rig.sandbox.endpoint)
+    const collector = await rig.start({ client: { endpoint: proxy.endpoint } })
+    await rig.run(1000)
+    await rig.settle()
+    proxy.redirect(other.endpoint)
+    const renewed = () => collector.status().series.filter(({ renewal }) => renewal !== undefined)
+    await expect.poll(() => renewed().length, { timeout: 60_000 }).toBe(2)
+    const report = await rig.stop()
+    expect(report.complete).toBe(false)
+    for (const { kind } of channels) {
+      const { renewal, filled, holesOpen } = ofKind(report.series, kind)
+      expect({ filled, holesOpen }).toEqual({ filled: 0, holesOpen: 0 })
+      const coverage = (await (await Lake.open(rig.dataDir)).coverage(eventSeries(kind as 'trade')))!
+      expect(coverage.gaps).toMatchObject([{ cause: 'unknown', firstId: Number(renewal!.last) + 1 }])
+      expect(coverage.gaps[0]!.note).toContain('the ids began anew')
+    }
+  })
+
+  it('fills the hole where it is still the same', async () => {
+    const channels = CHANNELS.slice(0, 2)
+    await using rig = await Rig.open({ channels, sandbox: { ...BEFORE, tradesPerSecond: 900 } })
+    const collector = await rig.start()
+    await rig.run(500)
+    // Longer than a page, and shorter.
+    for (const refuseMs of [900, 100]) {
+      rig.faults({ type: 'disconnect', times: 1, refuseMs })
+      await rig.run(300)
+      await rig.settle()
+    }
+    expect(collector.status().series.filter(({ renewal }) => renewal)).toEqual([])
+    expect(collector.status().series.every(({ filled }) => filled > 0)).toBe(true)
+    await rig.stop()
+    await rig.check()
+  })
+})
+
 describe('ids that jump upwards', () => {
-  it.each([3_000_000_000n, 2n ** 60n])('by %s leave one gap, and only the newest are asked for', async (offset) => {
+  it.each([30_000_000_000n, 2n ** 60n])('by %s leave one gap, and only the newest are asked for', async (offset) => {
     await using rig = await Rig.open({ channels: CHANNELS.slice(0, 2), sandbox: BEFORE })
     await rig.start()
     await rig.run(700)
