@@ -47,6 +47,8 @@ export interface Gap extends TimeRange {
 /** A piece of the series that was fetched and checked, and how. */
 export interface CoveredRange extends TimeRange {
   readonly source: Source
+  /** The symbol that it was asked for under, where that is a former name of the series' own. */
+  readonly symbol?: string
 }
 
 /** What was done with one archive file. */

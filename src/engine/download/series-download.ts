@@ -1,10 +1,11 @@
 import type { ListedFile } from '../../archive/listing.ts'
 import { planArchive } from '../../archive/plan.ts'
-import type { RetryInfo } from '../../exchanges/exchange.ts'
+import type { FormerSymbol, RetryInfo } from '../../exchanges/exchange.ts'
+import { exchangeOf } from '../../exchanges/index.ts'
 import { type Batch, clipBatch, columnOf } from '../../model/batch.ts'
 import { candle } from '../../model/candle.ts'
 import type { CoveredRange, FileCheck, Source } from '../../model/coverage.ts'
-import { InvalidRangeError, isTicklakeError } from '../../model/errors.ts'
+import { InvalidRangeError, InvalidSymbolError, isTicklakeError } from '../../model/errors.ts'
 import { countOpens, floorOpen, type Interval, type IntervalGrid } from '../../model/interval.ts'
 import { intersectRanges, subtractRanges } from '../../model/ranges.ts'
 import type { Market } from '../../model/series.ts'
@@ -21,6 +22,7 @@ import { gapCause, knownGapsOf } from './gap-cause.ts'
 import { seriesReport } from './report.ts'
 import { takeRestRange } from './rest-range.ts'
 import { SeriesRest } from './series-rest.ts'
+import { awaitsArchive } from './unfinished.ts'
 
 /** Separate holes of one file that REST is asked for one by one; with more, the whole stretch is asked for. */
 const MAX_HOLES = 20
@@ -47,19 +49,31 @@ export class SeriesDownload {
   readonly #archive: SeriesArchive
   #origin: number | undefined
 
-  constructor(request: DownloadRequest, context: DownloadContext, writer: SeriesWriter) {
+  /** The name that the series had before, and whether this is the download under such a name. */
+  readonly #former: FormerSymbol | undefined
+  readonly #isFormer: boolean
+  /** First instant of the series under any of its names. */
+  #began: number | undefined
+
+  /** @param symbol a former name of the series, under which it is asked for */
+  constructor(request: DownloadRequest, context: DownloadContext, writer: SeriesWriter, symbol?: string) {
     const { interval } = request.series
     if (interval === undefined) throw new InvalidRangeError('Candles need an interval.')
     this.request = request
     this.context = context
     this.market = request.series.market
-    this.symbol = request.series.symbol
+    this.symbol = symbol ?? request.series.symbol
+    this.#isFormer = symbol !== undefined
     this.interval = interval
     this.writer = writer
     this.#commits = new CommitQueue(writer)
-    this.#archive = new SeriesArchive(context, { ...request.series, interval }, (retry) => this.onRetry(retry))
+    const asked = { ...request.series, symbol: this.symbol, interval }
+    this.#archive = new SeriesArchive(context, asked, (retry) => this.onRetry(retry))
     this.rest = new SeriesRest(this)
-    this.#listedAt = writer.coverage.listedAt
+    // Each name's 3d candles have a grid of their own.
+    if (interval !== '3d') this.#former = exchangeOf(request.series.exchange).formerSymbol?.(this.market, this.symbol)
+    // The coverage tells when the series began under its first name, which says nothing of this one.
+    if (this.#former === undefined && !this.#isFormer) this.#listedAt = writer.coverage.listedAt
     this.#origin = writer.coverage.origin
   }
 
@@ -87,9 +101,7 @@ export class SeriesDownload {
     // "Since listing" is asked for as 0; until the listing is known there is no range to speak of.
     let range: TimeRange = { from: this.request.from <= 0 ? this.request.to : this.request.from, to: this.request.to }
     try {
-      range = await this.#bounds()
-      const wanted = this.#wanted(range)
-      if (wanted.length > 0) await this.#fetch(wanted)
+      range = await this.#take()
       await this.writer.dropParts()
       return await this.#report(range)
     } catch (error) {
@@ -104,12 +116,53 @@ export class SeriesDownload {
     }
   }
 
+  /** Takes what is missing of the range that can be had; gives that range. */
+  async #take(): Promise<TimeRange> {
+    const own = await this.#bounds()
+    const began = await this.#takeFormer()
+    this.#began = began ?? this.#listedAt
+    const range = this.request.from <= 0 && began !== undefined ? { from: began, to: own.to } : own
+    // What the former name has left open is its own to ask for again.
+    const before = began === undefined ? [] : [{ from: 0, to: this.#listedAt ?? 0 }]
+    const wanted = subtractRanges(this.#wanted(range), before)
+    if (wanted.length > 0) await this.#fetch(wanted)
+    else if (began !== undefined && !this.#isFormer && !this.rest.down) await this.commit({ listedAt: began })
+    return range
+  }
+
+  /**
+   * Takes what was traded under the former name before this one was listed. Gives where that began; undefined where
+   * there is none.
+   */
+  async #takeFormer(): Promise<number | undefined> {
+    const { request, context, writer } = this
+    const former = this.#former
+    const to = Math.min(request.to, this.#listedAt ?? 0, former?.until ?? Number.POSITIVE_INFINITY)
+    if (!former || request.from >= to) return undefined
+    const download = new SeriesDownload({ ...request, to }, context, writer, former.symbol)
+    try {
+      await download.#take()
+      return download.#began
+    } catch (error) {
+      // Nobody knows the former name (any more): then the series begins with this one.
+      if (error instanceof InvalidSymbolError || error instanceof InvalidRangeError) return undefined
+      throw error
+    } finally {
+      await download.#commits.idle()
+      this.#added += download.#added
+      this.#bytes += download.#bytes
+      this.#checks.push(...download.#checks)
+      this.rest.requests += download.rest.requests
+    }
+  }
+
   logFields(): Record<string, unknown> {
     return { market: this.market, symbol: this.symbol, interval: this.interval }
   }
 
   /** Puts a change on disk and tells the listener. */
-  async commit(change: SeriesChange): Promise<void> {
+  async commit(given: SeriesChange): Promise<void> {
+    const change = this.#isFormer ? underName(given, this.symbol) : given
     for (const check of change.checks ?? []) {
       this.#checks.push(check)
       this.context.onEvent({ type: 'file', series: this.request.series, check })
@@ -203,7 +256,7 @@ export class SeriesDownload {
     const first = source === 'archive' ? undefined : await this.rest.firstOpen()
     // What the archive begins with is the listing only where REST has nothing older.
     this.#listedAt = first ?? (await this.#archive.start())
-    if (this.#listedAt !== undefined || this.writer.coverage.files.length > 0) return
+    if (this.#listedAt !== undefined || (this.writer.coverage.files.length > 0 && !this.#isFormer)) return
     // Neither REST nor the archive has ever heard of it: that is a typing mistake, not a delisting.
     if (this.rest.unknown) throw this.rest.unknown
     if (this.rest.down) throw this.rest.down
@@ -212,9 +265,12 @@ export class SeriesDownload {
   /** What the lake does not have yet; also gaps that REST was never asked about. */
   #wanted(range: TimeRange): TimeRange[] {
     if (range.from >= range.to) return []
+    const archiveUntil = floorDay(this.#now - this.context.recentMs)
+    const asksAgain = this.request.unfinished === true && this.request.source !== 'rest'
     const unasked = this.writer.coverage.gaps.filter(
       (gap) =>
-        gap.cause === 'unknown' && (gap.checked.length === 0 || (this.usesRest && !gap.checked.includes('rest'))),
+        (gap.cause === 'unknown' && (gap.checked.length === 0 || (this.usesRest && !gap.checked.includes('rest')))) ||
+        (asksAgain && awaitsArchive(gap, this.#now, archiveUntil)),
     )
     return subtractRanges([range], subtractRanges(this.writer.coverage.covered, unasked))
   }
@@ -295,7 +351,9 @@ export class SeriesDownload {
     }))
     // The archive may begin later than the series did: without REST that is only a guess.
     if (this.rest.down) return subtractRanges(wanted, before)
-    await this.commit({ covered, findings: before.map((range) => this.finding(range, 'archive')), listedAt })
+    const findings = before.map((range) => this.finding(range, 'archive'))
+    const known = this.writer.coverage.listedAt ?? listedAt
+    await this.commit({ covered, findings, listedAt: Math.min(this.#began ?? listedAt, known) })
     return subtractRanges(wanted, before)
   }
 
@@ -322,6 +380,10 @@ export class SeriesDownload {
   finding(stretch: TimeRange, source: 'archive' | 'rest'): GapFinding {
     const asked = this.rest.usable
     const checked: Source[] = [...new Set<Source>([source, ...(asked ? (['rest'] as const) : [])])]
+    if (this.#isFormer && stretch.to >= this.request.to && this.rest.unknown) {
+      const note = `${this.symbol} had ended, and ${this.request.series.symbol} had not begun`
+      return { ...stretch, cause: 'delisted', checked, note }
+    }
     const { cause, note } = gapCause(stretch, {
       interval: this.interval,
       known: knownGapsOf(this.request.series),
@@ -348,4 +410,9 @@ export class SeriesDownload {
     this.context.onEvent({ type: 'done', series: this.request.series, report })
     return report
   }
+}
+
+/** A change that came in under a former name of its series. */
+function underName({ listedAt: _, ...change }: SeriesChange, symbol: string): SeriesChange {
+  return change.covered ? { ...change, covered: change.covered.map((range) => ({ ...range, symbol })) } : change
 }

@@ -6,6 +6,7 @@ import { binanceEndpoints } from './endpoints.ts'
 import { binanceLive } from './live.ts'
 import { seriesSymbol } from './names.ts'
 import { binanceGaps } from './outages.ts'
+import { formerSymbol } from './renames.ts'
 
 export { binanceArchive } from './archive.ts'
 export { BinanceClient, type PriceKind } from './client.ts'
@@ -25,6 +26,7 @@ export type {
   Ticker,
   Trade,
 } from './market-data.ts'
+export { RENAMES, type Rename } from './renames.ts'
 export {
   BinanceStream,
   type BinanceStreamOptions,
@@ -42,6 +44,7 @@ export const binance: Exchange = {
   intervals: intervalsOf,
   endpoints: binanceEndpoints,
   seriesSymbol,
+  formerSymbol,
   createClient: (options = {}) => new BinanceClient(options),
   archive: binanceArchive,
   knownGaps: binanceGaps,

@@ -111,6 +111,9 @@ const KNOWN: readonly Seeded[] = [
     usdm: [5, 7, 0, '2025-10-09T10:15Z'],
   },
   { base: '1000PEPE', anchor: 0.012, activity: 0.9, usdm: [7, 7, 0, '2023-05-05T13:30Z'] },
+  // One coin under two names.
+  { base: 'NANO', anchor: 2.9, activity: 0.15, spot: [4, 2, '2020-03-11T04:00Z', '2022-01-24T02:00Z'] },
+  { base: 'XNO', anchor: 2.9, activity: 0.15, spot: [4, 2, '2022-01-26T08:00Z'] },
   {
     base: 'SRM',
     anchor: 2.4,

@@ -25,6 +25,8 @@ export interface LakeFile {
   readonly records?: number
   /** Of events: true when it is the whole of a finished day, or a part of it. */
   readonly compacted?: boolean
+  /** Where it is, when it was archived: a `file:` or `s3:` URL. Its name then says so too. */
+  readonly depot?: string
 }
 
 /** Ids held without a hole, and when their first and last record happened, epoch ms. */
@@ -180,13 +182,13 @@ function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** Joins covered ranges of the same source that touch. */
+/** Joins covered ranges of the same source (and symbol) that touch. */
 export function joinCovered(ranges: readonly CoveredRange[]): CoveredRange[] {
   const sorted = ranges.filter((range) => range.from < range.to).sort((a, b) => a.from - b.from)
   const joined: CoveredRange[] = []
   for (const range of sorted) {
     const last = joined.at(-1)
-    if (last && last.source === range.source && range.from <= last.to) {
+    if (last && last.source === range.source && last.symbol === range.symbol && range.from <= last.to) {
       joined[joined.length - 1] = { ...last, to: Math.max(last.to, range.to) }
     } else if (last && range.from < last.to) {
       if (range.to > last.to) joined.push({ ...range, from: last.to })

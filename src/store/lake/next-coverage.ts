@@ -32,7 +32,7 @@ export async function nextCoverage(input: CoverageInput): Promise<SeriesCoverage
   const covered = joinCovered([
     ...added,
     ...before.covered.flatMap((range) =>
-      subtractRanges([range], [...added, ...uncover]).map((rest) => ({ ...rest, source: range.source })),
+      subtractRanges([range], [...added, ...uncover]).map((rest) => ({ ...range, ...rest })),
     ),
   ])
   // Where rows changed or ranges were added, what is missing is looked up anew; elsewhere nothing has changed.
