@@ -36,6 +36,8 @@ export async function openEngine(
   return new DataSourceManager({
     dataDir: data.dataDir,
     ...(data.cacheDir === undefined ? {} : { cacheDir: data.cacheDir }),
+    useCache: data.cacheSize > 0,
+    cacheMaxBytes: data.cacheSize,
     exchange: exchange.name,
     ...(exchange.market === undefined ? {} : { market: exchange.market }),
     ...(exchange.endpoint === undefined ? {} : { endpoint: exchange.endpoint }),

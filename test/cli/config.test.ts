@@ -160,7 +160,7 @@ describe('what is wrong with a setting', () => {
   it('suggests the setting, the group, or the group of a setting that stands outside', async () => {
     await write('ticklake.config.yaml', 'data:\n  datadir: x\n')
     expect(await problemsOf()).toContain(
-      'ticklake.config.yaml:2: data.datadir is not a setting; allowed: dataDir, cacheDir, maxFileSize, compression. Did you mean data.dataDir?',
+      'ticklake.config.yaml:2: data.datadir is not a setting; allowed: dataDir, cacheDir, cacheSize, maxFileSize, compression. Did you mean data.dataDir?',
     )
     await write('ticklake.config.yaml', 'downloads: {}\n')
     expect(await problemsOf()).toContain(
