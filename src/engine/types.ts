@@ -2,6 +2,7 @@ import type { Defect, FileCheck, Gap } from '../model/coverage.ts'
 import type { SeriesId } from '../model/series.ts'
 import type { TimeRange } from '../model/time.ts'
 import type { Reconciliation } from './reconcile/types.ts'
+import type { ParallelReport } from './tuning/decide.ts'
 
 /** Where records may be taken from: `auto` is lake, then archive, then REST. */
 export type SourceChoice = 'auto' | 'archive' | 'rest'
@@ -12,6 +13,8 @@ export interface DownloadRequest {
   readonly from: number
   readonly to: number
   readonly source: SourceChoice
+  /** Also ask again about what the archive may have published since it was found missing. */
+  readonly unfinished?: boolean
 }
 
 /** What happens during a download, in order, per series. */
@@ -47,6 +50,8 @@ export type DownloadEvent =
 
 /** The outcome for one series. */
 export interface SeriesReport {
+  /** How many archive files at a time its download took, with all the others of the same call, and why. */
+  readonly parallel?: ParallelReport
   readonly series: SeriesId
   readonly from: number
   readonly to: number

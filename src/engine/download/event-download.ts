@@ -22,6 +22,7 @@ import { fillSilences } from './event-pace.ts'
 import { takeEventRange } from './event-range.ts'
 import { eventReport } from './event-report.ts'
 import { EventRest } from './event-rest.ts'
+import { awaitsArchive } from './unfinished.ts'
 
 /** What has happened is in REST's answers after so long, ms. Where ids are counted they tell of what came later still. */
 const SETTLING = 10 * SECOND
@@ -163,8 +164,12 @@ export class EventDownload {
   /** What is covered, but for gaps that nobody was asked about: those of damaged files, and what streams missed. */
   #settled(): TimeRange[] {
     const { covered, gaps } = this.writer.coverage
+    const asksAgain = this.request.unfinished === true && this.request.source !== 'rest'
     const open = gaps.filter(
-      (gap) => (gap.cause === 'unknown' && !gap.checked[0] && gap.firstId !== undefined) || mayBeFilled(gap),
+      (gap) =>
+        (gap.cause === 'unknown' && !gap.checked[0] && gap.firstId !== undefined) ||
+        mayBeFilled(gap) ||
+        (asksAgain && awaitsArchive(gap, this.#now, floorDay(this.#now - this.context.recentMs))),
     )
     return subtractRanges(
       covered,
