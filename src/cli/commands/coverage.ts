@@ -192,6 +192,9 @@ function details(style: Style, coverage: SeriesCoverage, summary: CoverageSummar
   const lines: string[] = []
   const checks = Object.entries(summary.checksByOutcome).map(([outcome, count]) => `${formatCount(count)} ${outcome}`)
   if (checks.length > 0) lines.push(`archive files: ${checks.join(', ')}`)
+  for (const { from, to, symbol } of coverage.covered) {
+    if (symbol !== undefined) lines.push(`${printable(symbol)}, its former name: ${spanText({ from, to })}`)
+  }
   if (coverage.inexactValues > 0) {
     lines.push(`${plural(coverage.inexactValues, 'value')} with more digits than a float64 keeps`)
   }

@@ -185,7 +185,11 @@ export class BinanceClient extends BinanceMarketData implements BaseDataClient {
     const kind = kindOf(request.kind ?? candle.id)
     const price = PRICE_OF_KIND[kind.id]
     if (price === undefined) return { kind, path: this.path(CANDLE_PATHS, request.market), named: { symbol } }
-    const path = this.path(PRICE_PATHS[price], request.market)
+    const path = PRICE_PATHS[price][request.market]
+    if (path === undefined) {
+      const known = Object.keys(PRICE_PATHS[price]).join(' and ')
+      throw new InvalidRangeError(`binance ${request.market} has no ${kind.id}s. They are known for ${known}.`)
+    }
     return { kind, path, named: price === 'index' ? { pair: pairOf(symbol) } : { symbol } }
   }
 
