@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { type Batch, concatBatches } from '../../model/batch.ts'
 import { InvalidRangeError, StorageError } from '../../model/errors.ts'
+import type { ColumnSpec } from '../../model/kind.ts'
 import { kindOf, selectColumns } from '../../model/kinds.ts'
 import { type Log, silentLog } from '../../model/log.ts'
 import { type SeriesId, seriesKey } from '../../model/series.ts'
@@ -17,6 +18,7 @@ import { type Compression, readParquet } from './parquet.ts'
 import { lockForReading } from './reader-lock.ts'
 import { findSeries } from './scan.ts'
 import { SeriesWriter } from './series-writer.ts'
+import { steadyRead } from './steady-read.ts'
 
 export interface LakeOptions {
   /** No data file grows past this, bytes. */
@@ -111,7 +113,10 @@ export class Lake {
     return readCoverage(this.folder(series))
   }
 
-  /** Rows of a series in order, as batches of bounded size. A series that the lake does not have gives none. */
+  /**
+   * Rows of a series in order, as batches of bounded size. A series that the lake does not have gives none. Where it is
+   * written meanwhile, each batch is as the series was before or after that.
+   */
   read(series: SeriesId, options: ReadOptions = {}): AsyncGenerator<Batch, void, void> {
     return this.#read(series, options)
   }
@@ -121,7 +126,32 @@ export class Lake {
     if (!kind.hasInterval) throw new InvalidRangeError(`A series of ${kind.id} is read with readEvents.`)
     const columns = selectColumns(kind, options.columns)
     const { from, to } = rangeOf(options)
-    const files = await this.#filesOf(series, from, to)
+    const key = kind.columns.find(({ name }) => name === kind.sortKey)!
+    // Who gets all rows at once begins anew; who gets them one after another goes on behind the last.
+    const hidesKey = blockRows === undefined && !columns.includes(key)
+    const read = { ...options, columns: hidesKey ? [key, ...columns] : columns, to }
+    yield* steadyRead({
+      revision: async () => (await this.coverage(series))?.revision,
+      read: (start, seen) => this.#readFiles(series, { ...read, from: start, seen }, blockRows),
+      ...{ from, key: key.name, hidesKey, ...(options.signal ? { signal: options.signal } : {}) },
+      isWhole: blockRows !== undefined,
+    })
+  }
+
+  async *#readFiles(
+    series: SeriesId,
+    options: {
+      readonly from: number
+      readonly to: number
+      readonly columns: ColumnSpec[]
+      readonly seen: (revision: number | undefined) => void
+      readonly signal?: AbortSignal
+    },
+    blockRows: number | undefined,
+  ): AsyncGenerator<Batch, void, void> {
+    const kind = kindOf(series.kind)
+    const { from, to, columns } = options
+    const files = await this.#filesOf(series, from, to, options.signal, options.seen)
     // A file wholly inside the range needs no filter: DuckDB then copies columns instead of picking rows.
     const inside = files.every((file) => file.first >= from && file.last < to)
     yield* readParquet(kind, {
@@ -147,7 +177,7 @@ export class Lake {
     const { signal } = options
     // Merges wait until the last batch was taken.
     await using _reading = await this.#lockForReading(series)
-    const files = await this.#filesOf(series, from, to)
+    const files = await this.#filesOf(series, from, to, signal)
     const query = { columns, from, to, ...(signal ? { signal } : {}) }
     yield* readEventFiles(this.folder(series), kind, files, query)
   }
@@ -251,10 +281,17 @@ export class Lake {
     }
   }
 
-  async #filesOf(series: SeriesId, from: number, to: number): Promise<LakeFile[]> {
+  async #filesOf(
+    series: SeriesId,
+    from: number,
+    to: number,
+    signal?: AbortSignal,
+    seen?: (revision: number | undefined) => void,
+  ): Promise<LakeFile[]> {
     const folder = this.folder(series)
     for (let attempt = 1; ; attempt++) {
       const coverage = await this.coverage(series)
+      seen?.(coverage?.revision)
       const files = (coverage?.files ?? []).filter((file) => file.last >= from && file.first < to)
       const missing: string[] = []
       for (const file of files) await stat(join(folder, file.name)).catch(() => missing.push(file.name))
