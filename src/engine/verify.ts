@@ -187,7 +187,7 @@ async function mend(
 ): Promise<{ readonly replaced: boolean } | undefined> {
   const { damaged, replaced, lost } = findings
   if (damaged.length + replaced.length + lost.length === 0) return undefined
-  if (hasHistory(series.kind)) return await refetch(series, coverage, findings, context)
+  if (hasHistory(series.kind, series.market)) return await refetch(series, coverage, findings, context)
   if (damaged.length === 0) return undefined
   await giveUpEventFiles(context.lake.folder(series), series, damaged, { again: false, ...signalOf(context) })
   return { replaced: false }

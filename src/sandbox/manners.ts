@@ -10,6 +10,8 @@ const BAN_EXTENSION = 1_000
 
 /** Funding calls of an address on USD-M, apart from their weight. */
 export const FUNDING_CALLS = { limit: 500, windowMs: 5 * 60_000 }
+/** Calls of `/futures/data`, likewise. */
+export const DATA_CALLS = { limit: 1000, windowMs: 5 * 60_000 }
 
 /** What one market's meter has seen. */
 export interface WeightUsage {

@@ -260,7 +260,7 @@ class SandboxServer implements Sandbox {
       return
     }
     this.#usage.path(path)
-    const market = marketOfPath(path)
+    const market = marketOfPath(path, url.searchParams)
     if (market && this.#settings.markets.includes(market)) return this.#rest(request, response, market, path, url)
     return this.#file(request, response, path, url)
   }

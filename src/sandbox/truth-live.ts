@@ -141,13 +141,39 @@ const TELL = {
       }
     },
   },
+  metrics: {
+    header: 'time,open_interest,open_interest_value,top_account_ratio,top_position_ratio,account_ratio,taker_ratio',
+    *tell({ live, query, out }) {
+      for (const [from, to] of stretches([query.from, query.to], 100 * HOUR)) {
+        for (const one of live.metrics(query.info, from, to)) {
+          out.row().integer(one.time).lots(one.lots).text(one.value)
+          out.text(one.topAccounts).text(one.topPositions).text(one.accounts).text(one.takers)
+        }
+        yield
+      }
+    },
+  },
+  bookDepth: {
+    header: 'time,percentage,depth,notional',
+    *tell({ live, query, out }) {
+      for (const [from, to] of stretches([query.from, query.to], HOUR)) {
+        for (const one of live.depthSamples(query.info, from, to)) {
+          out.row().integer(one.time).text(String(one.percentage)).text(one.depth).text(one.notional)
+        }
+        yield
+      }
+    },
+  },
 } as const satisfies Record<string, LiveTruth>
 
 export type LiveTruthKind = keyof typeof TELL
 
 export const LIVE_TRUTH_KINDS = Object.keys(TELL) as LiveTruthKind[]
 /** Kinds that only futures have. */
-export const FUTURES_TRUTH_KINDS: readonly LiveTruthKind[] = ['markPrice', 'fundingRate', 'liquidation']
+export const FUTURES_TRUTH_KINDS: readonly LiveTruthKind[] = [
+  ...(['markPrice', 'fundingRate', 'liquidation'] as const),
+  ...(['metrics', 'bookDepth'] as const),
+]
 /** Kinds that can be asked for by id. */
 export const ID_TRUTH_KINDS: readonly LiveTruthKind[] = ['trade', 'aggTrade', 'bookDelta', 'quote']
 

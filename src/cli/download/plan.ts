@@ -147,7 +147,7 @@ export async function planUpdate(
 ): Promise<DownloadPlan> {
   const lake = await openLake(context)
   const selected = await selectSeries(context, lake, typed, { ...options, symbols: [] })
-  const series = selected.filter(({ kind }) => hasHistory(kind))
+  const series = selected.filter(({ kind, market }) => hasHistory(kind, market))
   const live = selected.length - series.length
   if (live > 0)
     context.say(`${plural(live, 'series', 'series')} of live data left alone: they have no history download yet.`)

@@ -14,8 +14,8 @@ export type Period = 'daily' | 'monthly'
 
 /** Folders of the kinds of data that the sandbox has files of. */
 export const ARCHIVE_KINDS = [
-  ...(['aggTrades', 'fundingRate', 'indexPriceKlines', 'klines', 'markPriceKlines'] as const),
-  ...(['premiumIndexKlines', 'trades'] as const),
+  ...(['aggTrades', 'bookDepth', 'bookTicker', 'fundingRate', 'indexPriceKlines', 'klines'] as const),
+  ...(['liquidationSnapshot', 'markPriceKlines', 'metrics', 'premiumIndexKlines', 'trades'] as const),
 ] as const
 export type ArchiveKind = (typeof ARCHIVE_KINDS)[number]
 
@@ -57,8 +57,16 @@ export function archiveIntervals(market: SandboxMarket, period: Period): Interva
 
 /** Whether a market has files of a kind by day or by month. */
 export function hasKind(market: SandboxMarket, period: Period, kind: ArchiveKind): boolean {
-  if (kind === 'fundingRate') return market !== 'spot' && period === 'monthly'
-  return market !== 'spot' || !(kind in PRICE_FOLDERS)
+  if (market === 'spot') return kind === 'klines' || kind === 'trades' || kind === 'aggTrades'
+  return ONLY[kind] === undefined || ONLY[kind] === period
+}
+
+/** Kinds of which there are no files of the other period. */
+const ONLY: Readonly<Partial<Record<ArchiveKind, Period>>> = {
+  fundingRate: 'monthly',
+  bookDepth: 'daily',
+  metrics: 'daily',
+  liquidationSnapshot: 'daily',
 }
 
 /** Folders of candles of other prices than the traded one. */

@@ -11,6 +11,7 @@ import { SeededRows } from '../market/rows.ts'
 import type { SeededMarket } from '../market/seeded.ts'
 import type { SymbolMarket } from '../market/symbol-market.ts'
 import { valueScale, worthOf } from '../market/value.ts'
+import { futuresFiles } from './futures-files.ts'
 import { type ArchiveFile, type ArchiveKind, PRICE_FOLDERS, periodEnd } from './keys.ts'
 
 const deflate = promisify(deflateRaw)
@@ -50,6 +51,7 @@ export function seededFiles(market: SeededMarket): Readonly<Record<ArchiveKind, 
   return {
     klines: klines(writer),
     ...priceFiles(market, writer),
+    ...futuresFiles(market, writer),
     trades: {
       header: 'id,price,qty,quote_qty,time,is_buyer_maker\n',
       inverseHeader: 'id,price,qty,base_qty,time,is_buyer_maker\n',

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { constants, crc32, deflateRawSync } from 'node:zlib'
-import { parseTime } from '../../model/time.ts'
+import { floorDay, parseTime } from '../../model/time.ts'
 import { type ArchiveKind, parseKey } from '../archive/keys.ts'
 import { unzip, wrapDeflated, zipOf } from '../archive/zip-writer.ts'
 import { Breath } from '../breath.ts'
@@ -34,6 +34,8 @@ interface Columns {
   /** What an older version has less of, as decimals and as a count. */
   readonly amounts: readonly number[]
   readonly count?: number
+  /** Cells that files lack now and then. */
+  readonly blank?: readonly number[]
 }
 
 const PRICES: Columns = { time: 0, price: 4, amount: 5, high: 2, amounts: [4] }
@@ -46,6 +48,10 @@ const COLUMNS: Readonly<Record<ArchiveKind, Columns>> = {
   trades: { time: 4, price: 1, amount: 2, high: 1, amounts: [2, 3] },
   aggTrades: { time: 5, price: 1, amount: 2, high: 1, amounts: [2] },
   fundingRate: { time: 0, price: 2, amount: 1, high: 2, amounts: [2] },
+  bookTicker: { time: 5, price: 1, amount: 2, high: 3, amounts: [2, 4] },
+  bookDepth: { time: 0, price: 2, amount: 3, high: 2, amounts: [2, 3] },
+  metrics: { time: 0, price: 2, amount: 3, high: 4, amounts: [2, 3], blank: [4, 5, 6, 7] },
+  liquidationSnapshot: { time: 0, price: 5, amount: 4, high: 6, amounts: [4, 8, 9] },
 }
 
 const isData = (line: string): boolean => /^\d/.test(line)
@@ -73,6 +79,14 @@ function changeLines(lines: readonly string[], fault: VariantFault, columns: Col
       let count = 0
       return lines.flatMap((line) => (isData(line) && ++count % every === 0 ? [line, line] : [line]))
     }
+    case 'blank-cells': {
+      const blank = columns.blank ?? columns.amounts
+      const every = Math.max(1, fault.every ?? 10)
+      let count = 0
+      return lines.map((line) => (isData(line) && ++count % every === 0 ? blanked(line, blank) : line))
+    }
+    case 'other-labels':
+      return relabelled(lines)
     case 'republished': {
       const share = fault.share ?? 0.1
       return lines.map((line) => (isData(line) && isOld(line, share, columns) ? lessVolume(line, columns) : line))
@@ -80,6 +94,32 @@ function changeLines(lines: readonly string[], fault: VariantFault, columns: Col
     default:
       return undefined
   }
+}
+
+function blanked(line: string, cells: readonly number[]): string {
+  const fields = line.split(',')
+  for (const cell of cells) fields[cell] = ''
+  return fields.join(',')
+}
+
+const LABEL = /^\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}/
+
+/** Periods labelled by their starts instead of their ends, or the other way round. */
+function relabelled(lines: readonly string[]): string[] | undefined {
+  const labels = lines.flatMap((line) => {
+    const [text] = LABEL.exec(line) ?? []
+    return text === undefined ? [] : [Date.parse(`${text.replace(' ', 'T')}Z`)]
+  })
+  const [first, second] = labels
+  if (first === undefined || second === undefined) return undefined
+  const byStart = floorDay(first) === floorDay(labels.at(-1)!)
+  const shift = byStart ? second - first : first - second
+  return lines.map((line) => {
+    const [text] = LABEL.exec(line) ?? []
+    if (text === undefined) return line
+    const label = new Date(Date.parse(`${text.replace(' ', 'T')}Z`) + shift).toISOString()
+    return `${label.slice(0, 19).replace('T', ' ')}${line.slice(text.length)}`
+  })
 }
 
 /** Rows in an order of their own: each goes to a place near by, as files of November 2023 have it. */
@@ -93,7 +133,9 @@ function shuffled(lines: readonly string[], reach: number): string[] {
 }
 
 function timeOf(line: string, columns: Columns): number {
-  const time = Number(line.split(',', columns.time + 1)[columns.time])
+  const text = line.split(',', columns.time + 1)[columns.time] ?? ''
+  if (text.includes(' ')) return Date.parse(`${text.replace(' ', 'T')}Z`)
+  const time = Number(text)
   return time >= 1e14 ? Math.floor(time / 1000) : time
 }
 

@@ -92,6 +92,10 @@ export type FaultSpec =
   | Of<'shuffled-rows', { readonly rows?: number }>
   /** One of `every` rows (default 50) stands twice; the checksum fits. */
   | Of<'repeated-rows', { readonly every?: number }>
+  /** One of `every` rows (default 10) lacks cells; the checksum fits. */
+  | Of<'blank-cells', { readonly every?: number }>
+  /** Files of metrics label their periods by the other end than others of their date; the checksum fits. */
+  | Of<'other-labels'>
   /** The archive holds an older version with less volume in some rows, until `at` or until fetched `times` times. */
   | Of<'republished', { readonly at?: string | number; readonly share?: number }>
   /** The exchange tells a time that is off by so much, in REST and in the Date header. */
@@ -224,6 +228,8 @@ const TYPES: Readonly<Record<FaultType, Readonly<Record<string, Check>>>> = {
   'bad-rows': { 'kind!': oneOf('cut', 'nan', 'negative', 'absurd'), rows: whole(1) },
   'shuffled-rows': { rows: whole(1) },
   'repeated-rows': { every: whole(1) },
+  'blank-cells': { every: whole(1) },
+  'other-labels': {},
   republished: { at: time, share },
   'clock-skew': { 'ms!': anyNumber },
   'zip-bomb': { bytes: whole(1) },

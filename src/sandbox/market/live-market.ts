@@ -73,6 +73,25 @@ export interface LiveLiquidation {
   readonly lots: number
 }
 
+/** Of five minutes from `time` on, epoch ms; numbers as decimal text but for the open contracts in lots. */
+export interface LiveMetrics {
+  readonly time: number
+  readonly lots: number
+  readonly value: string
+  readonly topAccounts: string
+  readonly topPositions: string
+  readonly accounts: string
+  readonly takers: string
+}
+
+/** What lies between the middle of the book and a distance in percent (negative: bids), as decimal text. */
+export interface DepthSample {
+  readonly time: number
+  readonly percentage: number
+  readonly depth: string
+  readonly notional: string
+}
+
 /**
  * The events of a market, as streams tell them and REST repeats them. Every answer is a function of time and the seed:
  * asked again, it is the same, and all of it agrees with the candles and the trades.
@@ -110,4 +129,8 @@ export interface LiveMarket {
   fundingHours(info: SymbolInfo): number
   /** Open contracts at an instant (ms), in lots. */
   openInterest(info: SymbolInfo, now: number): number
+  /** Of the periods of five minutes that start in [from, to), epoch ms. Futures only. */
+  metrics(info: SymbolInfo, from: number, to: number): LiveMetrics[]
+  /** Taken in [from, to), epoch ms, about each half minute. Futures only. */
+  depthSamples(info: SymbolInfo, from: number, to: number): DepthSample[]
 }

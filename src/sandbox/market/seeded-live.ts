@@ -1,18 +1,23 @@
 import { ConfigError } from '../../model/errors.ts'
 import { SeededBook } from './book.ts'
+import { depthSample, sampleTimes } from './depth-samples.ts'
 import { SeededFutures } from './futures.ts'
 import type {
   BookState,
   BookUpdate,
+  DepthSample,
   LiveAggTrade,
   LiveLiquidation,
   LiveMark,
   LiveMarket,
+  LiveMetrics,
   LiveQuote,
   LiveTrade,
   PaidFunding,
 } from './live-market.ts'
 import type { SymbolInfo } from './market.ts'
+import { SeededMetrics } from './metrics.ts'
+import { hash32, seedOf } from './noise.ts'
 import { type PriceCandle, type PriceQuery, priceCandlesOf } from './price-candles.ts'
 import type { SymbolMarket } from './symbol-market.ts'
 
@@ -22,6 +27,7 @@ export class SeededLive implements LiveMarket {
   readonly #seed: number
   readonly #books = new Map<SymbolMarket, SeededBook>()
   readonly #futures = new Map<SymbolMarket, SeededFutures>()
+  readonly #metrics = new Map<SeededFutures, SeededMetrics>()
 
   constructor(find: (info: SymbolInfo) => SymbolMarket, seed: number) {
     this.#find = find
@@ -106,6 +112,23 @@ export class SeededLive implements LiveMarket {
 
   openInterest(info: SymbolInfo, now: number): number {
     return this.#future(info).openInterest(now)
+  }
+
+  metrics(info: SymbolInfo, from: number, to: number): LiveMetrics[] {
+    const future = this.#future(info)
+    let metrics = this.#metrics.get(future)
+    if (!metrics) {
+      metrics = new SeededMetrics(future, this.#find(info).listing, hash32(this.#seed, seedOf(13, info.symbol)))
+      this.#metrics.set(future, metrics)
+    }
+    return metrics.between({ from, to })
+  }
+
+  depthSamples(info: SymbolInfo, from: number, to: number): DepthSample[] {
+    const { listing } = this.#find(info)
+    const range = { from: Math.max(from, listing.listedAt), to: Math.min(to, listing.endsAt) }
+    const book = this.#book(info)
+    return [...sampleTimes(this.#seed, range)].flatMap((time) => depthSample(book, listing, time))
   }
 
   #book(info: SymbolInfo): SeededBook {

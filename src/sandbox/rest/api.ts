@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { jsonReply, type Reply, textReply } from '../deliver.ts'
-import { FUNDING_CALLS, type Verdict, type WeightMeter, windowName } from '../manners.ts'
+import { DATA_CALLS, FUNDING_CALLS, type Verdict, type WeightMeter, windowName } from '../manners.ts'
 import type { SandboxMarket } from '../market/listing.ts'
 import type { MarketData, TimeUnit } from '../market/market.ts'
 import { coinmRoutes } from './coinm.ts'
@@ -19,10 +19,12 @@ const ROUTES: Readonly<Record<SandboxMarket, ReadonlyMap<string, RestRoute>>> = 
 const JSON_TYPE = 'application/json;charset=UTF-8'
 
 /** The market that a path belongs to, whether the path exists or not. */
-export function marketOfPath(path: string): SandboxMarket | undefined {
+export function marketOfPath(path: string, query = new URLSearchParams()): SandboxMarket | undefined {
   if (path.startsWith('/api/')) return 'spot'
   if (path.startsWith('/dapi/')) return 'coinm'
-  return path.startsWith('/fapi/') || path.startsWith('/futures/') ? 'usdm' : undefined
+  // Both hosts of futures have these paths; here one host is both, and COIN-M asks by a pair that is priced in USD.
+  if (path.startsWith('/futures/')) return query.get('pair')?.endsWith('USD') ? 'coinm' : 'usdm'
+  return path.startsWith('/fapi/') ? 'usdm' : undefined
 }
 
 export interface RestRequest {
@@ -38,12 +40,14 @@ export class RestApi {
   readonly meter: WeightMeter
   readonly #data: MarketData
   readonly #funding: WeightMeter
+  readonly #dataCalls: WeightMeter
 
   constructor(market: SandboxMarket, data: MarketData, meter: WeightMeter) {
     this.market = market
     this.meter = meter
     this.#data = data
     this.#funding = meter.beside(FUNDING_CALLS.limit, FUNDING_CALLS.windowMs)
+    this.#dataCalls = meter.beside(DATA_CALLS.limit, DATA_CALLS.windowMs)
   }
 
   /** Counts the weight of a request; a reply when it is refused. */
@@ -52,8 +56,10 @@ export class RestApi {
     const address = request.socket.remoteAddress ?? ''
     const verdict = this.meter.take(address, route?.weight(query) ?? 1)
     if (!verdict.ok) return this.#refuse(verdict, this.meter, 'request weight')
-    const funding = route?.isFunding ? this.#funding.take(address, 1) : verdict
-    return funding.ok ? undefined : this.#refuse(funding, this.#funding, 'requests')
+    const own = route?.isFunding ? this.#funding : route?.isData ? this.#dataCalls : undefined
+    if (!own) return undefined
+    const counted = own.take(address, 1)
+    return counted.ok ? undefined : this.#refuse(counted, own, 'requests')
   }
 
   #refuse(verdict: Extract<Verdict, { ok: false }>, meter: WeightMeter, what: string): Reply {

@@ -2,6 +2,7 @@ import { candles } from './candles.ts'
 import { depth, futuresDepthWeight } from './depth.ts'
 import { coinmExchangeInfo } from './exchange-info.ts'
 import { fundingInfo, fundingRate, openInterest, premiumIndex } from './funding.ts'
+import { coinmDataRoutes } from './futures-data.ts'
 import { priceCandles } from './price-candles.ts'
 import { fixed, type RestRoute } from './route.ts'
 import { bookTicker, priceTicker, ticker24hr } from './tickers.ts'
@@ -66,4 +67,5 @@ export const coinmRoutes: readonly RestRoute[] = [
   { path: '/dapi/v1/ticker/24hr', params: SOME, weight: oneOrAll(1, 40), answer: ticker24hr },
   { path: '/dapi/v1/ticker/price', params: SOME, weight: oneOrAll(1, 2), answer: priceTicker },
   { path: '/dapi/v1/ticker/bookTicker', params: SOME, weight: oneOrAll(2, 5), answer: bookTicker },
+  ...coinmDataRoutes,
 ]

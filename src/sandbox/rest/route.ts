@@ -30,6 +30,8 @@ export interface RestRoute {
   weight(query: URLSearchParams): number
   /** Counts among the funding calls, which have a limit of their own. */
   readonly isFunding?: boolean
+  /** Counts among the calls of `/futures/data`, which have a limit of their own. */
+  readonly isData?: boolean
   /** JSON bytes, or a value to write as JSON. */
   answer(call: RestCall): Promise<Buffer | object>
 }

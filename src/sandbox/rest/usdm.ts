@@ -2,6 +2,7 @@ import { candles } from './candles.ts'
 import { depth, futuresDepthWeight } from './depth.ts'
 import { usdmExchangeInfo } from './exchange-info.ts'
 import { fundingInfo, fundingRate, openInterest, premiumIndex } from './funding.ts'
+import { usdmDataRoutes } from './futures-data.ts'
 import { priceCandles } from './price-candles.ts'
 import { fixed, type RestRoute } from './route.ts'
 import { bookTicker, priceTicker, ticker24hr } from './tickers.ts'
@@ -69,4 +70,5 @@ export const usdmRoutes: readonly RestRoute[] = [
   { path: '/fapi/v1/ticker/price', params: { symbol: false }, weight: oneOrAll(1, 2), answer: priceTicker },
   { path: '/fapi/v2/ticker/price', params: { symbol: false }, weight: oneOrAll(1, 2), answer: priceTicker },
   { path: '/fapi/v1/ticker/bookTicker', params: { symbol: false }, weight: oneOrAll(2, 5), answer: bookTicker },
+  ...usdmDataRoutes,
 ]
