@@ -38,6 +38,16 @@ export const VERBS: readonly VerbEntry[] = [
   { name: 'verify', summary: 'check every file of the lake, and repair it', load: () => import('./verify.ts') },
   { name: 'quality', summary: 'score how good each series is, and why', load: () => import('./quality.ts') },
   { name: 'stats', summary: 'rows, files and bytes of each series', load: () => import('./stats.ts') },
+  {
+    name: 'compact',
+    summary: 'join small files, and pack files anew',
+    load: () => import('./compact.ts'),
+  },
+  {
+    name: 'archive',
+    summary: 'move old data to another disk or to S3 storage',
+    load: () => import('./archive.ts'),
+  },
   { name: 'list', summary: 'list the series of the lake', load: () => import('./list.ts') },
   {
     name: 'prove',

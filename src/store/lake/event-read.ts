@@ -3,6 +3,7 @@ import type { ColumnSpec, Kind } from '../../model/kind.ts'
 import { maxId } from '../../model/live/ids.ts'
 import type { RecordId } from '../../model/live/index.ts'
 import type { LakeFile } from './coverage-file.ts'
+import { ensureLocal } from './depot/local-copies.ts'
 import { quote, quoteName } from './duckdb.ts'
 import { keyAt, timeColumnsOf } from './event-chunks.ts'
 import type { EventBatch } from './event-columns.ts'
@@ -74,6 +75,11 @@ export async function* readEventFiles(
   query: EventQuery,
 ): AsyncGenerator<EventBatch, void, void> {
   const { from = Number.NEGATIVE_INFINITY, to = Number.POSITIVE_INFINITY } = query
+  await ensureLocal(
+    folder,
+    files.filter((file) => file.last >= from && file.first < to),
+    query.signal,
+  )
   // Each group is a question of its own: what needs no sorting is streamed, whatever follows it.
   let run: LakeFile[] = []
   const wanted = groupOverlapping(files.filter((file) => file.last >= from && file.first < to))
@@ -116,6 +122,7 @@ export async function readKeys(
     (file) => readId(file.firstKey ?? file.first) <= span.last && readId(file.lastKey ?? file.last) >= span.first,
   )
   if (overlapping.length === 0) return keys
+  await ensureLocal(folder, overlapping)
   const bound = (key: RecordId): string => (spec.type === 'time' ? sqlTime(Number(key)) : String(key))
   const name = quoteName(kind.sortKey)
   const paths = overlapping.map((file) => quote(join(folder, file.name))).join(', ')

@@ -1,11 +1,13 @@
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Batch, columnOf } from '../../model/batch.ts'
+import { isTicklakeError } from '../../model/errors.ts'
 import { isOpenTime, nextOpen } from '../../model/interval.ts'
 import { kindOf } from '../../model/kinds.ts'
 import type { SeriesId } from '../../model/series.ts'
 import type { TimeRange } from '../../model/time.ts'
 import type { LakeFile, SeriesCoverage } from './coverage-file.ts'
+import { ensureLocal } from './depot/local-copies.ts'
 import { describeEventFile, inspectEventRows } from './event-inspect.ts'
 import { hashFile, TEMP_PREFIX } from './files.ts'
 import { IdRanges } from './ids.ts'
@@ -26,6 +28,11 @@ export async function inspectFile(
   signal?: AbortSignal,
 ): Promise<FileProblem | undefined> {
   const path = join(folder, file.name)
+  const brought = await ensureLocal(folder, [file], signal).catch((error: unknown) => {
+    if (!isTicklakeError(error)) throw error
+    return error
+  })
+  if (brought) return { type: 'missing-file', detail: brought.message }
   const info = await stat(path).catch(() => undefined)
   if (!info) return { type: 'missing-file', detail: 'the file is gone' }
   if (info.size !== file.bytes)

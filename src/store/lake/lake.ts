@@ -8,6 +8,7 @@ import { type Log, silentLog } from '../../model/log.ts'
 import { type SeriesId, seriesKey } from '../../model/series.ts'
 import { JOURNAL_FILE } from './commit.ts'
 import { COVERAGE_FILE, coverageRows, type LakeFile, readCoverage, type SeriesCoverage } from './coverage-file.ts'
+import { ensureLocal } from './depot/local-copies.ts'
 import { storageError } from './errors.ts'
 import type { EventBatch } from './event-columns.ts'
 import { readEventFiles } from './event-read.ts'
@@ -293,6 +294,7 @@ export class Lake {
       const coverage = await this.coverage(series)
       seen?.(coverage?.revision)
       const files = (coverage?.files ?? []).filter((file) => file.last >= from && file.first < to)
+      await ensureLocal(folder, files, signal)
       const missing: string[] = []
       for (const file of files) await stat(join(folder, file.name)).catch(() => missing.push(file.name))
       if (missing.length === 0) return files

@@ -175,8 +175,8 @@ async function tryExclusiveFile(path: string): Promise<FileLock | undefined> {
 /** Opens a file in a folder that is made where it is missing, also when someone removes it, being empty, in between. */
 async function openWithFolder(path: string, flags: string | number): Promise<FileHandle> {
   for (let attempt = 1; ; attempt++) {
-    await mkdir(dirname(path), { recursive: true })
     try {
+      await mkdir(dirname(path), { recursive: true })
       return await open(path, flags, 0o644)
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || attempt === 5) throw error

@@ -37,6 +37,12 @@ function giveTools(kind: Kind, tools: WriteTools): void {
   idleTools.set(kind.id, [...(idleTools.get(kind.id) ?? []), tools])
 }
 
+/** What DuckDB is told of a file of candles to write. */
+export function candleCopyOptions(compression: Compression): string {
+  const codec = compression === 'none' ? 'uncompressed' : compression
+  return `(FORMAT parquet, COMPRESSION ${codec}, PARQUET_VERSION v2, ROW_GROUP_SIZE ${ROW_GROUP})`
+}
+
 let tableNumber = 0
 
 /**
@@ -86,9 +92,7 @@ async function writeNow(path: string, kind: Kind, batches: readonly Batch[], com
       }
     }
     appender.closeSync()
-    await connection.run(
-      `COPY ${table} TO ${quote(path)} (FORMAT parquet, COMPRESSION ${compression === 'none' ? 'uncompressed' : compression}, PARQUET_VERSION v2, ROW_GROUP_SIZE ${ROW_GROUP})`,
-    )
+    await connection.run(`COPY ${table} TO ${quote(path)} ${candleCopyOptions(compression)}`)
   } catch (cause) {
     throw storageError(path, 'the Parquet file could not be written', cause)
   } finally {

@@ -6,6 +6,7 @@ import { KINDS } from '../../model/kinds.ts'
 import { type SeriesId, seriesKey } from '../../model/series.ts'
 import { readCoverage } from './coverage-file.ts'
 import { connectDuck, quote, quoteName } from './duckdb.ts'
+import { AwayViews } from './query-away.ts'
 import { lockForReading } from './reader-lock.ts'
 import { findSeries } from './scan.ts'
 import { SQL_TYPE } from './vectors.ts'
@@ -42,10 +43,12 @@ export interface LakeQuery extends Disposable {
 export async function openQuery(dataDir: string): Promise<LakeQuery> {
   const connection = await connectDuck()
   let eventFiles: readonly string[] = []
+  const away = new AwayViews()
   const defineViews = async (): Promise<void> => {
     const series = await findSeries(dataDir)
     const files: string[] = []
-    for (const kind of Object.keys(KINDS)) await connection.run(await viewSql(dataDir, kind, series, files))
+    away.clear()
+    for (const kind of Object.keys(KINDS)) await connection.run(await viewSql(dataDir, kind, series, files, away))
     eventFiles = files
   }
   const open = new Set<AsyncDisposable>()
@@ -81,6 +84,7 @@ export async function openQuery(dataDir: string): Promise<LakeQuery> {
       signal?.addEventListener('abort', stop)
       const free = await hold()
       try {
+        if (await away.bring(sql, signal)) await defineViews()
         const result = await connection.stream(sql)
         const columns = result.columnNames().map((name, index) => ({ name, type: String(result.columnType(index)) }))
         return { columns, rows: readRows(result, signal, stop, free) }
@@ -146,6 +150,7 @@ async function viewSql(
   kindId: string,
   all: readonly SeriesId[],
   eventFiles: string[],
+  away: AwayViews,
 ): Promise<string> {
   const kind = KINDS[kindId]!
   const names = kind.columns.map((spec) => quoteName(spec.name)).join(', ')
@@ -154,7 +159,9 @@ async function viewSql(
     const folder = join(dataDir, seriesKey(series))
     const coverage = await readCoverage(folder)
     if (!coverage || coverage.files.length === 0) continue
-    const paths = coverage.files.map((file) => join(folder, file.name))
+    const present = await away.show(series, folder, coverage.files)
+    if (present.length === 0) continue
+    const paths = present.map((file) => join(folder, file.name))
     if (!kind.hasInterval) eventFiles.push(...paths)
     const files = paths.map(quote).join(', ')
     const constants = `${quote(series.exchange)} AS exchange, ${quote(series.market)} AS market, ${quote(series.symbol)} AS symbol`

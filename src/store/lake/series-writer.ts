@@ -10,6 +10,7 @@ import type { TimeRange } from '../../model/time.ts'
 import type { SeriesChange, StagedRows } from './change.ts'
 import { commitChange, recoverCommit } from './commit.ts'
 import { emptyCoverage, type LakeFile, readCoverage, type SeriesCoverage } from './coverage-file.ts'
+import { ensureLocal } from './depot/local-copies.ts'
 import { storageError } from './errors.ts'
 import { hashFile, removeEmpty, removeIfThere, sweepTemps, syncFile, TEMP_PREFIX } from './files.ts'
 import { missingOpens } from './gaps.ts'
@@ -325,6 +326,10 @@ export class SeriesWriter implements AsyncDisposable {
       columns === undefined ? this.kind.columns : this.kind.columns.filter((spec) => columns.includes(spec.name))
     const kind = columns === undefined ? this.kind : { ...this.kind, columns: specs }
     const batches: Batch[] = []
+    await ensureLocal(
+      this.folder,
+      this.#coverage.files.filter(({ name }) => names.includes(name)),
+    )
     for await (const batch of readParquet(kind, {
       paths: names.map((name) => join(this.folder, name)),
       columns: specs,
