@@ -77,9 +77,7 @@ export const SETTINGS = {
       env: ['CACHE_DIR'],
       isPath: true,
     }),
-    cacheSize: withDefault(size(0, '0 for no cache'), 10e9, 'The cache grows no larger; the least recently used goes.', {
-      env: ['CACHE_SIZE'],
-    }),
+    cacheSize: withDefault(size(0, '0 for no cache'), 10e9, 'The cache grows no larger.', { env: ['CACHE_SIZE'] }),
     maxFileSize: withDefault(size(1e6, '1MB'), 100e6, 'No file of the lake grows past this.'),
     compression: withDefault(choice('zstd', 'snappy', 'none'), 'zstd', 'Compression of Parquet files.'),
   },
