@@ -1,7 +1,8 @@
 import { checkHistory } from '../../engine/history.ts'
 import type { SeriesReport } from '../../engine/types.ts'
-import { checkCombination, checkIntervals, type DownloadOptions, planDownload, planUpdate } from '../download/plan.ts'
+import { checkCombination, checkIntervals, type DownloadOptions, planDownload } from '../download/plan.ts'
 import { printReports } from '../download/reports.ts'
+import { planUpdate } from '../download/update.ts'
 import { chosenExchange, openEngine } from '../engine.ts'
 import { wordOption } from '../options.ts'
 import { createProgressView, type ProgressView } from '../progress/show.ts'
@@ -25,8 +26,9 @@ export const verb: Verb<DownloadOptions> = {
       .option('--end-date <date>', 'last day, month or instant wanted: inclusive')
       .option('--days <n>', 'this many days, back from the end or on from the start')
       .option('--months <n>', 'this many calendar months, likewise (default of the pairs: 12)')
-      .option('--update', 'bring what the lake has up to now; without symbols, all of it')
-      .option('--parallel <n>', 'downloads at a time (default: 13)')
+      .option('--update', 'bring what the lake has up to now, with what earlier runs left open; without symbols, all')
+      .option('--prepend', 'extend what the lake has back to the listing, or to --from; without symbols, all')
+      .option('--parallel <n>', 'archive files at a time (default: what machine and line bear, 13 at most)')
       .addOption(wordOption('--source <source>', 'where from', ['auto', 'archive', 'rest'], 'auto: archive, then REST'))
     command.addHelpText(
       'after',
@@ -61,9 +63,10 @@ Ctrl-C stops cleanly, and the same command then goes on where it was.
     const exchange = await chosenExchange(settings)
     const typed = [...operands, ...(options.symbols ?? [])]
     await using engine = await openEngine(context)
-    const { requests, leftOut } = options.update
-      ? await planUpdate(context, engine, typed, options)
-      : await planDownload(context, exchange, engine, typed, options)
+    const { requests, leftOut } =
+      options.update || options.prepend
+        ? await planUpdate(context, engine, typed, options)
+        : await planDownload(context, exchange, engine, typed, options)
     if (requests.length === 0) return ExitCode.done
 
     const done = new Map<string, SeriesReport>()
@@ -77,7 +80,7 @@ Ctrl-C stops cleanly, and the same command then goes on where it was.
     let reports: SeriesReport[]
     try {
       reports = await engine.download(requests, {
-        parallel: settings.download.parallel,
+        ...(settings.download.parallel === undefined ? {} : { parallel: settings.download.parallel }),
         signal: context.signal,
         onEvent: (event) => {
           if (event.type === 'done') done.set(seriesLabel(event.series), event.report)

@@ -1,5 +1,4 @@
 import type { DataSourceManager } from '../../engine/data-source-manager.ts'
-import { hasHistory } from '../../engine/history.ts'
 import type { DownloadRequest, SourceChoice } from '../../engine/types.ts'
 import type { Exchange } from '../../exchanges/exchange.ts'
 import { ConfigError, InvalidRangeError } from '../../model/errors.ts'
@@ -11,7 +10,7 @@ import type { Context } from '../context.ts'
 import { addMonths, type RangeOptions, readRangeWithLength } from '../range.ts'
 import { plural } from '../render/text.ts'
 import { formatInstant } from '../render/time.ts'
-import { openLake, readIntervals, readKind, readSymbols, type SelectOptions, selectSeries } from '../select.ts'
+import { readIntervals, readKind, readSymbols, type SelectOptions } from '../select.ts'
 import { existingPairs, existingSeries } from './existing.ts'
 
 /** @throws ConfigError for intervals of a kind that has none. */
@@ -24,6 +23,7 @@ export function checkIntervals(options: DownloadOptions): void {
 /** The flags of `download`. */
 export interface DownloadOptions extends SelectOptions, RangeOptions {
   readonly update?: boolean
+  readonly prepend?: boolean
   readonly parallel?: string
   readonly source?: SourceChoice
 }
@@ -35,19 +35,24 @@ export interface DownloadPlan {
   readonly leftOut: number
 }
 
-/** @throws ConfigError for flags that contradict --update. */
+/** @throws ConfigError for flags that contradict --update or --prepend. */
 export function checkCombination(options: DownloadOptions): void {
-  if (!options.update) return
-  for (const [flag, value] of Object.entries({
-    '--from': options.from,
-    '--start-date': options.startDate,
+  if (!options.update && !options.prepend) return
+  const flag = options.update ? '--update' : '--prepend'
+  const how = options.prepend
+    ? '--prepend goes back from the first stored candle to the listing, or to --from'
+    : '--update goes from the last stored candle to now'
+  const starts = { '--from': options.from, '--start-date': options.startDate }
+  const others = {
     '--to': options.to,
     '--end-date': options.endDate,
     '--days': options.days,
     '--months': options.months,
-  })) {
-    if (value !== undefined)
-      throw new ConfigError(`--update goes from the last stored candle to now; leave ${flag} out.`)
+  }
+  for (const [other, value] of Object.entries(
+    flag === '--update' && !options.prepend ? { ...starts, ...others } : others,
+  )) {
+    if (value !== undefined) throw new ConfigError(`${how}; leave ${other} out.`)
   }
 }
 
@@ -136,34 +141,4 @@ function checkSeries(exchange: Exchange, series: readonly SeriesId[]): void {
       )
     }
   }
-}
-
-/** What the lake has, each series from its last candle to now. */
-export async function planUpdate(
-  context: Context,
-  engine: DataSourceManager,
-  typed: readonly string[],
-  options: DownloadOptions,
-): Promise<DownloadPlan> {
-  const lake = await openLake(context)
-  const selected = await selectSeries(context, lake, typed, { ...options, symbols: [] })
-  const series = selected.filter(({ kind, market }) => hasHistory(kind, market))
-  const live = selected.length - series.length
-  if (live > 0)
-    context.say(`${plural(live, 'series', 'series')} of live data left alone: they have no history download yet.`)
-  if (series.length === 0) {
-    context.say(
-      `The lake ${context.shortPath(lake.dataDir)} holds nothing to update. Run first: ticklake download BTCUSDT`,
-    )
-    return { requests: [], leftOut: 0 }
-  }
-  const requests: DownloadRequest[] = []
-  const source = options.source ?? 'auto'
-  for (const id of series) {
-    const coverage = await lake.coverage(id)
-    const from = coverage?.covered.at(-1)?.to ?? 0
-    const to = await engine.now(id.market, context.signal, source)
-    requests.push({ series: id, from: Math.min(from, to), to, source })
-  }
-  return { requests, leftOut: 0 }
 }

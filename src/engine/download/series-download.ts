@@ -7,7 +7,7 @@ import { candle } from '../../model/candle.ts'
 import type { CoveredRange, FileCheck, Source } from '../../model/coverage.ts'
 import { InvalidRangeError, InvalidSymbolError, isTicklakeError } from '../../model/errors.ts'
 import { countOpens, floorOpen, type Interval, type IntervalGrid } from '../../model/interval.ts'
-import { intersectRanges, subtractRanges } from '../../model/ranges.ts'
+import { intersectRanges, subtractRanges, unionRanges } from '../../model/ranges.ts'
 import type { Market } from '../../model/series.ts'
 import { floorDay, type TimeRange } from '../../model/time.ts'
 import type { SeriesChange, StagedRows } from '../../store/lake/change.ts'
@@ -22,7 +22,7 @@ import { gapCause, knownGapsOf } from './gap-cause.ts'
 import { seriesReport } from './report.ts'
 import { takeRestRange } from './rest-range.ts'
 import { SeriesRest } from './series-rest.ts'
-import { awaitsArchive } from './unfinished.ts'
+import { awaitsArchive, unclosedCandles } from './unfinished.ts'
 
 /** Separate holes of one file that REST is asked for one by one; with more, the whole stretch is asked for. */
 const MAX_HOLES = 20
@@ -124,7 +124,8 @@ export class SeriesDownload {
     const range = this.request.from <= 0 && began !== undefined ? { from: began, to: own.to } : own
     // What the former name has left open is its own to ask for again.
     const before = began === undefined ? [] : [{ from: 0, to: this.#listedAt ?? 0 }]
-    const wanted = subtractRanges(this.#wanted(range), before)
+    const unclosed = this.request.unfinished ? await this.#unclosed(range) : []
+    const wanted = subtractRanges(unionRanges(this.#wanted(range), unclosed), before)
     if (wanted.length > 0) await this.#fetch(wanted)
     else if (began !== undefined && !this.#isFormer && !this.rest.down) await this.commit({ listedAt: began })
     return range
@@ -249,6 +250,12 @@ export class SeriesDownload {
     }
     const start = from <= 0 && this.#listedAt !== undefined ? this.#listedAt : Math.max(from, 0)
     return { from: Math.min(start, Math.min(to, closed)), to: Math.min(to, closed) }
+  }
+
+  /** Candles of the range that were stored before they were closed. */
+  async #unclosed(range: TimeRange): Promise<TimeRange[]> {
+    const { lake, signal } = this.context
+    return intersectRanges(await unclosedCandles(lake, this.writer.coverage, signal), [range])
   }
 
   async #findListing(): Promise<void> {

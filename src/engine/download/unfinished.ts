@@ -1,8 +1,11 @@
+import { columnOf } from '../../model/batch.ts'
+import { CandleFlag } from '../../model/candle.ts'
 import type { Gap } from '../../model/coverage.ts'
 import { kindOf } from '../../model/kinds.ts'
 import { intersectRanges, normaliseRanges } from '../../model/ranges.ts'
 import { DAY, floorDay, type TimeRange } from '../../model/time.ts'
 import type { SeriesCoverage } from '../../store/lake/coverage-file.ts'
+import type { Lake } from '../../store/lake/lake.ts'
 import { holesOf } from '../holes.ts'
 import { mayBeFilled } from './event-lack.ts'
 
@@ -28,10 +31,16 @@ export function awaitsArchive(gap: Gap, now: number, archiveUntil: number): bool
 
 /**
  * What earlier runs left of a series: gaps that nobody was asked about, or that a source may fill by now, and short
- * stretches between what it holds. Joined where only covered time lies between, so that a request is a stretch.
+ * stretches between what it holds; also what came after. Joined where only covered time lies between, so that a request is a stretch.
  * @param recentMs the archive is used for what is older.
+ * @param unclosed what `unclosedCandles` found.
  */
-export function unfinishedRanges(coverage: SeriesCoverage, now: number, recentMs: number): TimeRange[] {
+export function unfinishedRanges(
+  coverage: SeriesCoverage,
+  now: number,
+  recentMs: number,
+  unclosed: readonly TimeRange[] = [],
+): TimeRange[] {
   const isEvents = !kindOf(coverage.series.kind).hasInterval
   const archiveUntil = floorDay(now - recentMs)
   const isOpen = (gap: Gap): boolean => {
@@ -42,11 +51,33 @@ export function unfinishedRanges(coverage: SeriesCoverage, now: number, recentMs
   }
   const gaps = coverage.gaps.filter(isOpen).map(({ from, to }) => ({ from, to: isEvents ? to + 1 : to }))
   const holes = holesOf(coverage.covered).filter(({ from, to }) => to - from <= SHORT_HOLE)
-  const open = normaliseRanges([...gaps, ...holes])
-  const stretches = normaliseRanges([...coverage.covered, ...holes])
+  const covered = coverage.covered.at(-1)?.to ?? 0
+  const tail = { from: Math.min(covered, now), to: now }
+  const open = normaliseRanges([...gaps, ...holes, ...unclosed, tail])
+  const stretches = normaliseRanges([...coverage.covered, ...holes, tail])
   return stretches.flatMap((stretch) => {
     const inside = intersectRanges(open, [stretch])
     const [first, last] = [inside[0], inside.at(-1)]
     return first && last ? [{ from: first.from, to: last.to }] : []
   })
+}
+
+/** Candles of the newest file that were not closed yet when somebody stored them, as ranges of their open times. */
+export async function unclosedCandles(
+  lake: Lake,
+  { series, files }: SeriesCoverage,
+  signal?: AbortSignal,
+): Promise<TimeRange[]> {
+  const newest = files.at(-1)
+  if (newest === undefined || !kindOf(series.kind).hasInterval) return []
+  const found: TimeRange[] = []
+  const { sortKey } = kindOf(series.kind)
+  const columns = [sortKey, 'flags']
+  for await (const batch of lake.read(series, { from: newest.first, columns, ...(signal ? { signal } : {}) })) {
+    const flags = columnOf(batch, 'flags')
+    const times = columnOf(batch, sortKey)
+    for (let i = 0; i < batch.length; i++)
+      if ((flags[i]! & CandleFlag.unfinished) !== 0) found.push({ from: times[i]!, to: times[i]! + 1 })
+  }
+  return found
 }

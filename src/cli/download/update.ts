@@ -1,0 +1,56 @@
+import type { DataSourceManager } from '../../engine/data-source-manager.ts'
+import { unclosedCandles, unfinishedRanges } from '../../engine/download/unfinished.ts'
+import { hasHistory } from '../../engine/history.ts'
+import type { DownloadRequest } from '../../engine/types.ts'
+import { HOUR } from '../../model/time.ts'
+import type { Context } from '../context.ts'
+import { readRange } from '../range.ts'
+import { plural } from '../render/text.ts'
+import { openLake, selectSeries } from '../select.ts'
+import type { DownloadOptions, DownloadPlan } from './plan.ts'
+
+/**
+ * What the lake has, brought up to now with `--update`: from the last candle on, and what earlier runs left open. With
+ * `--prepend` back from the first candle to the listing, or to `--from`.
+ */
+export async function planUpdate(
+  context: Context,
+  engine: DataSourceManager,
+  typed: readonly string[],
+  options: DownloadOptions,
+): Promise<DownloadPlan> {
+  const lake = await openLake(context)
+  const selected = await selectSeries(context, lake, typed, { ...options, symbols: [] })
+  const series = selected.filter(({ kind, market }) => hasHistory(kind, market))
+  const live = selected.length - series.length
+  if (live > 0)
+    context.say(`${plural(live, 'series', 'series')} of live data left alone: they have no history download yet.`)
+  if (series.length === 0) {
+    context.say(
+      `The lake ${context.shortPath(lake.dataDir)} holds nothing to update. Run first: ticklake download BTCUSDT`,
+    )
+    return { requests: [], leftOut: 0 }
+  }
+  const { recentHours } = (await context.settings()).download
+  const source = options.source ?? 'auto'
+  const requests: DownloadRequest[] = []
+  for (const id of series) {
+    const coverage = await lake.coverage(id)
+    if (!coverage) continue
+    const now = await engine.now(id.market, context.signal, source)
+    if (options.prepend) {
+      // 0 stands for the listing, which the engine finds.
+      const { from = 0 } = readRange(options)
+      const to = coverage.covered[0]?.from ?? now
+      if (from < to) requests.push({ series: id, from, to, source, unfinished: options.update ?? false })
+    }
+    if (!options.update) continue
+    const unclosed = await unclosedCandles(lake, coverage, context.signal)
+    for (const range of unfinishedRanges(coverage, now, recentHours * HOUR, unclosed))
+      requests.push({ series: id, ...range, source, unfinished: true })
+    // Nothing is known to be missing: the engine says so.
+    if (!requests.some((request) => request.series === id)) requests.push({ series: id, from: now, to: now, source })
+  }
+  if (requests.length === 0) context.say('There is nothing before what the lake has.')
+  return { requests, leftOut: 0 }
+}
