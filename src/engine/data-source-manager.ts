@@ -20,11 +20,11 @@ import { Lake } from '../store/lake/lake.ts'
 import { batchesToTable } from './arrow.ts'
 import { dataBatches } from './data-batches.ts'
 import { SeriesArchive } from './download/archive-access.ts'
-import type { ArchiveAccess, DownloadContext, Limiter } from './download/context.ts'
+import type { ArchiveAccess, DownloadContext } from './download/context.ts'
 import { restPieces } from './download/rest-fill.ts'
 import { RestHealth } from './download/rest-health.ts'
 import { downloadAll } from './downloader.ts'
-import { limiter, Permits } from './limiter.ts'
+import { Permits } from './limiter.ts'
 import { newestCandle } from './newest-candle.ts'
 import type {
   DataSourceManagerOptions,
@@ -35,6 +35,8 @@ import type {
   VerifyOptions,
 } from './requests.ts'
 import { described, lastOpen, openLakeCache, readUnchanged, settledState, withoutBounds } from './stored-data.ts'
+import { MOST_FILES } from './tuning/decide.ts'
+import { Tuner } from './tuning/tuner.ts'
 import type { DownloadEvent, DownloadRequest, SeriesReport, SourceChoice, VerifyReport } from './types.ts'
 import { verifyAll } from './verify-all.ts'
 
@@ -47,7 +49,6 @@ export type {
   VerifyOptions,
 } from './requests.ts'
 
-const DEFAULT_PARALLEL = 13
 const DEFAULT_RECENT = 36 * HOUR
 /** Archive files whose rows are in memory at once: some 4 MB each, for a month of 1m candles. */
 const FILES_IN_MEMORY = 2
@@ -74,7 +75,7 @@ export class DataSourceManager implements AsyncDisposable {
 
   constructor(options: DataSourceManagerOptions) {
     if (!options.dataDir) throw new ConfigError('dataDir is missing: say in which folder the lake is.')
-    const parallel = options.parallel ?? DEFAULT_PARALLEL
+    const parallel = options.parallel ?? MOST_FILES
     if (!Number.isInteger(parallel) || parallel < 1 || parallel > 100) {
       throw new ConfigError(`parallel is ${parallel}; use a whole number from 1 to 100.`)
     }
@@ -158,9 +159,16 @@ export class DataSourceManager implements AsyncDisposable {
 
   /** Brings series up to date on disk. What fails in one series stands in its report; an abort throws. */
   async download(requests: readonly DownloadRequest[], options: DownloadOptions = {}): Promise<SeriesReport[]> {
-    const parallel = options.parallel ?? this.#options.parallel ?? DEFAULT_PARALLEL
     const signal = this.#signal(options.signal)
-    return downloadAll(requests, await this.#context(limiter(parallel), signal, options.onEvent))
+    const permits = new Permits(FILES_IN_MEMORY)
+    using tuner = new Tuner({
+      parallel: options.parallel ?? this.#options.parallel,
+      diskQueue: () => permits.waiting,
+      onDecision: options.onTuning,
+      log: this.#log,
+    })
+    const reports = await downloadAll(requests, await this.#context(tuner, permits, signal, options.onEvent))
+    return reports.map((report) => ({ ...report, parallel: tuner.report() }))
   }
 
   /**
@@ -273,7 +281,7 @@ export class DataSourceManager implements AsyncDisposable {
       client: () => this.client,
       vision: () => this.#archiveClient(),
       now: (market) => this.now(market, signal, 'rest'),
-      parallel: this.#options.parallel ?? DEFAULT_PARALLEL,
+      parallel: this.#options.parallel ?? MOST_FILES,
       log: this.#log,
       signal,
       download: (requests) => this.download(requests, { signal, ...(onEvent ? { onEvent } : {}) }),
@@ -434,15 +442,16 @@ export class DataSourceManager implements AsyncDisposable {
   #archiveClient(): VisionClient {
     this.#vision ??= new VisionClient({
       ...this.#archiveAccess(),
-      parallel: this.#options.parallel ?? DEFAULT_PARALLEL,
+      parallel: this.#options.parallel ?? MOST_FILES,
     })
     return this.#vision
   }
 
   async #context(
-    limitFiles: Limiter,
+    tuner: Tuner,
+    permits: Permits,
     signal: AbortSignal,
-    onEvent?: (event: DownloadEvent) => void,
+    onEvent: (event: DownloadEvent) => void = () => {},
   ): Promise<DownloadContext> {
     this.#pool ??= new ParsePool()
     return {
@@ -452,14 +461,14 @@ export class DataSourceManager implements AsyncDisposable {
       archive: this.#findArchive(),
       http: this.#http,
       pool: this.#pool,
-      limitFiles,
-      permits: new Permits(FILES_IN_MEMORY),
+      limitFiles: tuner.limit,
+      permits,
       recentMs: this.#options.recentMs ?? DEFAULT_RECENT,
       attempts: this.#options.attempts ?? DEFAULT_ATTEMPTS,
       stallMs: this.#options.stallMs ?? DEFAULT_STALL,
       log: this.#log,
       signal,
-      onEvent: onEvent ?? (() => {}),
+      onEvent: tuner.watch(onEvent),
     }
   }
 }

@@ -5,6 +5,7 @@ import type { Market } from '../model/series.ts'
 import type { TimeInput } from '../model/time.ts'
 import type { LakeOptions } from '../store/lake/lake.ts'
 import type { RemoteWitness } from './reconcile/index.ts'
+import type { TimedDecision } from './tuning/decide.ts'
 import type { DownloadEvent, SourceChoice, VerifyReport } from './types.ts'
 
 export interface DataSourceManagerOptions extends Omit<ClientOptions, 'log' | 'onRetry'>, Omit<LakeOptions, 'log'> {
@@ -20,7 +21,7 @@ export interface DataSourceManagerOptions extends Omit<ClientOptions, 'log' | 'o
   readonly exchange?: string
   /** Market of calls that name none; default `spot`. */
   readonly market?: Market | string
-  /** Archive files under way at once; default 13. */
+  /** Archive files under way at once; when left out, as many as machine and line bear, 13 at most. */
   readonly parallel?: number
   /** The archive is used for what is older than this; default 36 hours, ms. */
   readonly recentMs?: number
@@ -66,9 +67,12 @@ export interface GetBatchesRequest extends GetDataRequest {
 }
 
 export interface DownloadOptions {
+  /** Archive files under way at once, of this call. */
   readonly parallel?: number
   readonly signal?: AbortSignal
   readonly onEvent?: (event: DownloadEvent) => void
+  /** Called when another number of files at a time is chosen. */
+  readonly onTuning?: (decision: TimedDecision) => void
 }
 
 export interface VerifyOptions {

@@ -174,7 +174,8 @@ export class BudgetShare {
   }
 }
 
-function isAlive(pid: number): boolean {
+/** Whether a program of this machine runs. */
+export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0)
     return true

@@ -1,9 +1,10 @@
-import { accessSync, constants, lstatSync } from 'node:fs'
+import { accessSync, constants, lstatSync, readdirSync } from 'node:fs'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { StorageError } from '../model/errors.ts'
 import type { Log } from '../model/log.ts'
 import { BudgetLog } from './budget-log.ts'
+import { isAlive } from './budget-share.ts'
 
 export interface SharedBudgetOptions {
   /** Whether to share, or the folder to share in; when left out the environment says, else it is shared. */
@@ -29,6 +30,17 @@ export function openBudget(name: string, options: SharedBudgetOptions): BudgetLo
     options.log.warn({ budget: name, error: error.message }, 'the rate budget is not shared with other programs')
     return undefined
   }
+}
+
+/** Ids of the programs that have told of requests in a folder in the last minutes and still run. @throws StorageError */
+export function budgetPrograms(folder: string): number[] {
+  const pids = new Set<number>()
+  const names = new Set(readdirSync(folder).flatMap((file) => /^(.+)\.\d+\.budget1$/.exec(file)?.[1] ?? []))
+  for (const name of names) {
+    using log = new BudgetLog({ folder, name })
+    log.read((event) => pids.add(event.pid))
+  }
+  return [...pids].filter(isAlive)
 }
 
 /** What a setting says: `true`, `false`, or a folder. */

@@ -34,7 +34,7 @@ describe('where a setting comes from', () => {
     expect(settings.data.dataDir).toBe(join(cwd, 'ticklake-data'))
     expect(settings.data.cacheDir).toBe(join(cwd, 'ticklake-data', '.cache'))
     expect(settings.download).toMatchObject({
-      parallel: 13,
+      parallel: undefined,
       retries: 5,
       timeout: 30_000,
       recentHours: 36,

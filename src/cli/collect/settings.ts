@@ -8,6 +8,7 @@ export function clientOptions({ exchange, download }: Settings): ClientOptions {
     ...(exchange.endpoint === undefined ? {} : { endpoint: exchange.endpoint }),
     ...(exchange.restUrl === undefined ? {} : { restUrl: exchange.restUrl }),
     ...(exchange.apiKey === undefined ? {} : { apiKey: exchange.apiKey }),
+    ...(exchange.sharedBudget === undefined ? {} : { sharedBudget: exchange.sharedBudget }),
     testnet: exchange.testnet,
     timeoutMs: download.timeout,
     attempts: download.retries + 1,

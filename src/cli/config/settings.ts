@@ -8,6 +8,7 @@ import {
   intervals,
   pairs,
   path,
+  sharing,
   size,
   span,
   text,
@@ -64,6 +65,11 @@ export const SETTINGS = {
       env: ['BINANCE_API_SECRET', 'BINANCE_SECRET_KEY'],
       secret: true,
     }),
+    sharedBudget: optional(
+      sharing,
+      'Whether the programs of this user share one rate budget per address, or the folder to share it in; true when unset.',
+      { env: ['TICKLAKE_SHARED_BUDGET'] },
+    ),
     testnet: withDefault(flag, false, "Use the exchange's testnet.", { env: ['BINANCE_TESTNET'] }),
   },
   data: {
@@ -122,7 +128,9 @@ export const SETTINGS = {
     ),
   },
   download: {
-    parallel: withDefault(count(1, 64), 13, 'Downloads at a time.', { flag: '--parallel' }),
+    parallel: optional(count(1, 64), 'Archive files at a time; what machine and line bear, 13 at most, when unset.', {
+      flag: '--parallel',
+    }),
     timeout: withDefault(span(100, 600_000), 30_000, 'How long one request may stay without an answer.'),
     retries: withDefault(count(0, 100), 5, 'Further tries after a failure that may pass.'),
     recentHours: withDefault(

@@ -1,3 +1,4 @@
+import { isAbsolute } from 'node:path'
 import { INTERVALS, type Interval, isInterval } from '../../model/interval.ts'
 
 /** How a setting's value is read from text (flags, environment) or from YAML, and what is allowed. */
@@ -38,6 +39,14 @@ export const flag: ValueType<boolean> = {
   },
   words: ['true', 'false'],
   show: String,
+}
+
+/** A switch, or the folder in which something is shared. */
+export const sharing: ValueType<boolean | string> = {
+  allowed: 'true, false or a folder with its whole path',
+  read: (input) =>
+    flag.read(input) ?? (typeof input === 'string' && isAbsolute(input.trim()) ? input.trim() : undefined),
+  show: (value) => (typeof value === 'string' ? quoted(value) : String(value)),
 }
 
 /** A base URL, kept without a trailing slash. */

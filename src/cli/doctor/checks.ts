@@ -7,6 +7,7 @@ import { type Setting, settingEntries } from '../config/settings.ts'
 import type { Context } from '../context.ts'
 import { formatBytes } from '../render/text.ts'
 import { exchangeChecks } from './exchange.ts'
+import { budgetCheck, parallelCheck } from './sharing.ts'
 
 /** One finding of `ticklake doctor`. */
 export interface Check {
@@ -30,6 +31,8 @@ export async function* runChecks(context: Context, options: { offline?: boolean 
   yield await cacheCheck()
   const dataDir = yield* settingChecks(context)
   if (dataDir === undefined) return
+  yield await parallelCheck(context)
+  yield await budgetCheck(context)
   yield* lakeChecks(dataDir, context)
   if (!options.offline) yield* exchangeChecks(context)
 }

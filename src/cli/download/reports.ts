@@ -1,3 +1,4 @@
+import type { ParallelReport } from '../../engine/tuning/decide.ts'
 import type { SeriesReport } from '../../engine/types.ts'
 import { countOpens } from '../../model/interval.ts'
 import type { SeriesId } from '../../model/series.ts'
@@ -52,7 +53,16 @@ export async function printReports(context: Context, reports: readonly SeriesRep
     await out.line(style.bold(seriesLabel(report.series)))
     for (const note of notes) await out.line(`  ${note}`)
   }
+  const tuned = tuningNote(reports[0]?.parallel)
+  if (tuned !== undefined) context.say(tuned)
   context.say(`The lake is in ${context.shortPath(dataDir)}.`)
+}
+
+/** How the number of files at a time changed on the way, and why it is what it was at the end; undefined where it stood. */
+export function tuningNote(parallel: ParallelReport | undefined): string | undefined {
+  const last = parallel?.decisions.at(-1)
+  if (!parallel || !last || parallel.decisions.length < 2) return undefined
+  return `Files at a time: ${parallel.first} at first, ${parallel.last} at last (${last.detail}).`
 }
 
 /** What is worth knowing of one series, the worst first. */
@@ -74,7 +84,9 @@ function notesOf(style: Style, report: SeriesReport): string[] {
   if (report.unsettled.length > 0) notes.push('The same command goes on with what is unknown.')
   for (const gap of report.gaps.filter((one) => !isHarmless(one)).slice(0, MAX_NOTES))
     notes.push(`${style.yellow('missing')}  ${stretch(gap, gap.count)}: ${explainGap(gap)}`)
-  const harmless = report.gaps.filter((gap) => isHarmless(gap) && gap.cause !== 'not-listed' && gap.cause !== 'delisted')
+  const harmless = report.gaps.filter(
+    (gap) => isHarmless(gap) && gap.cause !== 'not-listed' && gap.cause !== 'delisted',
+  )
   if (harmless.length > 0) {
     const candles = harmless.reduce((sum, gap) => sum + (gap.count ?? 0), 0)
     notes.push(`${plural(candles, 'candle')} in ${plural(harmless.length, 'gap')} never published by the exchange`)
