@@ -1,5 +1,6 @@
 import { decimal, define, integer, type Kernel } from './definition.ts'
 import { VarianceWindow } from './variance-window.ts'
+import { scratch } from './windows.ts'
 
 class BollingerKernel implements Kernel {
   readonly window: VarianceWindow
@@ -17,12 +18,12 @@ class BollingerKernel implements Kernel {
     [middle, upper, lower, percentB, bandwidth]: readonly Float64Array[],
   ): void {
     const { window, width } = this
-    const { period } = window
-    window.run(x!, from, to)
-    const { means, deviations } = window
+    const means = scratch(1, to - from)
+    const deviations = scratch(2, to - from)
+    window.run(x!, from, to, means, deviations)
     for (let i = from; i < to; i++) {
       const mean = means[i - from]!
-      const reach = width * Math.sqrt(deviations[i - from]! / period)
+      const reach = width * deviations[i - from]!
       middle![i] = mean
       upper![i] = mean + reach
       lower![i] = mean - reach
@@ -30,7 +31,7 @@ class BollingerKernel implements Kernel {
     if (percentB!.length === 0 && bandwidth!.length === 0) return
     for (let i = from; i < to; i++) {
       const mean = means[i - from]!
-      const reach = width * Math.sqrt(deviations[i - from]! / period)
+      const reach = width * deviations[i - from]!
       percentB![i] = reach > 0 ? (x![i]! - (mean - reach)) / (2 * reach) : Number.NaN
       bandwidth![i] = mean === 0 ? Number.NaN : (2 * reach) / mean
     }

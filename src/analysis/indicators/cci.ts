@@ -3,6 +3,9 @@ import { SumWindow } from './windows.ts'
 
 class CciKernel implements Kernel {
   readonly window: SumWindow
+  last = Number.NaN
+  /** Equal values in a row. */
+  same = 0
 
   constructor(period: number) {
     this.window = new SumWindow(period)
@@ -14,21 +17,24 @@ class CciKernel implements Kernel {
     for (let i = from; i < to; i++) {
       const typical = (high![i]! + low![i]! + close![i]!) / 3
       const mean = window.next(typical) / period
+      this.same = typical === this.last ? this.same + 1 : 1
+      this.last = typical
       if (window.count < period) {
         out![i] = Number.NaN
         continue
       }
       // The mean that deviations are taken from moves every time, so that all of them change: there is no running form.
-      let deviation = 0
-      let least = typical
-      let most = typical
-      for (let j = 0; j < period; j++) {
-        const value = ring[j]!
-        deviation += Math.abs(value - mean)
-        least = value < least ? value : least
-        most = value > most ? value : most
+      // Four sums that do not wait for one another.
+      let [a, b, c, d] = [0, 0, 0, 0]
+      let j = 0
+      for (; j + 3 < period; j += 4) {
+        a += Math.abs(ring[j]! - mean)
+        b += Math.abs(ring[j + 1]! - mean)
+        c += Math.abs(ring[j + 2]! - mean)
+        d += Math.abs(ring[j + 3]! - mean)
       }
-      out![i] = least === most ? Number.NaN : (typical - mean) / ((0.015 * deviation) / period)
+      for (; j < period; j++) a += Math.abs(ring[j]! - mean)
+      out![i] = this.same >= period ? Number.NaN : (typical - mean) / ((0.015 * (a + b + c + d)) / period)
     }
   }
 }

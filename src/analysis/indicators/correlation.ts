@@ -1,98 +1,114 @@
 import { define, integer, type Kernel } from './definition.ts'
-
-/** One of the two series: its ring, anchors and sums; see `VarianceWindow`. */
-class Side {
-  readonly ring: Float64Array
-  anchor = 0
-  sum = 0
-  squares = 0
-  freshAnchor = 0
-  freshSum = 0
-  freshSquares = 0
-  last = Number.NaN
-  same = 0
-
-  constructor(period: number) {
-    this.ring = new Float64Array(period)
-  }
-
-  start(value: number): void {
-    this.ring.fill(value)
-    this.anchor = value
-    this.freshAnchor = value
-  }
-
-  add(value: number, at: number): void {
-    this.same = value === this.last ? this.same + 1 : 1
-    this.last = value
-    const d = value - this.anchor
-    const old = this.ring[at]! - this.anchor
-    const f = value - this.freshAnchor
-    this.sum += d - old
-    this.squares += (d - old) * (d + old)
-    this.freshSum += f
-    this.freshSquares += f * f
-    this.ring[at] = value
-  }
-
-  renew(): void {
-    this.anchor = this.freshAnchor
-    this.sum = this.freshSum
-    this.squares = this.freshSquares
-    this.freshAnchor = this.anchor + this.sum / this.ring.length
-    this.freshSum = 0
-    this.freshSquares = 0
-  }
-}
+import { keepTail, newestOf, renewalOf } from './windows.ts'
 
 class CorrelationKernel implements Kernel {
   readonly period: number
-  readonly left: Side
-  readonly right: Side
-  at = 0
+  /** Rows after which the sums are worked out anew, from newer anchors: running sums drift. */
+  readonly renewal: number
+  readonly ringA: Float64Array
+  readonly ringB: Float64Array
+  /** Rows since then; its remainder by the period is the next place of the rings. */
+  age = 0
   count = 0
+  anchorA = 0
+  anchorB = 0
+  sumA = 0
+  sumB = 0
+  squaresA = 0
+  squaresB = 0
   products = 0
-  freshProducts = 0
+  lastA = Number.NaN
+  lastB = Number.NaN
+  /** Equal values in a row: a window of nothing else has no deviation, whatever rounding says. */
+  sameA = 0
+  sameB = 0
 
   constructor(period: number) {
     this.period = period
-    this.left = new Side(period)
-    this.right = new Side(period)
+    this.renewal = renewalOf(period)
+    this.ringA = new Float64Array(period)
+    this.ringB = new Float64Array(period)
   }
 
   run([x, y]: readonly Float64Array[], from: number, to: number, [out]: readonly Float64Array[]): void {
-    const { period: n, left, right } = this
-    for (let i = from; i < to; i++) {
-      const a = x![i]!
-      const b = y![i]!
-      if (this.count === 0) {
-        left.start(a)
-        right.start(b)
+    const { period: n, renewal, ringA, ringB } = this
+    if (from < to && this.count === 0) {
+      // As if the first values had always been there: their differences from the anchors are 0.
+      this.anchorA = x![from]!
+      this.anchorB = y![from]!
+      ringA.fill(this.anchorA)
+      ringB.fill(this.anchorB)
+    }
+    let { age, anchorA, anchorB, sumA, sumB, squaresA, squaresB, products, lastA, lastB, sameA, sameB } = this
+    let i = from
+    while (i < to) {
+      const place = age % n
+      const early = i < from + n
+      const end = (early ? Math.min(to, from + n, i + n - place) : Math.min(to, i + renewal - age)) | 0
+      const sourceA = early ? ringA : x!
+      const sourceB = early ? ringB : y!
+      const back = early ? (i - place) | 0 : n
+      age = (age + end - i) | 0
+      for (; i < end; i++) {
+        const a = x![i]!
+        const b = y![i]!
+        sameA = a === lastA ? sameA + 1 : 1
+        sameB = b === lastB ? sameB + 1 : 1
+        lastA = a
+        lastB = b
+        const da = a - anchorA
+        const db = b - anchorB
+        const oldA = sourceA[i - back]! - anchorA
+        const oldB = sourceB[i - back]! - anchorB
+        sumA += da - oldA
+        sumB += db - oldB
+        squaresA += (da - oldA) * (da + oldA)
+        squaresB += (db - oldB) * (db + oldB)
+        products += da * db - oldA * oldB
+        const varianceA = n * squaresA - sumA * sumA
+        const varianceB = n * squaresB - sumB * sumB
+        const r = (n * products - sumA * sumB) / Math.sqrt(varianceA * varianceB)
+        const flat = sameA >= n || sameB >= n || !(varianceA > 0 && varianceB > 0)
+        out![i] = flat ? Number.NaN : r > 1 ? 1 : r < -1 ? -1 : r
       }
-      if (this.count < n) this.count++
-      const { at } = this
-      this.products +=
-        (a - left.anchor) * (b - right.anchor) - (left.ring[at]! - left.anchor) * (right.ring[at]! - right.anchor)
-      this.freshProducts += (a - left.freshAnchor) * (b - right.freshAnchor)
-      left.add(a, at)
-      right.add(b, at)
-      this.at = at + 1
-      if (this.at === n) {
-        this.at = 0
-        left.renew()
-        right.renew()
-        this.products = this.freshProducts
-        this.freshProducts = 0
-      }
-      const varianceA = n * left.squares - left.sum * left.sum
-      const varianceB = n * right.squares - right.sum * right.sum
-      const flat = left.same >= n || right.same >= n || !(varianceA > 0 && varianceB > 0)
-      if (this.count < n || flat) out![i] = Number.NaN
-      else {
-        const r = (n * this.products - left.sum * right.sum) / Math.sqrt(varianceA * varianceB)
-        out![i] = r > 1 ? 1 : r < -1 ? -1 : r
+      if (age !== renewal) continue
+      age = 0
+      const a = newestOf(ringA, x!, from, i)
+      const b = newestOf(ringB, y!, from, i, 1)
+      anchorA += sumA / n
+      anchorB += sumB / n
+      sumA = 0
+      sumB = 0
+      squaresA = 0
+      squaresB = 0
+      products = 0
+      for (let k = 0; k < n; k++) {
+        const da = a[k]! - anchorA
+        const db = b[k]! - anchorB
+        sumA += da
+        sumB += db
+        squaresA += da * da
+        squaresB += db * db
+        products += da * db
       }
     }
+    const unripe = Math.min(to, from + n - 1 - this.count)
+    for (i = from; i < unripe; i++) out![i] = Number.NaN
+    this.count = Math.min(n, this.count + (to - from))
+    keepTail(ringA, age % n, x!, from, to)
+    keepTail(ringB, age % n, y!, from, to)
+    this.age = age
+    this.anchorA = anchorA
+    this.anchorB = anchorB
+    this.sumA = sumA
+    this.sumB = sumB
+    this.squaresA = squaresA
+    this.squaresB = squaresB
+    this.products = products
+    this.lastA = lastA
+    this.lastB = lastB
+    this.sameA = sameA
+    this.sameB = sameB
   }
 }
 

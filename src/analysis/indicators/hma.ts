@@ -1,27 +1,45 @@
 import { define, integer, type Kernel } from './definition.ts'
-import { WmaWindow } from './wma-window.ts'
+import { scratch } from './windows.ts'
+import { WmaKernel } from './wma.ts'
 
 class HmaKernel implements Kernel {
-  readonly half: WmaWindow
-  readonly full: WmaWindow
-  readonly last: WmaWindow
+  readonly half: WmaKernel
+  readonly full: WmaKernel
+  readonly last: WmaKernel
+  readonly period: number
 
   constructor(period: number) {
-    this.half = new WmaWindow(Math.floor(period / 2))
-    this.full = new WmaWindow(period)
-    this.last = new WmaWindow(Math.floor(Math.sqrt(period)))
+    this.half = new WmaKernel(Math.floor(period / 2))
+    this.full = new WmaKernel(period)
+    this.last = new WmaKernel(Math.floor(Math.sqrt(period)))
+    this.period = period
   }
 
-  run([x]: readonly Float64Array[], from: number, to: number, [out]: readonly Float64Array[]): void {
-    const { half, full, last } = this
-    for (let i = from; i < to; i++) {
-      const value = x![i]!
-      const short = half.next(value)
-      const long = full.next(value)
-      out![i] = full.count < full.period ? Number.NaN : last.next(2 * short - long)
-    }
+  run(inputs: readonly Float64Array[], from: number, to: number, outputs: readonly Float64Array[]): void {
+    const { half, full, last, period } = this
+    const [x] = inputs
+    const [out] = outputs
+    const rows = to - from
+    const warm = Math.min(rows, period - 1 - full.count)
+    // Rows count from 0 here, so that the scratch is no longer than they are.
+    INPUT[0] = from === 0 ? x! : x!.subarray(from, to)
+    RESULT[0] = from === 0 ? out! : out!.subarray(from, to)
+    RAW[0] = scratch(1, rows)
+    // The short average goes through the places of the result.
+    half.run(INPUT, 0, rows, RESULT)
+    full.run(INPUT, 0, rows, RAW)
+    const short = RESULT[0]
+    const raw = RAW[0]
+    for (let i = warm; i < rows; i++) raw[i] = 2 * short[i]! - raw[i]!
+    short.fill(Number.NaN, 0, warm)
+    last.run(RAW, warm, rows, RESULT)
   }
 }
+
+/** Held ready, so that a run of one row makes nothing on the heap. */
+const INPUT: Float64Array[] = []
+const RESULT: Float64Array[] = []
+const RAW: Float64Array[] = []
 
 /** A weighted average that is quick and smooth: of twice the short one less the long one. */
 export const hma = define({

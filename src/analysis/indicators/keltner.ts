@@ -20,7 +20,8 @@ class KeltnerKernel implements Kernel {
     [middle, upper, lower]: readonly Float64Array[],
   ): void {
     const { average, range, width } = this
-    for (let i = from; i < to; i++) {
+    let i = from
+    for (; i < to && !(average.warm && range.warm); i++) {
       const price = close![i]!
       const mean = average.next(price)
       const reach = width * range.next(high![i]!, low![i]!, price)
@@ -29,6 +30,25 @@ class KeltnerKernel implements Kernel {
       upper![i] = mean + reach
       lower![i] = mean - reach
     }
+    const { alpha } = average
+    const add = 1 / range.period
+    let mean = average.value
+    let { before, value } = range
+    for (; i < to; i++) {
+      const h = high![i]!
+      const l = low![i]!
+      const move = (h > before ? h : before) - (l < before ? l : before)
+      before = close![i]!
+      value += (move - value) * add
+      mean += alpha * (before - mean)
+      const reach = width * value
+      middle![i] = mean
+      upper![i] = mean + reach
+      lower![i] = mean - reach
+    }
+    average.value = mean
+    range.before = before
+    range.value = value
   }
 }
 

@@ -1,22 +1,24 @@
 import { define, integer, type Kernel } from './definition.ts'
+import { keepTail, newestOf, renewalOf } from './windows.ts'
 
 class LinregKernel implements Kernel {
   readonly ring: Float64Array
-  at = 0
+  /** Rows after which the sums are worked out anew, from a newer anchor: running sums drift. */
+  readonly renewal: number
+  /** Rows since then; its remainder by the period is the next place of the ring. */
+  age = 0
   count = 0
   anchor = 0
   sum = 0
   weighted = 0
   squares = 0
-  freshAnchor = 0
-  freshSum = 0
-  freshWeighted = 0
-  freshSquares = 0
   last = Number.NaN
+  /** Equal values in a row. */
   same = 0
 
   constructor(period: number) {
     this.ring = new Float64Array(period)
+    this.renewal = renewalOf(period)
   }
 
   run(
@@ -25,63 +27,82 @@ class LinregKernel implements Kernel {
     to: number,
     [line, slopes, intercepts, fits]: readonly Float64Array[],
   ): void {
-    const { ring } = this
+    const { ring, renewal } = this
     const n = ring.length
     // Of the places 0 to n - 1: their sum, and n times the sum of their squared distances from the middle.
     const places = (n * (n - 1)) / 2
     const spread = (n * n * (n * n - 1)) / 12
-    for (let i = from; i < to; i++) {
-      const value = y![i]!
-      if (this.count === 0) {
-        ring.fill(value)
-        this.anchor = value
-        this.freshAnchor = value
-      }
-      if (this.count < n) this.count++
-      this.same = value === this.last ? this.same + 1 : 1
-      this.last = value
-      const d = value - this.anchor
-      const old = ring[this.at]! - this.anchor
-      const f = value - this.freshAnchor
-      // Every value moves one place down; the oldest, at place 0, leaves.
-      this.weighted += (n - 1) * d - (this.sum - old)
-      this.sum += d - old
-      this.squares += (d - old) * (d + old)
-      this.freshWeighted += this.at * f
-      this.freshSum += f
-      this.freshSquares += f * f
-      ring[this.at] = value
-      if (++this.at === n) this.#renew(n)
-      if (this.count < n) {
-        line![i] = Number.NaN
-        slopes![i] = Number.NaN
-        intercepts![i] = Number.NaN
-        fits![i] = Number.NaN
-        continue
-      }
-      const flat = this.same >= n
-      const cross = n * this.weighted - places * this.sum
-      const slope = flat ? 0 : cross / spread
-      const intercept = flat ? value : this.anchor + (this.sum - slope * places) / n
-      const variance = n * this.squares - this.sum * this.sum
-      line![i] = intercept + slope * (n - 1)
-      slopes![i] = slope
-      intercepts![i] = intercept
-      fits![i] = flat || variance <= 0 ? Number.NaN : Math.min(1, (cross * cross) / (spread * variance))
+    // Products, which are many times quicker than quotients, and differ from them by the last bit.
+    const perSpread = 1 / spread
+    const share = 1 / n
+    if (from < to && this.count === 0) {
+      ring.fill(y![from]!)
+      this.anchor = y![from]!
     }
-  }
-
-  /** The ring is full: what has grown from zero is exactly the window. */
-  #renew(n: number): void {
-    this.at = 0
-    this.anchor = this.freshAnchor
-    this.sum = this.freshSum
-    this.weighted = this.freshWeighted
-    this.squares = this.freshSquares
-    this.freshAnchor = this.anchor + this.sum / n
-    this.freshSum = 0
-    this.freshWeighted = 0
-    this.freshSquares = 0
+    const hasSlopes = slopes!.length > 0
+    const hasIntercepts = intercepts!.length > 0
+    const hasFits = fits!.length > 0
+    let { age, anchor, sum, weighted, squares, last, same } = this
+    let i = from
+    while (i < to) {
+      const place = age % n
+      const early = i < from + n
+      const end = (early ? Math.min(to, from + n, i + n - place) : Math.min(to, i + renewal - age)) | 0
+      const source = early ? ring : y!
+      const back = early ? (i - place) | 0 : n
+      age = (age + end - i) | 0
+      for (; i < end; i++) {
+        const value = y![i]!
+        same = value === last ? same + 1 : 1
+        last = value
+        const d = value - anchor
+        const old = source[i - back]! - anchor
+        // Every value moves one place down; the oldest, at place 0, leaves.
+        weighted += (n - 1) * d - (sum - old)
+        sum += d - old
+        const flat = same >= n
+        const cross = n * weighted - places * sum
+        const slope = flat ? 0 : cross * perSpread
+        const intercept = flat ? value : anchor + (sum - slope * places) * share
+        line![i] = intercept + slope * (n - 1)
+        if (hasSlopes) slopes![i] = slope
+        if (hasIntercepts) intercepts![i] = intercept
+        if (hasFits) {
+          squares += (d - old) * (d + old)
+          const variance = n * squares - sum * sum
+          fits![i] = flat || variance <= 0 ? Number.NaN : Math.min(1, (cross * cross) / (spread * variance))
+        }
+      }
+      if (age !== renewal) continue
+      age = 0
+      const values = newestOf(ring, y!, from, i)
+      anchor += sum / n
+      sum = 0
+      weighted = 0
+      squares = 0
+      for (let k = 0; k < n; k++) {
+        const d = values[k]! - anchor
+        sum += d
+        weighted += k * d
+        squares += d * d
+      }
+    }
+    const unripe = Math.min(to, from + n - 1 - this.count)
+    for (i = from; i < unripe; i++) {
+      line![i] = Number.NaN
+      slopes![i] = Number.NaN
+      intercepts![i] = Number.NaN
+      fits![i] = Number.NaN
+    }
+    this.count = Math.min(n, this.count + (to - from))
+    keepTail(ring, age % n, y!, from, to)
+    this.age = age
+    this.anchor = anchor
+    this.sum = sum
+    this.weighted = weighted
+    this.squares = squares
+    this.last = last
+    this.same = same
   }
 }
 

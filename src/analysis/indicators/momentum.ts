@@ -10,10 +10,26 @@ class MomentumKernel implements Kernel {
 
   run([x]: readonly Float64Array[], from: number, to: number, [out]: readonly Float64Array[]): void {
     const { past } = this
-    for (let i = from; i < to; i++) {
+    // As an integer: an index that may be a float costs a conversion at every use.
+    const known = Math.min(to, from + past.ring.length) | 0
+    for (let i = from; i < known; i++) {
       const value = x![i]!
-      out![i] = value - past.next(value)
+      const before = past.next(value)
+      out![i] = value - before
     }
+    this.#rest(x!, known, to, out!)
+  }
+
+  /** Rows whose earlier value is one of the run. */
+  #rest(x: Float64Array, from: number, to: number, out: Float64Array): void {
+    const { past } = this
+    const { length } = past.ring
+    for (let i = from; i < to; i++) {
+      const value = x[i]!
+      const before = x[i - length]!
+      out[i] = value - before
+    }
+    past.keep(x, from, to)
   }
 }
 

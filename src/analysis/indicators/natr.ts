@@ -10,11 +10,24 @@ class NatrKernel implements Kernel {
 
   run([high, low, close]: readonly Float64Array[], from: number, to: number, [out]: readonly Float64Array[]): void {
     const { cell } = this
-    for (let i = from; i < to; i++) {
+    let i = from
+    for (; i < to && !cell.warm; i++) {
       const price = close![i]!
       const range = cell.next(high![i]!, low![i]!, price)
       out![i] = price === 0 ? Number.NaN : (100 * range) / price
     }
+    const add = 1 / cell.period
+    let { before, value } = cell
+    for (; i < to; i++) {
+      const h = high![i]!
+      const l = low![i]!
+      const range = (h > before ? h : before) - (l < before ? l : before)
+      before = close![i]!
+      value += (range - value) * add
+      out![i] = before === 0 ? Number.NaN : (100 * value) / before
+    }
+    cell.before = before
+    cell.value = value
   }
 }
 

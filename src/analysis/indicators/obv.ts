@@ -1,4 +1,4 @@
-import { define, type Kernel } from './definition.ts'
+import { define, isFiniteSum, type Kernel } from './definition.ts'
 
 class ObvKernel implements Kernel {
   started = false
@@ -22,6 +22,24 @@ class ObvKernel implements Kernel {
     }
     this.before = before
     this.sum = sum
+  }
+
+  attempt([close, volume]: readonly Float64Array[], from: number, to: number, [out]: readonly Float64Array[]): boolean {
+    if (!this.started) return false
+    let { before, sum } = this
+    let seen = 0
+    for (let i = from; i < to; i++) {
+      const price = close![i]!
+      const amount = volume![i]!
+      sum += price > before ? amount : price < before ? -amount : 0
+      before = price
+      seen += price + amount
+      out![i] = sum
+    }
+    if (!isFiniteSum(seen)) return false
+    this.before = before
+    this.sum = sum
+    return true
   }
 }
 

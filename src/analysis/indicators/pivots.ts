@@ -7,7 +7,8 @@ type Method = (typeof METHODS)[number]
 class PivotsKernel implements Kernel {
   readonly calendar: Calendar
   readonly method: Method
-  until = Number.NEGATIVE_INFINITY
+  /** First instant of the next session; in an array, where a float needs no box. */
+  readonly until = new Float64Array(1).fill(Number.NEGATIVE_INFINITY)
   started = false
   high = 0
   low = 0
@@ -22,24 +23,37 @@ class PivotsKernel implements Kernel {
 
   run(inputs: readonly Float64Array[], from: number, to: number, outputs: readonly Float64Array[]): void {
     const [times, opens, highs, lows, closes] = inputs
-    const { levels } = this
+    const [pivot, r1, r2, r3, s1, s2, s3] = outputs
+    const { levels, until } = this
+    let { high, low } = this
     for (let i = from; i < to; i++) {
       const time = times![i]!
       const h = highs![i]!
       const l = lows![i]!
-      if (time >= this.until) {
-        this.until = this.calendar.end(time)
+      if (time >= until[0]!) {
+        until[0] = this.calendar.end(time)
+        this.high = high
+        this.low = low
+        if (i > from) this.close = closes![i - 1]!
         if (this.started) this.#level(opens![i]!)
         this.started = true
-        this.high = h
-        this.low = l
+        high = h
+        low = l
       } else {
-        if (h > this.high) this.high = h
-        if (l < this.low) this.low = l
+        if (h > high) high = h
+        if (l < low) low = l
       }
-      this.close = closes![i]!
-      for (let k = 0; k < 7; k++) outputs[k]![i] = levels[k]!
+      pivot![i] = levels[0]!
+      r1![i] = levels[1]!
+      r2![i] = levels[2]!
+      r3![i] = levels[3]!
+      s1![i] = levels[4]!
+      s2![i] = levels[5]!
+      s3![i] = levels[6]!
     }
+    this.high = high
+    this.low = low
+    if (to > from) this.close = closes![to - 1]!
   }
 
   #level(open: number): void {

@@ -1,16 +1,14 @@
 import { define, integer, isFiniteSum, type Kernel } from './definition.ts'
-import { keepTail, renewalOf } from './windows.ts'
+import { keepTail, newestOf, renewalOf, sumOf } from './windows.ts'
 
-class SmaKernel implements Kernel {
+export class SmaKernel implements Kernel {
   readonly ring: Float64Array
-  /** Rows between two renewals of the sum. */
+  /** Rows after which the sum is worked out anew: a running sum drifts. */
   readonly renewal: number
-  /** Rows since the last one. */
-  at = 0
+  /** Rows since then; its remainder by the period is the next place of the ring. */
+  age = 0
   count = 0
   sum = 0
-  /** Grows from zero over the last window before a renewal. */
-  fresh = 0
 
   constructor(period: number) {
     this.ring = new Float64Array(period)
@@ -23,9 +21,8 @@ class SmaKernel implements Kernel {
     let i = from
     for (; i < warm; i++) {
       const value = x![i]!
-      ring[this.at++] = value
+      ring[this.age++] = value
       this.sum += value
-      this.fresh += value
       out![i] = Number.NaN
     }
     this.count += i - from
@@ -36,56 +33,38 @@ class SmaKernel implements Kernel {
     return this.count === this.ring.length - 1 && this.#steady(x!, from, to, out!, from, true)
   }
 
-  /** Rows of full windows; those at and after `inside` are read from `x`, those before from the ring. */
+  /** Rows of full windows. Values at and after `inside` are read from `x`, those before it from the ring. */
   #steady(x: Float64Array, start: number, to: number, out: Float64Array, inside: number, checking: boolean): boolean {
     const { ring, renewal } = this
     const period = ring.length
-    const lead = renewal - period
-    let { at, sum, fresh } = this
+    let { age, sum } = this
     let i = start
     while (i < to) {
+      const place = age % period
       const early = i < inside + period
-      if (at === lead) fresh = 0
-      let end = Math.min(to, i + (at < lead ? lead : renewal) - at)
+      const end = (early ? Math.min(to, inside + period, i + period - place) : Math.min(to, i + renewal - age)) | 0
+      age = (age + end - i) | 0
       if (early) {
-        let place = at % period
-        end = Math.min(end, inside + period, i + period - place)
-        at += end - i
-        for (; i < end; i++) {
-          const value = x[i]!
-          fresh += value
-          sum += value - ring[place++]!
+        for (let k = place; i < end; i++, k++) {
+          sum += x[i]! - ring[k]!
           out[i] = sum / period
         }
-      } else if (at < lead) {
-        at += end - i
+      } else {
         for (; i < end; i++) {
           sum += x[i]! - x[i - period]!
           out[i] = sum / period
         }
-      } else {
-        at += end - i
-        for (; i < end; i++) {
-          const value = x[i]!
-          fresh += value
-          sum += value - x[i - period]!
-          out[i] = sum / period
-        }
       }
-      // The running sum drifts; the fresh one is exactly the window's by now, and replaces it.
-      if (at === renewal) {
-        if (checking && !isFiniteSum(sum)) return false
-        at = 0
-        sum = fresh
-        fresh = 0
-        out[i - 1] = sum / period
-      }
+      if (age !== renewal) continue
+      if (checking && !isFiniteSum(sum)) return false
+      age = 0
+      sum = sumOf(newestOf(ring, x, start, i), 0, period)
+      out[i - 1] = sum / period
     }
     if (checking && !isFiniteSum(sum)) return false
-    keepTail(ring, at % period, x, start, to)
-    this.at = at
+    keepTail(ring, age % period, x, start, to)
+    this.age = age
     this.sum = sum
-    this.fresh = fresh
     return true
   }
 }
@@ -99,6 +78,6 @@ export const sma = define({
   outputs: { value: 'mean of the window' },
   warmUp: ({ period }) => period - 1,
   convention:
-    'As everywhere (TA-Lib SMA, TradingView ta.sma). The running sum is replaced by a fresh one every window, or every 64 rows where that is more.',
+    'As everywhere (TA-Lib SMA, TradingView ta.sma). The running sum is worked out anew every window, or every 128 rows where that is more.',
   create: ({ period }) => new SmaKernel(period),
 })

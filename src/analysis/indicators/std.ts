@@ -1,22 +1,18 @@
 import { define, integer, type Kernel } from './definition.ts'
 import { VarianceWindow } from './variance-window.ts'
+import { scratch } from './windows.ts'
 
 class StdKernel implements Kernel {
   readonly window: VarianceWindow
-  readonly degrees: number
 
   constructor(period: number, ddof: number) {
-    this.window = new VarianceWindow(period)
-    this.degrees = period - ddof
+    this.window = new VarianceWindow(period, ddof)
   }
 
   run([x]: readonly Float64Array[], from: number, to: number, [out]: readonly Float64Array[]): void {
-    const { window, degrees } = this
-    window.run(x!, from, to)
-    const { deviations } = window
-    for (let i = from; i < to; i++) {
-      out![i] = Math.sqrt(deviations[i - from]! / degrees)
-    }
+    const deviations = scratch(2, to - from)
+    this.window.run(x!, from, to, scratch(1, to - from), deviations)
+    for (let i = from; i < to; i++) out![i] = deviations[i - from]!
   }
 }
 

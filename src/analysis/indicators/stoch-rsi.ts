@@ -1,6 +1,7 @@
 import { define, integer, type Kernel } from './definition.ts'
+import { MeanWindow } from './mean-window.ts'
 import { rsi } from './rsi.ts'
-import { MaxWindow, MeanWindow, MinWindow } from './windows.ts'
+import { MaxWindow, MinWindow, scratch } from './windows.ts'
 
 class StochRsiKernel implements Kernel {
   readonly rsi: Kernel
@@ -25,6 +26,10 @@ class StochRsiKernel implements Kernel {
     const { highs, lows, smooth, signal, period } = this
     // The strength goes through the row where k will stand; nothing reads it there before.
     this.rsi.run(inputs, from, to, outputs)
+    const rows = to - from
+    const raws = scratch(1, rows)
+    const k = scratch(2, rows)
+    const d = scratch(3, rows)
     for (let i = from; i < to; i++) {
       const strength = kLine![i]!
       let raw = Number.NaN
@@ -34,9 +39,13 @@ class StochRsiKernel implements Kernel {
         if (this.count < period) this.count++
         if (this.count >= period && top > bottom) raw = (100 * (strength - bottom)) / (top - bottom)
       }
-      const k = smooth.next(raw)
-      kLine![i] = k
-      dLine![i] = signal.next(k)
+      raws[i - from] = raw
+    }
+    smooth.run(raws, 0, rows, k)
+    signal.run(k, 0, rows, d)
+    for (let i = from; i < to; i++) {
+      kLine![i] = k[i - from]!
+      dLine![i] = d[i - from]!
     }
   }
 }

@@ -1,5 +1,6 @@
 import { define, integer, type Kernel } from './definition.ts'
-import { MaxWindow, MeanWindow, MinWindow } from './windows.ts'
+import { MeanWindow } from './mean-window.ts'
+import { MaxWindow, MinWindow, scratch } from './windows.ts'
 
 class StochasticKernel implements Kernel {
   readonly highs: MaxWindow
@@ -24,16 +25,22 @@ class StochasticKernel implements Kernel {
     [kLine, dLine, jLine]: readonly Float64Array[],
   ): void {
     const { highs, lows, smooth, signal, period } = this
+    const raw = scratch(1, to - from)
+    const k = scratch(2, to - from)
+    const d = scratch(3, to - from)
     for (let i = from; i < to; i++) {
       const top = highs.next(high![i]!)
       const bottom = lows.next(low![i]!)
       if (this.count < period) this.count++
-      const raw = this.count < period || top === bottom ? Number.NaN : (100 * (close![i]! - bottom)) / (top - bottom)
-      const k = smooth.next(raw)
-      const d = signal.next(k)
-      kLine![i] = k
-      dLine![i] = d
-      jLine![i] = 3 * k - 2 * d
+      const flat = this.count < period || top === bottom
+      raw[i - from] = flat ? Number.NaN : (100 * (close![i]! - bottom)) / (top - bottom)
+    }
+    smooth.run(raw, 0, to - from, k)
+    signal.run(k, 0, to - from, d)
+    for (let i = from; i < to; i++) {
+      kLine![i] = k[i - from]!
+      dLine![i] = d[i - from]!
+      jLine![i] = 3 * k[i - from]! - 2 * d[i - from]!
     }
   }
 }

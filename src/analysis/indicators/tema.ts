@@ -1,4 +1,4 @@
-import { define, integer, type Kernel, word } from './definition.ts'
+import { define, integer, isFiniteSum, type Kernel, word } from './definition.ts'
 import { CHAIN_SEEDS, type ChainSeed, chainWarmUp, EmaChain } from './ema-chain.ts'
 
 class TemaKernel implements Kernel {
@@ -25,6 +25,24 @@ class TemaKernel implements Kernel {
     chain.a = a
     chain.b = b
     chain.c = c
+  }
+
+  attempt([x]: readonly Float64Array[], from: number, to: number, [out]: readonly Float64Array[]): boolean {
+    const { chain } = this
+    if (!chain.warm) return false
+    const { alpha } = chain
+    let { a, b, c } = chain
+    for (let i = from; i < to; i++) {
+      a += alpha * (x![i]! - a)
+      b += alpha * (a - b)
+      c += alpha * (b - c)
+      out![i] = 3 * a - 3 * b + c
+    }
+    if (!isFiniteSum(a)) return false
+    chain.a = a
+    chain.b = b
+    chain.c = c
+    return true
   }
 }
 

@@ -1,4 +1,4 @@
-import { define, flag, type Kernel } from './definition.ts'
+import { define, flag, isFiniteSum, type Kernel } from './definition.ts'
 
 class TrKernel implements Kernel {
   /** Close of the row before; NaN before the first. */
@@ -11,14 +11,39 @@ class TrKernel implements Kernel {
 
   run([high, low, close]: readonly Float64Array[], from: number, to: number, [out]: readonly Float64Array[]): void {
     let { before } = this
-    for (let i = from; i < to; i++) {
+    let i = from
+    if (i < to && Number.isNaN(before)) {
+      out![i] = this.fromFirst ? high![i]! - low![i]! : Number.NaN
+      before = close![i++]!
+    }
+    for (; i < to; i++) {
       const h = high![i]!
       const l = low![i]!
-      if (Number.isNaN(before)) out![i] = this.fromFirst ? h - l : Number.NaN
-      else out![i] = (h > before ? h : before) - (l < before ? l : before)
+      out![i] = (h > before ? h : before) - (l < before ? l : before)
       before = close![i]!
     }
     this.before = before
+  }
+
+  attempt(
+    [high, low, close]: readonly Float64Array[],
+    from: number,
+    to: number,
+    [out]: readonly Float64Array[],
+  ): boolean {
+    let { before } = this
+    if (Number.isNaN(before)) return false
+    let seen = 0
+    for (let i = from; i < to; i++) {
+      const h = high![i]!
+      const l = low![i]!
+      out![i] = (h > before ? h : before) - (l < before ? l : before)
+      before = close![i]!
+      seen += h + l + before
+    }
+    if (!isFiniteSum(seen)) return false
+    this.before = before
+    return true
   }
 }
 

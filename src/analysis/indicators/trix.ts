@@ -1,6 +1,6 @@
 import { define, integer, type Kernel, word } from './definition.ts'
 import { CHAIN_SEEDS, type ChainSeed, chainWarmUp, EmaChain } from './ema-chain.ts'
-import { MeanWindow } from './windows.ts'
+import { MeanWindow } from './mean-window.ts'
 
 class TrixKernel implements Kernel {
   readonly chain: EmaChain
@@ -19,6 +19,7 @@ class TrixKernel implements Kernel {
       out![i] = Number.NaN
       signalLine![i] = Number.NaN
     }
+    const first = i
     const { alpha } = chain
     let { a, b, c } = chain
     for (; i < to; i++) {
@@ -26,10 +27,10 @@ class TrixKernel implements Kernel {
       a += alpha * (x![i]! - a)
       b += alpha * (a - b)
       c += alpha * (b - c)
-      const rate = before === 0 ? Number.NaN : (100 * (c - before)) / before
-      out![i] = rate
-      signalLine![i] = signal.next(rate)
+      out![i] = before === 0 ? Number.NaN : (100 * (c - before)) / before
     }
+    // An output that nobody asked for has no places; the means go on all the same.
+    if (signalLine!.length > 0) signal.run(out!, first, to, signalLine!)
     chain.a = a
     chain.b = b
     chain.c = c

@@ -1,13 +1,13 @@
 import { ConfigError } from '../../model/errors.ts'
 import { Calendar, type CalendarUnit } from '../resample/calendar.ts'
-import { define, type Kernel, optionalTime, text, word } from './definition.ts'
+import { define, isFiniteSum, type Kernel, optionalTime, text, word } from './definition.ts'
 
 /** Adds up from the first candle, from `anchor`, or anew in every session. */
 class VwapKernel implements Kernel {
   readonly calendar: Calendar | undefined
   readonly anchor: number
-  /** First instant of the next session. */
-  until = Number.NEGATIVE_INFINITY
+  /** First instant of the next session; in an array, where a float needs no box. */
+  readonly until = new Float64Array(1).fill(Number.NEGATIVE_INFINITY)
   value = 0
   volume = 0
 
@@ -18,20 +18,18 @@ class VwapKernel implements Kernel {
 
   run(inputs: readonly Float64Array[], from: number, to: number, [out]: readonly Float64Array[]): void {
     const [high, low, close, volumes, times] = inputs
-    const { calendar, anchor } = this
+    const { calendar, anchor, until } = this
     let { value, volume } = this
     for (let i = from; i < to; i++) {
-      if (times) {
-        const time = times[i]!
-        if (time < anchor) {
-          out![i] = Number.NaN
-          continue
-        }
-        if (calendar && time >= this.until) {
-          this.until = calendar.end(time)
-          value = 0
-          volume = 0
-        }
+      const time = times ? times[i]! : anchor
+      if (time < anchor) {
+        out![i] = Number.NaN
+        continue
+      }
+      if (calendar && time >= until[0]!) {
+        until[0] = calendar.end(time)
+        value = 0
+        volume = 0
       }
       const amount = volumes![i]!
       value += ((high![i]! + low![i]! + close![i]!) / 3) * amount
@@ -40,6 +38,22 @@ class VwapKernel implements Kernel {
     }
     this.value = value
     this.volume = volume
+  }
+
+  attempt(inputs: readonly Float64Array[], from: number, to: number, [out]: readonly Float64Array[]): boolean {
+    if (inputs.length > 4) return false
+    const [high, low, close, volumes] = inputs
+    let { value, volume } = this
+    for (let i = from; i < to; i++) {
+      const amount = volumes![i]!
+      value += ((high![i]! + low![i]! + close![i]!) / 3) * amount
+      volume += amount
+      out![i] = volume === 0 ? Number.NaN : value / volume
+    }
+    if (!isFiniteSum(value)) return false
+    this.value = value
+    this.volume = volume
+    return true
   }
 }
 

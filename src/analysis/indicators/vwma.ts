@@ -1,23 +1,64 @@
 import { define, integer, type Kernel } from './definition.ts'
-import { SumWindow } from './windows.ts'
+import { renewalOf, sumOf } from './windows.ts'
 
 class VwmaKernel implements Kernel {
-  readonly value: SumWindow
-  readonly volume: SumWindow
+  /** Values times volumes, and volumes. */
+  readonly values: Float64Array
+  readonly volumes: Float64Array
+  /** Rows after which the sums are worked out anew: running sums drift. */
+  readonly renewal: number
+  /** Rows since then; its remainder by the period is the next place of the rings. */
+  age = 0
+  count = 0
+  sum = 0
+  weight = 0
+  /** Candles in a row without volume: a window of nothing else weighs nothing, whatever rounding says. */
+  empty = 0
 
   constructor(period: number) {
-    this.value = new SumWindow(period)
-    this.volume = new SumWindow(period)
+    this.values = new Float64Array(period)
+    this.volumes = new Float64Array(period)
+    this.renewal = renewalOf(period)
   }
 
-  run([x, v]: readonly Float64Array[], from: number, to: number, [out]: readonly Float64Array[]): void {
-    const { value, volume } = this
-    for (let i = from; i < to; i++) {
-      const amount = v![i]!
-      const sum = value.next(x![i]! * amount)
-      const weight = volume.next(amount)
-      out![i] = volume.count < volume.period || weight === 0 ? Number.NaN : sum / weight
+  run([x, volume]: readonly Float64Array[], from: number, to: number, [out]: readonly Float64Array[]): void {
+    const { values, volumes, renewal } = this
+    const period = values.length
+    let { age, sum, weight, empty } = this
+    let i = from
+    while (i < to) {
+      const place = age % period
+      const early = i < from + period
+      const end = (early ? Math.min(to, from + period, i + period - place) : Math.min(to, i + renewal - age)) | 0
+      age = (age + end - i) | 0
+      for (let k = place; i < end; i++, k++) {
+        const amount = volume![i]!
+        const value = x![i]! * amount
+        sum += value - (early ? values[k]! : x![i - period]! * volume![i - period]!)
+        weight += amount - (early ? volumes[k]! : volume![i - period]!)
+        empty = amount === 0 ? empty + 1 : 0
+        out![i] = empty >= period || weight === 0 ? Number.NaN : sum / weight
+      }
+      if (age !== renewal && i < to && early) continue
+      // The rings hold the newest rows again before the sums are worked out of them.
+      for (let row = Math.max(from, i - period); row < i; row++) {
+        const gone = age - (i - row)
+        const at = ((gone % period) + period) % period
+        values[at] = x![row]! * volume![row]!
+        volumes[at] = volume![row]!
+      }
+      if (age !== renewal) continue
+      age = 0
+      sum = sumOf(values, 0, period)
+      weight = sumOf(volumes, 0, period)
     }
+    const unripe = Math.min(to, from + period - 1 - this.count)
+    for (i = from; i < unripe; i++) out![i] = Number.NaN
+    this.count = Math.min(period, this.count + (to - from))
+    this.age = age
+    this.sum = sum
+    this.weight = weight
+    this.empty = empty
   }
 }
 

@@ -64,71 +64,69 @@ export class MinWindow {
 }
 
 /**
- * Sum of the last `period` values. A running sum drifts; beside it a fresh one grows from zero, holds exactly the
- * window when the ring is full again, and takes the place of the old: no rounding error lives longer than two windows.
+ * Sum of the last `period` values. A running sum drifts, so that it is worked out anew every `renewalOf(period)` values:
+ * no rounding error lives longer.
  */
 export class SumWindow {
   readonly period: number
+  readonly renewal: number
   readonly ring: Float64Array
+  /** Values since the sum was last worked out; its remainder by `period` is the next place of the ring. */
+  age = 0
   at = 0
   count = 0
   sum = 0
-  fresh = 0
   /** Zeros in a row: when the window holds nothing else, its sum is 0 and not what rounding left of it. */
   zeros = 0
 
   constructor(period: number) {
     this.period = period
+    this.renewal = renewalOf(period)
     this.ring = new Float64Array(period)
   }
 
   /** The sum of all values so far while they are fewer than `period`. */
   next(value: number): number {
-    const { ring, at } = this
-    const fresh = this.fresh + value
+    const { ring, at, period } = this
     this.zeros = value === 0 ? this.zeros + 1 : 0
-    const sum = this.zeros >= this.period ? 0 : this.sum + (value - ring[at]!)
+    const sum = this.zeros >= period ? 0 : this.sum + (value - ring[at]!)
     ring[at] = value
-    if (this.count < this.period) this.count++
-    if (at + 1 < this.period) {
+    if (this.count < period) this.count++
+    this.sum = sum
+    if (at + 1 < period) {
       this.at = at + 1
-      this.fresh = fresh
-      this.sum = sum
       return sum
     }
-    this.at = 0
-    this.fresh = 0
-    this.sum = fresh
-    return fresh
+    return this.#turn()
   }
 
-  reset(): void {
-    this.ring.fill(0)
+  /** The ring is full: what it holds, from its first place on, is the window. */
+  #turn(): number {
     this.at = 0
-    this.count = 0
-    this.sum = 0
-    this.fresh = 0
-    this.zeros = 0
+    this.age += this.period
+    if (this.age === this.renewal) {
+      this.age = 0
+      this.sum = sumOf(this.ring, 0, this.period)
+    }
+    return this.sum
   }
 }
 
-/** Mean of the last `period` values: NaN until there are so many, and again after a NaN, which starts it anew. */
-export class MeanWindow {
-  readonly window: SumWindow
-
-  constructor(period: number) {
-    this.window = new SumWindow(period)
+/** Four sums at a time, which do not wait for one another; always in the same order, so that the bits are the same. */
+export function sumOf(x: Float64Array, from: number, to: number): number {
+  let a = 0
+  let b = 0
+  let c = 0
+  let d = 0
+  let i = from
+  for (; i + 3 < to; i += 4) {
+    a += x[i]!
+    b += x[i + 1]!
+    c += x[i + 2]!
+    d += x[i + 3]!
   }
-
-  next(value: number): number {
-    const { window } = this
-    if (Number.isNaN(value)) {
-      if (window.count > 0) window.reset()
-      return Number.NaN
-    }
-    const sum = window.next(value)
-    return window.count < window.period ? Number.NaN : sum / window.period
-  }
+  for (; i < to; i++) a += x[i]!
+  return a + b + (c + d)
 }
 
 /** The value `length` steps ago; NaN until there is one. */
@@ -147,6 +145,13 @@ export class Delay {
     ring[at] = value
     this.at = at + 1 === ring.length ? 0 : at + 1
     return old
+  }
+
+  /** As `next` of rows `from` to `to`, whose earlier values the caller has found in `x` itself. */
+  keep(x: Float64Array, from: number, to: number): void {
+    const { length } = this.ring
+    if (length > 0) this.at = (this.at + Math.max(0, to - from)) % length
+    keepTail(this.ring, this.at, x, from, to)
   }
 }
 
@@ -203,9 +208,33 @@ export function keepTail(ring: Float64Array, at: number, x: Float64Array, from: 
 }
 
 /**
- * Rows after which running sums are replaced by fresh ones: a whole number of windows, and not so few rows that renewing
- * costs more than the sums do.
+ * Rows after which running sums are worked out anew: a whole number of windows, and not so few rows that it costs more
+ * than the sums do.
  */
 export function renewalOf(period: number): number {
-  return period * Math.ceil(64 / period)
+  return period * Math.ceil(128 / period)
+}
+
+/**
+ * The newest `ring.length` values before row `i` of a run that began at row `start`, oldest first: of `x`, and before that
+ * of the ring, which holds what came before the run and whose next place is the first one.
+ */
+export function newestOf(ring: Float64Array, x: Float64Array, start: number, i: number, place = 0): Float64Array {
+  const period = ring.length
+  const values = scratch(place, period)
+  const older = Math.max(0, period - (i - start))
+  for (let k = 0; k < older; k++) values[k] = ring[k]!
+  for (let k = older; k < period; k++) values[k] = x[i - period + k]!
+  return values
+}
+
+const scratches: Float64Array[] = []
+
+/** Places for what a kernel needs within a run; the next run may find anything in them. */
+export function scratch(index: number, length: number): Float64Array {
+  const known = scratches[index]
+  if (known !== undefined && known.length >= length) return known
+  const made = new Float64Array(Math.max(length, 1024))
+  scratches[index] = made
+  return made
 }

@@ -1,19 +1,16 @@
 import { define, integer, isFiniteSum, type Kernel } from './definition.ts'
-import { keepTail, renewalOf } from './windows.ts'
+import { keepTail, newestOf, renewalOf } from './windows.ts'
 
-class WmaKernel implements Kernel {
+export class WmaKernel implements Kernel {
   readonly ring: Float64Array
   readonly divisor: number
-  /** Rows between two renewals of the sums. */
+  /** Rows after which the sums are worked out anew: running sums drift. */
   readonly renewal: number
-  /** Rows since the last one. */
-  at = 0
+  /** Rows since then; its remainder by the period is the next place of the ring. */
+  age = 0
   count = 0
   sum = 0
   weighted = 0
-  /** Grow from zero over the last window before a renewal. */
-  freshSum = 0
-  freshWeighted = 0
 
   constructor(period: number) {
     this.ring = new Float64Array(period)
@@ -31,9 +28,7 @@ class WmaKernel implements Kernel {
       const value = x![i]!
       this.weighted += period * value - this.sum
       this.sum += value
-      ring[this.at++] = value
-      this.freshSum += value
-      this.freshWeighted += this.at * value
+      ring[this.age++] = value
       out![i] = Number.NaN
     }
     this.count += i - from
@@ -44,69 +39,49 @@ class WmaKernel implements Kernel {
     return this.count === this.ring.length - 1 && this.#steady(x!, from, to, out!, from, true)
   }
 
-  /** Rows of full windows; those at and after `inside` are read from `x`, those before from the ring. */
+  /** Rows of full windows. Values at and after `inside` are read from `x`, those before it from the ring. */
   #steady(x: Float64Array, start: number, to: number, out: Float64Array, inside: number, checking: boolean): boolean {
     const { ring, divisor, renewal } = this
     const period = ring.length
-    const lead = renewal - period
-    let { at, sum, weighted, freshSum, freshWeighted } = this
+    let { age, sum, weighted } = this
     let i = start
     while (i < to) {
+      const place = age % period
       const early = i < inside + period
-      if (at === lead) {
-        freshSum = 0
-        freshWeighted = 0
-      }
-      let end = Math.min(to, i + (at < lead ? lead : renewal) - at)
-      let place = at % period
+      const end = (early ? Math.min(to, inside + period, i + period - place) : Math.min(to, i + renewal - age)) | 0
+      age = (age + end - i) | 0
       if (early) {
-        end = Math.min(end, inside + period, i + period - place)
-        at += end - i
-        for (; i < end; i++) {
+        for (let k = place; i < end; i++, k++) {
           const value = x[i]!
           weighted += period * value - sum
-          sum += value - ring[place++]!
-          freshSum += value
-          freshWeighted += place * value
-          out[i] = weighted / divisor
-        }
-      } else if (at < lead) {
-        at += end - i
-        for (; i < end; i++) {
-          const value = x[i]!
-          weighted += period * value - sum
-          sum += value - x[i - period]!
+          sum += value - ring[k]!
           out[i] = weighted / divisor
         }
       } else {
-        at += end - i
         for (; i < end; i++) {
           const value = x[i]!
           weighted += period * value - sum
           sum += value - x[i - period]!
-          place += 1
-          freshSum += value
-          freshWeighted += place * value
           out[i] = weighted / divisor
         }
       }
-      if (at === renewal) {
-        if (checking && !isFiniteSum(sum)) return false
-        at = 0
-        sum = freshSum
-        weighted = freshWeighted
-        freshSum = 0
-        freshWeighted = 0
-        out[i - 1] = weighted / divisor
+      if (age !== renewal) continue
+      if (checking && !isFiniteSum(sum)) return false
+      age = 0
+      const values = newestOf(ring, x, start, i)
+      sum = 0
+      weighted = 0
+      for (let k = 0; k < period; k++) {
+        sum += values[k]!
+        weighted += (k + 1) * values[k]!
       }
+      out[i - 1] = weighted / divisor
     }
     if (checking && !isFiniteSum(sum)) return false
-    keepTail(ring, at % period, x, start, to)
-    this.at = at
+    keepTail(ring, age % period, x, start, to)
+    this.age = age
     this.sum = sum
     this.weighted = weighted
-    this.freshSum = freshSum
-    this.freshWeighted = freshWeighted
     return true
   }
 }
@@ -120,6 +95,6 @@ export const wma = define({
   outputs: { value: 'weighted mean' },
   warmUp: ({ period }) => period - 1,
   convention:
-    'Linear weights, newest heaviest (TA-Lib WMA, TradingView ta.wma). Its sums are renewed every window, or every 64 rows where that is more.',
+    'Linear weights, newest heaviest (TA-Lib WMA, TradingView ta.wma). Its sums are worked out anew every window, or every 128 rows where that is more.',
   create: ({ period }) => new WmaKernel(period),
 })

@@ -1,22 +1,21 @@
 import { define, integer, type Kernel } from './definition.ts'
 import { VarianceWindow } from './variance-window.ts'
+import { scratch } from './windows.ts'
 
 class ZscoreKernel implements Kernel {
   readonly window: VarianceWindow
-  readonly degrees: number
 
   constructor(period: number, ddof: number) {
-    this.window = new VarianceWindow(period)
-    this.degrees = period - ddof
+    this.window = new VarianceWindow(period, ddof)
   }
 
   run([x]: readonly Float64Array[], from: number, to: number, [out]: readonly Float64Array[]): void {
-    const { window, degrees } = this
-    window.run(x!, from, to)
-    const { means, deviations } = window
+    const means = scratch(1, to - from)
+    const deviations = scratch(2, to - from)
+    this.window.run(x!, from, to, means, deviations)
     for (let i = from; i < to; i++) {
       const deviation = deviations[i - from]!
-      out![i] = deviation > 0 ? (x![i]! - means[i - from]!) / Math.sqrt(deviation / degrees) : Number.NaN
+      out![i] = deviation > 0 ? (x![i]! - means[i - from]!) / deviation : Number.NaN
     }
   }
 }
