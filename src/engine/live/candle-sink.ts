@@ -13,6 +13,9 @@ import type { Resume, SeriesSink } from './series-sink.ts'
 /** How far back holes of earlier runs are looked for; older ones are `download --update`'s. */
 const LOOK_BACK = 7 * DAY
 
+/** What a candle that waits takes, bytes, roughly. */
+const CANDLE_BYTES = 200
+
 /** Closed candles on their way to the files that `download` fills too. The series is locked only while it is written. */
 export class CandleSink implements SeriesSink {
   readonly resume: Resume
@@ -51,6 +54,10 @@ export class CandleSink implements SeriesSink {
   /** Candles are few: a day of 1s fits. */
   get isFull(): boolean {
     return this.#rows.size > 100_000
+  }
+
+  get memory(): number {
+    return this.pending * CANDLE_BYTES
   }
 
   get pending(): number {

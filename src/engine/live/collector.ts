@@ -438,7 +438,7 @@ export class Collector implements AsyncDisposable {
         this.#latecomers.add(this.#intake.idOf(record), record, sequence)
       return
     }
-    if (this.#spool !== undefined) this.#flusher.added(entry.sink)
+    if (this.#spool !== undefined) this.#flusher.added(entry.sink, record)
     if (record.kind === 'bookDelta') this.#books.delta(record, now)
     else if (record.kind === 'quote') this.#books.quote(record, now)
   }

@@ -65,6 +65,10 @@ export class EventSink implements SeriesSink {
     return this.#writer.pendingRecords
   }
 
+  get memory(): number {
+    return this.#writer.pendingMemory
+  }
+
   get firstPending(): number {
     return this.#writer.pendingFrom ?? Number.POSITIVE_INFINITY
   }

@@ -1,3 +1,4 @@
+import type { LiveRecord } from '../../model/live/index.ts'
 import { type Log, silentLog } from '../../model/log.ts'
 import type { Spool } from '../../store/spool/index.ts'
 import { Permits } from '../limiter.ts'
@@ -13,6 +14,8 @@ export interface FlusherOptions {
   readonly flushMs: number
   /** Records that wait at most before all are moved. */
   readonly flushRecords: number
+  /** Memory of records that wait, bytes, at which all are moved. Default 32 MB. */
+  readonly flushBytes?: number
   readonly log?: Log
 }
 
@@ -29,20 +32,26 @@ export interface FlusherStatus {
 
 /** Series written at the same time. */
 const PARALLEL = 3
-/** Times `flushRecords` that wait while a flush is under way when it is time to hold the streams back. */
+const FLUSH_BYTES = 32 * 1024 * 1024
+/** What a record that waits takes, bytes, without the levels of a book, and each of those. */
+const RECORD_BYTES = 88
+const LEVEL_BYTES = 17
+/** Times `flushRecords` or `flushBytes` that wait while a flush is under way when it is time to hold the streams back. */
 const MOST = 2
 /** Records that are taken in at least after that: what sockets that stop being read still bring. */
 const SLACK = 10_000
-/** The same where a sink is full: it has half of its memory left for them. */
+/** The same where records are large or many of one series: a full sink has half of its memory left for them. */
 const SINK_SLACK = 4000
 
 /** Moves records from memory to the lake, in batches bounded by time and number, and shortens the spool behind them. */
 export class Flusher implements AsyncDisposable {
   readonly #options: FlusherOptions
   readonly #log: Log
+  readonly #mostBytes: number
   #timer: NodeJS.Timeout | undefined
   #running: Promise<void> | undefined
   #pending = 0
+  #memory = 0
   #flushes = 0
   #stored = 0
   #failures = 0
@@ -59,6 +68,7 @@ export class Flusher implements AsyncDisposable {
   constructor(options: FlusherOptions) {
     this.#options = options
     this.#log = options.log ?? silentLog
+    this.#mostBytes = options.flushBytes ?? FLUSH_BYTES
   }
 
   get status(): FlusherStatus {
@@ -96,17 +106,19 @@ export class Flusher implements AsyncDisposable {
   }
 
   /** Counts a record that waits now in `sink`. */
-  added(sink: SeriesSink | undefined): void {
+  added(sink: SeriesSink | undefined, record: LiveRecord): void {
     this.#pending++
+    this.#memory += memoryOf(record)
     if (this.#closed) return
     const isFull = sink?.isFull ?? false
     if (this.#short) this.#slack--
-    if (isFull || this.#pending >= this.#options.flushRecords) {
+    if (isFull || this.#pending >= this.#options.flushRecords || this.#memory >= this.#mostBytes) {
       this.#full = true
       // A full sink has as much room again: enough until the flush that begins now has taken its share.
-      const isLate = this.#running !== undefined && (isFull || this.#pending >= MOST * this.#options.flushRecords)
+      const isMuch = this.#pending >= MOST * this.#options.flushRecords || this.#memory >= MOST * this.#mostBytes
+      const isLate = this.#running !== undefined && (isFull || isMuch)
       if (!this.#running && !(this.#failing && this.#timer)) void this.flush()
-      else if (isLate || this.#failing) this.#runShort(isFull)
+      else if (isLate || this.#failing) this.#runShort(isFull || this.#memory >= MOST * this.#mostBytes)
     } else this.#timer ??= setTimeout(() => void this.flush(), this.#options.flushMs)
   }
 
@@ -129,8 +141,8 @@ export class Flusher implements AsyncDisposable {
     clearTimeout(this.#timer)
   }
 
-  #runShort(isSink: boolean): void {
-    const slack = isSink ? SINK_SLACK : Math.max(SLACK, this.#options.flushRecords)
+  #runShort(isLarge: boolean): void {
+    const slack = isLarge ? SINK_SLACK : Math.max(SLACK, this.#options.flushRecords)
     this.#slack = this.#short ? Math.min(this.#slack, slack) : slack
     this.#short = true
   }
@@ -146,7 +158,8 @@ export class Flusher implements AsyncDisposable {
       if (!sink) return
       const release = await permits.take()
       try {
-        this.#stored += await sink.flush()
+        const stored = await sink.flush()
+        this.#stored += stored
       } catch (error) {
         failed = true
         this.#failures++
@@ -163,17 +176,20 @@ export class Flusher implements AsyncDisposable {
     this.#flushes++
     this.#lastFlushAt = Date.now()
     let pending = 0
+    let memory = 0
     let oldest = mark
     let full = false
     for (const { sink } of this.#options.series()) {
       if (!sink) continue
       pending += sink.pending
+      if (sink.pending > 0) memory += sink.memory
       full ||= sink.isFull
       oldest = Math.min(oldest, sink.firstPending - 1)
     }
     this.#pending = pending
+    this.#memory = memory
     this.#failing = failed
-    this.#full = full || pending >= this.#options.flushRecords
+    this.#full = full || pending >= this.#options.flushRecords || memory >= this.#mostBytes
     this.#short = failed && this.#short
     await spool?.release(oldest).catch((error: unknown) => {
       this.#log.warn({ err: error }, 'the spool could not be shortened')
@@ -190,4 +206,10 @@ export class Flusher implements AsyncDisposable {
     else if (this.#timer) return
     this.#timer = setTimeout(() => void this.flush(), delay)
   }
+}
+
+function memoryOf(record: LiveRecord): number {
+  return record.kind === 'bookDelta' || record.kind === 'bookSnapshot'
+    ? RECORD_BYTES + ((record.bids.length + record.asks.length) >> 1) * LEVEL_BYTES
+    : RECORD_BYTES
 }

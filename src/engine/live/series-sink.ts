@@ -25,6 +25,8 @@ export interface SeriesSink extends AsyncDisposable {
   readonly isFull: boolean
   /** Records that wait. */
   readonly pending: number
+  /** Memory that they take, bytes. */
+  readonly memory: number
   /** Sequence in the spool of the oldest record that is not in the lake; Infinity when none waits. */
   readonly firstPending: number
   /** Keeps a gap for the next flush. */

@@ -1,6 +1,7 @@
 import { InvalidRangeError } from '../../model/errors.ts'
 import type { ColumnSpec, Kind } from '../../model/kind.ts'
-import { BookSide, type LiveRecord, type RecordId } from '../../model/live/index.ts'
+import type { LiveRecord, RecordId } from '../../model/live/index.ts'
+import { BookColumns } from './event-book-columns.ts'
 import { halvesOf, type PutRow, putId, rowPutter } from './event-rows.ts'
 
 /**
@@ -35,25 +36,17 @@ const FIRST_CAPACITY = 64
 /** The values of one record, by property. */
 type Values = Readonly<Record<string, unknown>>
 
-/** Where a book kind has the columns of its levels. */
-interface LevelColumns {
-  readonly side: number
-  readonly price: number
-  readonly quantity: number
-}
-
 /** Columns that records are appended to. They grow as they fill. */
 export class EventColumns {
   readonly kind: Kind
   readonly #specs: readonly ColumnSpec[]
-  readonly #level: LevelColumns | undefined
+  /** Of a book kind: all that is appended. */
+  readonly #book: BookColumns | undefined
   /** Puts a record into its row, for kinds that come in thousands a second. */
   #put: PutRow | undefined
   #columns: EventColumn[]
   /** The id columns as halves: writing a BigInt per id would be several times slower. */
   #halves: (Int32Array | undefined)[]
-  /** Which record each row is of; kept for book kinds only, elsewhere each row is one. */
-  #record: Uint32Array
   #capacity = FIRST_CAPACITY
   #rows = 0
   #records = 0
@@ -61,13 +54,11 @@ export class EventColumns {
   constructor(kind: Kind) {
     this.kind = kind
     this.#specs = kind.columns
-    const find = (name: string): number => kind.columns.findIndex((spec) => spec.name === name)
-    this.#level = isBookKind(kind)
-      ? { side: find('side'), price: find('price'), quantity: find('quantity') }
-      : undefined
-    this.#columns = kind.columns.map((spec) => newColumn(spec, FIRST_CAPACITY))
+    this.#book = isBookKind(kind) ? new BookColumns(kind) : undefined
+    // A book's rows are kept elsewhere.
+    if (this.#book) this.#capacity = 0
+    this.#columns = kind.columns.map((spec) => newColumn(spec, this.#capacity))
     this.#halves = this.#columns.map(halvesOf)
-    this.#record = new Uint32Array(this.#level ? FIRST_CAPACITY : 0)
     this.#put = rowPutter(kind, this.#columns)
   }
 
@@ -79,109 +70,80 @@ export class EventColumns {
     return this.#records
   }
 
-  /** What one row takes, bytes. */
+  /** What one row takes when it is written, bytes. */
   get rowBytes(): number {
-    return this.#columns.length * 8 + (this.#level ? 4 : 0)
+    return this.#columns.length * 8
   }
 
-  /** Size of what was appended, bytes. As it grows, up to twice as much memory is held. */
+  /** Size of what was appended when it is written, bytes. */
   get bytes(): number {
     return this.#rows * this.rowBytes
   }
 
+  /** Memory used, bytes: of books less than what is written. */
+  get usedBytes(): number {
+    return this.#book ? this.#book.usedBytes : this.bytes
+  }
+
   /** Memory held, bytes. */
   get capacityBytes(): number {
-    return this.#capacity * this.rowBytes
+    return this.#book ? this.#book.capacityBytes : this.#capacity * this.rowBytes
   }
 
   /** Forgets the rows and keeps the memory. Views of it must not be in use any more. */
   clear(): void {
     this.#rows = 0
     this.#records = 0
+    this.#book?.clear()
   }
 
   append(record: LiveRecord): void {
-    const values = record as unknown as Values
-    if (this.#level) this.#appendBook(values, this.#level)
-    else {
-      this.#reserve(1)
+    if (this.#book) {
+      this.#book.append(record)
+      this.#rows = this.#book.rows
+    } else {
+      this.#reserve()
       const at = this.#rows++
       if (this.#put !== undefined) this.#put(record, at)
-      else
-        for (let index = 0; index < this.#specs.length; index++) {
-          const value = values[this.#specs[index]!.property]
-          const halves = this.#halves[index]
-          // Assigning to a Float64Array makes numbers of true and false, and NaN of what is not there.
-          if (halves === undefined) this.#columns[index]![at] = value as number
-          else putId(halves, this.#columns[index] as BigInt64Array, at, value as RecordId)
-        }
+      else this.#putAny(record as unknown as Values, at)
     }
     this.#records++
   }
 
-  #appendBook(values: Values, level: LevelColumns): void {
-    const bids = values.bids as readonly number[]
-    const asks = values.asks as readonly number[]
-    const levels = (bids.length + asks.length) >> 1
-    const start = this.#rows
-    const end = start + Math.max(1, levels)
-    this.#reserve(end - start)
-    this.#rows = end
-    this.#record.fill(this.#records, start, end)
+  #putAny(values: Values, at: number): void {
     for (let index = 0; index < this.#specs.length; index++) {
-      if (index === level.side || index === level.price || index === level.quantity) continue
       const value = values[this.#specs[index]!.property]
-      const column = this.#columns[index]!
       const halves = this.#halves[index]
-      if (halves === undefined) (column as Float64Array).fill(value as number, start, end)
-      else for (let at = start; at < end; at++) putId(halves, column as BigInt64Array, at, value as RecordId)
-    }
-    const sides = this.#columns[level.side]!
-    const prices = this.#columns[level.price]!
-    const quantities = this.#columns[level.quantity]!
-    if (levels === 0) {
-      sides[start] = BookSide.none
-      prices[start] = 0
-      quantities[start] = 0
-    }
-    let at = start
-    for (let i = 0; i < bids.length; i += 2, at++) {
-      sides[at] = BookSide.bid
-      prices[at] = bids[i]!
-      quantities[at] = bids[i + 1]!
-    }
-    for (let i = 0; i < asks.length; i += 2, at++) {
-      sides[at] = BookSide.ask
-      prices[at] = asks[i]!
-      quantities[at] = asks[i + 1]!
+      // Assigning to a Float64Array makes numbers of true and false, and NaN of what is not there.
+      if (halves === undefined) this.#columns[index]![at] = value as number
+      else putId(halves, this.#columns[index] as BigInt64Array, at, value as RecordId)
     }
   }
 
-  /** All rows as a batch of views, and the record number of each. */
+  /** All rows as a batch, of views where that is how they are kept, and the record number of each. */
   view(): { batch: EventBatch; record: Uint32Array } {
+    if (this.#book) {
+      const { columns, record } = this.#book.rowsOf()
+      return { batch: { length: this.#rows, columns }, record }
+    }
     const columns: Record<string, EventColumn> = {}
     this.#specs.forEach((spec, index) => {
       columns[spec.name] = this.#columns[index]!.subarray(0, this.#rows)
     })
-    const record = this.#level ? this.#record.subarray(0, this.#rows) : new Uint32Array(this.#rows)
-    if (!this.#level) for (let row = 0; row < record.length; row++) record[row] = row
+    const record = new Uint32Array(this.#rows)
+    for (let row = 0; row < record.length; row++) record[row] = row
     return { batch: { length: this.#rows, columns }, record }
   }
 
-  #reserve(rows: number): void {
-    if (this.#rows + rows <= this.#capacity) return
-    while (this.#rows + rows > this.#capacity) this.#capacity *= 2
+  #reserve(): void {
+    if (this.#rows < this.#capacity) return
+    this.#capacity *= 2
     this.#columns = this.#columns.map((old, index) => {
       const grown = newColumn(this.#specs[index]!, this.#capacity)
       grown.set(old as never)
       return grown
     })
     this.#halves = this.#columns.map(halvesOf)
-    if (this.#level) {
-      const record = new Uint32Array(this.#capacity)
-      record.set(this.#record)
-      this.#record = record
-    }
     this.#put = rowPutter(this.kind, this.#columns)
   }
 }

@@ -64,9 +64,14 @@ export class PendingEvents {
     return this.#taken.reduce((sum, { columns }) => sum + columns.rows, this.#columns.rows)
   }
 
-  /** Memory of what waits, bytes. */
+  /** Size of what waits when it is written, bytes: more than the memory it takes, for books. */
   get bytes(): number {
     return this.#takenBytes + this.#columns.bytes
+  }
+
+  /** Memory of what waits, bytes. */
+  get memory(): number {
+    return this.#taken.reduce((sum, { columns }) => sum + columns.usedBytes, this.#columns.usedBytes)
   }
 
   /** Half of the memory is used. */

@@ -123,9 +123,14 @@ export class EventWriter implements AsyncDisposable {
     return this.#pending.rows
   }
 
-  /** Memory of the records that are not stored yet, bytes. */
+  /** Size of the records that are not stored yet when they are written, bytes. */
   get pendingBytes(): number {
     return this.#pending.bytes
+  }
+
+  /** Memory of the records that are not stored yet, bytes. */
+  get pendingMemory(): number {
+    return this.#pending.memory
   }
 
   /** Lowest spool sequence of a record that is not stored yet; the spool must keep what begins there. */
