@@ -71,6 +71,8 @@ export class RecordCsvParser {
   #time = Number.NaN
   rowCount = 0
   inexactValues = 0
+  /** How many cells of a column are blank. */
+  readonly blanks = new Map<string, number>()
   hasHeader = false
   /** Unit of the first row's time. */
   timeUnit: 'ms' | 'us' | undefined
@@ -234,6 +236,7 @@ export class RecordCsvParser {
         value = this.#readWords(latin1(bytes, fieldStart, p), code, field)
       } else if (this.#optional[field] === 1 && (c === COMMA || c === NEWLINE || c === RETURN)) {
         value = Number.NaN
+        this.blanks.set(this.#names[field] ?? '', (this.blanks.get(this.#names[field] ?? '') ?? 0) + 1)
       } else {
         let mantissa = 0
         while (c >= 48 && c <= 57) {

@@ -35,8 +35,10 @@ class RecordContent implements FileContent {
   readonly #list = new DefectList()
   /** Rows whose times are not known before the last of them was read. */
   readonly #periods: PeriodRows | undefined
+  readonly #path: string
 
   constructor(spec: RecordFileSpec, blockRows: number | undefined) {
+    this.#path = spec.path
     this.#periods = spec.labels && new PeriodRows(spec, spec.labels)
     this.#csv = new RecordCsvParser({
       fields: spec.fields,
@@ -61,6 +63,11 @@ class RecordContent implements FileContent {
 
   finish(): void {
     this.#csv.finish()
+    const { blanks } = this.#csv
+    if (blanks.size > 0) {
+      const detail = `blank cells: ${[...blanks].map(([name, count]) => `${name} ${count}`).join(', ')}`
+      this.#list.add({ type: 'suspect', where: this.#path, detail, kept: 'archive' })
+    }
     if (!this.#periods) return
     const { blocks, defects } = this.#periods.finish()
     this.#blocks.push(...blocks)
