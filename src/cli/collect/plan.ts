@@ -1,3 +1,4 @@
+import { assertOneForm } from '../../engine/live/forms.ts'
 import type { BaseDataClient, Exchange } from '../../exchanges/exchange.ts'
 import { type Channel, channelKey, EVERY_SYMBOL } from '../../exchanges/stream.ts'
 import { ConfigError, InvalidRangeError } from '../../model/errors.ts'
@@ -63,12 +64,15 @@ export async function planChannels(
     // With symbols of several markets, each market gives what it has; a kind that none has is a mistake.
     if (channels.some((other) => other.kind === channel.kind && fits(other))) continue
     const markets = exchange.markets.filter((market) => live.kinds(market).includes(channel.kind))
+    // Fundings come with the mark price, which nobody needs to know who asked for them.
+    const asked = channel.kind === 'markPrice' && !kinds.includes('markPrice') ? 'fundingRate' : channel.kind
     throw new InvalidRangeError(
-      `${exchange.id} ${channel.market} has no ${channel.kind}; ${markets.join(', ')} has. Write BTC/USDT:USDT, or use --market ${markets[0]}.`,
+      `${exchange.id} ${channel.market} has no ${asked}; ${markets.join(', ')} has. Write BTC/USDT:USDT, or use --market ${markets[0]}.`,
     )
   }
   const found = channels.filter(fits)
   for (const channel of found) live.checkChannel(channel)
+  assertOneForm(found)
   if (typed.length > 0) await checkSymbols(context, client, wanted)
   return [...new Map(found.map((channel) => [channelKey(channel), channel])).values()]
 }

@@ -26,6 +26,7 @@ import { type CollectorReport, type CollectorStatus, reportOf } from './collecto
 import { Compaction } from './compaction.ts'
 import { ConnectionLog } from './connection-log.ts'
 import { Flusher } from './flusher.ts'
+import { assertOneForm } from './forms.ts'
 import { FrameSpool } from './frame-spool.ts'
 import { FundingPoll } from './funding-poll.ts'
 import { carriesAll, Intake, type IntakeSeries, isStorable, seriesOf } from './intake.ts'
@@ -212,6 +213,7 @@ export class Collector implements AsyncDisposable {
   /** Adds channels; records flow as soon as the exchange sends them. */
   async subscribe(channels: readonly Channel[], signal?: AbortSignal): Promise<void> {
     for (const channel of channels) this.#live.checkChannel(channel)
+    assertOneForm([...this.#channels.values(), ...channels])
     const fresh = channels.filter((channel) => !this.#channels.has(channelKey(channel)))
     for (const channel of fresh) {
       this.#channels.set(channelKey(channel), channel)

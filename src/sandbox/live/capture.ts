@@ -34,12 +34,21 @@ export class CapturePlayer {
   }
 
   has(market: SandboxMarket, name: string): boolean {
-    return this.#recording.streams.has(keyOf(market, name))
+    return this.#find(market, name) !== undefined
   }
 
   source(market: SandboxMarket, name: string): SteadySource | undefined {
-    const stream = this.#recording.streams.get(keyOf(market, name))
-    return stream && sourceOf(stream)
+    const stream = this.#find(market, name)
+    return stream && sourceOf(stream, stream.name === name)
+  }
+
+  /** A stream of books that was recorded at another speed only is played at that: it tells the same book. */
+  #find(market: SandboxMarket, name: string): RecordedStream | undefined {
+    const { streams } = this.#recording
+    const exact = streams.get(keyOf(market, name))
+    const base = baseOfBook(name)
+    if (exact || base === undefined) return exact
+    return [...streams.values()].find((one) => one.market === market && baseOfBook(one.name) === base)
   }
 
   /** Somebody subscribed: playing begins soon, if it has not. */
@@ -86,7 +95,13 @@ export class CapturePlayer {
   }
 }
 
-function sourceOf(stream: RecordedStream): SteadySource {
+/** The name of a stream of books without its speed: `btcusdt@depth` of `btcusdt@depth@0ms`. */
+function baseOfBook(name: string): string | undefined {
+  return /^(.+@depth\d*)(?:@\d+ms)?$/.exec(name)?.[1]
+}
+
+/** @param asItIs whether combined frames name the stream as it was asked for, so that they can go out byte for byte. */
+function sourceOf(stream: RecordedStream, asItIs: boolean): SteadySource {
   const { times, orders, frames, starts, ends } = stream
   return {
     mode: 'steady',
@@ -100,7 +115,7 @@ function sourceOf(stream: RecordedStream): SteadySource {
         ...joined(payloads),
         times: times.slice(begin, end),
         orders: orders.slice(begin, end),
-        wrapped: frameBatch({ ...joined(own), times: [] }, undefined),
+        ...(asItIs ? { wrapped: frameBatch({ ...joined(own), times: [] }, undefined) } : {}),
       }
     },
   }

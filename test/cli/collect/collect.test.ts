@@ -197,6 +197,8 @@ describe('ticklake collect', () => {
     [['BTCUSDT', '--duration', 'soon'], /--duration is "soon"; allowed: a time such as/],
     [['BTCUSDT', '--depth', '3'], /--depth is "3"; allowed: a whole number from 5 to 5000/],
     [['*', '--kinds', 'trade'], /there is no stream of all symbols/],
+    [['BTCUSDT', '--kinds', 'fundingRate'], /binance spot has no fundingRate; usdm(, coinm)? has/],
+    [['*', 'BTCUSDT', '--kinds', 'ticker'], /spot ticker: "\*" brings the small ticker of BTCUSDT already/],
     [['*', '--market', 'usdm', '--kinds', 'fundingRate'], /there is no stream of all symbols.*fundingRate/],
   ])('refuses %j before anything starts', async (args, message) => {
     const ran = await cli(['collect', ...args, '--data-dir', 'refused'])

@@ -139,9 +139,10 @@ export class Rig implements AsyncDisposable {
     await sleep(ms)
   }
 
-  /** Collects until something is seen, or for 20 s: what depends on it says the rest. */
-  async until(holds: () => boolean): Promise<void> {
-    for (const end = performance.now() + 20_000; !holds() && performance.now() < end; ) await sleep(50)
+  /** Collects until something is seen, or for so long. Says whether it was. */
+  async until(holds: () => boolean, ms = 20_000): Promise<boolean> {
+    for (const end = performance.now() + ms; !holds() && performance.now() < end; ) await sleep(50)
+    return holds()
   }
 
   /** Ends all faults and waits until everything flows again, no hole is open and every book is right. */

@@ -37,6 +37,23 @@ describe('a capture', () => {
     ])
   })
 
+  it('plays a stream of books at the speed that it was recorded with, under the name that was asked for', async () => {
+    const depth = (u: number): string => `{"e":"depthUpdate","s":"BTCUSDT","u":${u}}`
+    const file = captureFile([
+      { t: T, frame: `{"stream":"btcusdt@depth@0ms","data":${depth(1)}}` },
+      { t: T + 10, frame: `{"stream":"btcusdt@depth20@0ms","data":${depth(2)}}` },
+      { t: T + 20, frame: `{"stream":"btcusdt@depth@0ms","data":${depth(3)}}` },
+    ])
+    const sandbox = await liveSandbox({ capture: [`usdm:${file}`] })
+    const client = await connect(sandbox, '/public/stream?streams=btcusdt@depth@100ms/btcusdt@depth20/btcusdt@depth5')
+    await client.many(3, '"data"')
+    expect(client.texts).toEqual([
+      `{"stream":"btcusdt@depth@100ms","data":${depth(1)}}`,
+      `{"stream":"btcusdt@depth20","data":${depth(2)}}`,
+      `{"stream":"btcusdt@depth@100ms","data":${depth(3)}}`,
+    ])
+  })
+
   it('is played on the exchange clock, which stands until somebody subscribes, at its speed', async () => {
     const frame = FRAMES[0]!
     const file = captureFile([
