@@ -1,6 +1,5 @@
 import { setMaxListeners } from 'node:events'
 import type { Table } from 'apache-arrow'
-import { listSymbols } from '../archive/listing.ts'
 import { ParsePool } from '../archive/parse-pool.ts'
 import { VisionClient } from '../archive/vision-client.ts'
 import type { BaseDataClient, Exchange } from '../exchanges/exchange.ts'
@@ -18,8 +17,8 @@ import { HttpClient } from '../net/http.ts'
 import type { LakeCache } from '../store/cache/lake-cache.ts'
 import { Lake } from '../store/lake/lake.ts'
 import { batchesToTable } from './arrow.ts'
+import { Availability } from './availability.ts'
 import { dataBatches } from './data-batches.ts'
-import { SeriesArchive } from './download/archive-access.ts'
 import type { ArchiveAccess, DownloadContext } from './download/context.ts'
 import { restPieces } from './download/rest-fill.ts'
 import { RestHealth } from './download/rest-health.ts'
@@ -34,6 +33,7 @@ import type {
   GetManyRequest,
   VerifyOptions,
 } from './requests.ts'
+import type { SelectedSymbol, SymbolSelection } from './select-symbols.ts'
 import { described, lastOpen, openLakeCache, readUnchanged, settledState, withoutBounds } from './stored-data.ts'
 import { MOST_FILES } from './tuning/decide.ts'
 import { Tuner } from './tuning/tuner.ts'
@@ -72,6 +72,7 @@ export class DataSourceManager implements AsyncDisposable {
   #vision: VisionClient | undefined
   #cache: Promise<LakeCache> | undefined
   #closed: Promise<void> | undefined
+  readonly #availability: Availability
 
   constructor(options: DataSourceManagerOptions) {
     if (!options.dataDir) throw new ConfigError('dataDir is missing: say in which folder the lake is.')
@@ -88,6 +89,17 @@ export class DataSourceManager implements AsyncDisposable {
       client: () => this.client,
       archive: this.#findArchive(),
       http: this.#http,
+      log: this.#log,
+    })
+    this.#availability = new Availability({
+      exchange: this.#exchange,
+      client: () => this.client,
+      lake: () => this.lake(),
+      archive: () => this.#archiveAccess(),
+      hasArchive: () => this.#findArchive() !== undefined,
+      http: this.#http,
+      health: this.#health,
+      attempts: options.attempts ?? DEFAULT_ATTEMPTS,
       log: this.#log,
     })
   }
@@ -123,38 +135,21 @@ export class DataSourceManager implements AsyncDisposable {
    * First instant that a series has a candle at; undefined when the source has none. Where REST does not answer, or is
    * not to be asked, the archive's first file tells.
    */
-  async firstAvailable(
-    series: SeriesId,
-    signal?: AbortSignal,
-    source: SourceChoice = 'auto',
-  ): Promise<number | undefined> {
-    const stored = await (await this.lake()).coverage(series)
-    if (stored?.listedAt !== undefined) return stored.listedAt
-    const { market, symbol, interval = '1m' } = series
-    if (source === 'rest' || (source === 'auto' && !this.#health.down(market))) {
-      try {
-        return await this.client.nextOpen({
-          market,
-          symbol,
-          interval,
-          kind: candlesOf(series.kind),
-          from: 0,
-          ...(signal ? { signal } : {}),
-        })
-      } catch (error) {
-        signal?.throwIfAborted()
-        if (source === 'rest' || !this.#health.note(market, error) || !this.#findArchive()) throw error
-      }
-    }
-    const attempts = this.#options.attempts ?? DEFAULT_ATTEMPTS
-    const access = { archive: this.#archiveAccess(), http: this.#http, attempts, signal, log: this.#log }
-    return new SeriesArchive(access, { kind: series.kind, market, symbol, interval }, () => {}).start()
+  firstAvailable(series: SeriesId, signal?: AbortSignal, source: SourceChoice = 'auto'): Promise<number | undefined> {
+    return this.#availability.first(series, signal, source)
   }
 
   /** Every symbol that the archive ever had candles of, delisted ones included. */
   archivedSymbols(market: Market = this.#market, signal?: AbortSignal): Promise<string[]> {
-    const { layout, listUrl } = this.#archiveAccess()
-    return listSymbols({ url: listUrl, http: this.#http, ...(signal ? { signal } : {}) }, layout, market)
+    return this.#availability.archived(market, signal)
+  }
+
+  /**
+   * The symbols that names, patterns (`*USDT`, `BTC*`), a quote asset or `ALL` mean.
+   * @throws InvalidSymbolError for a pattern that nothing matches, with what comes near.
+   */
+  symbols(selection: SymbolSelection): Promise<SelectedSymbol[]> {
+    return this.#availability.select({ market: this.#market, ...selection })
   }
 
   /** Brings series up to date on disk. What fails in one series stands in its report; an abort throws. */
@@ -471,9 +466,4 @@ export class DataSourceManager implements AsyncDisposable {
       onEvent: tuner.watch(onEvent),
     }
   }
-}
-
-/** The candles that tell when a series began: those of its own price, or of the traded one. */
-function candlesOf(kind: string): string {
-  return kindOf(kind).hasInterval ? kind : candle.id
 }
