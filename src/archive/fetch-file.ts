@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { type FileHandle, mkdir, open, stat, unlink } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Batch } from '../model/batch.ts'
 import { HttpError, isTicklakeError, NetworkError, ParseError } from '../model/errors.ts'
@@ -9,6 +9,7 @@ import { type RetryOptions, retryWithBackoff } from '../net/retry.ts'
 import { fetchChecksum } from './checksum.ts'
 import type { FileSpec } from './file-spec.ts'
 import type { ParseJob, ParsePool } from './parse-pool.ts'
+import { PartFile } from './part-file.ts'
 import type { FileResult } from './zip-reader.ts'
 
 /** Takes the rows of a file while it arrives. Nothing of it counts before the file's end. */
@@ -130,7 +131,7 @@ class Transfer {
   readonly #url: string
   readonly #fresh: boolean
   readonly #partPath: string | undefined
-  #part: FileHandle | undefined
+  #part: PartFile | undefined
   #job: ParseJob | undefined
   #etag: string | undefined
   /** Bytes of the file that the job has. */
@@ -188,7 +189,7 @@ class Transfer {
     const announced = Number(response.headers['content-length'] ?? Number.NaN)
     const end = this.received + announced
     for await (const chunk of response.body) {
-      await this.#part?.appendFile(chunk)
+      await this.#part?.add(chunk)
       this.received += chunk.length
       this.#context.onBytes?.(chunk.length)
       await this.#job!.write(chunk)
@@ -206,9 +207,8 @@ class Transfer {
 
   /** Deletes the partial copy: the file is done with, or damaged. */
   async dropPart(): Promise<void> {
-    await this.#part?.close()
+    await this.#part?.drop()
     this.#part = undefined
-    if (this.#partPath !== undefined) await unlink(this.#partPath).catch(() => {})
   }
 
   /** Frees everything; a partial copy stays for the next process. */
@@ -222,16 +222,10 @@ class Transfer {
     this.#open()
     if (this.#partPath === undefined) return
     await mkdir(this.#context.partsFolder!, { recursive: true })
-    const size = this.#fresh ? 0 : ((await stat(this.#partPath).catch(() => undefined))?.size ?? 0)
-    const usable = size > 0 && size <= (this.#hint.bytes ?? 0)
-    this.#part = await open(this.#partPath, usable ? 'a+' : 'w+')
-    if (!usable) return
-    const buffer = Buffer.allocUnsafe(256 * 1024)
-    while (this.received < size) {
-      const { bytesRead } = await this.#part.read(buffer, 0, buffer.length, this.received)
-      if (bytesRead === 0) break
-      this.received += bytesRead
-      await this.#job!.write(buffer.subarray(0, bytesRead))
+    this.#part = await PartFile.open(this.#partPath, this.#fresh ? 0 : (this.#hint.bytes ?? 0))
+    for await (const piece of this.#part.content()) {
+      this.received += piece.length
+      await this.#job!.write(piece)
     }
   }
 
@@ -244,7 +238,7 @@ class Transfer {
     this.#job?.abort()
     await this.#sink.reset()
     this.received = 0
-    await this.#part?.truncate(0)
+    await this.#part?.clear()
     this.#open()
   }
 }
