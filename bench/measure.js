@@ -12,7 +12,7 @@ export async function race(title, unit, work, contestants, { rounds = 7, warmups
   const results = [...times].map(([name, list]) => {
     const sorted = list.sort((a, b) => a - b)
     const ms = sorted[Math.floor(sorted.length / 2)]
-    return { name, ms, rate: work / (ms / 1000), spread: (sorted.at(-1) - sorted[0]) / ms }
+    return { name, ms, least: sorted[0], rate: work / (ms / 1000), spread: (sorted.at(-1) - sorted[0]) / ms }
   })
   const first = results[0]
   console.log(`\n${title} (median of ${rounds})`)
