@@ -1,6 +1,7 @@
 import type { CircuitBreakerPolicy, IBackoff } from 'cockatiel'
-import { HttpError, NetworkError } from '../model/errors.ts'
+import { HttpError, isAbortError, NetworkError } from '../model/errors.ts'
 import { Alarm } from './alarm.ts'
+import { Latency, preferred } from './latency.ts'
 
 export interface HostsOptions {
   /** Failures in a row after which a host is left alone. */
@@ -10,6 +11,8 @@ export interface HostsOptions {
   readonly maxOpenMs?: number
   /** How long a call waits, when all hosts are left alone, for the first that may be probed, ms. */
   readonly maxWaitMs?: number
+  /** Monotonic clock that latency is measured by, ms; for tests. */
+  readonly clock?: () => number
 }
 
 /**
@@ -30,13 +33,20 @@ interface Host {
   openUntil: number
   /** What the last failed call failed with. */
   failure: Error | undefined
+  readonly latency: Latency
 }
 
-const DEFAULTS = { failures: 5, openMs: 1_000, maxOpenMs: 30_000, maxWaitMs: 5_000 } as const
+const DEFAULTS = {
+  failures: 5,
+  openMs: 1_000,
+  maxOpenMs: 30_000,
+  maxWaitMs: 5_000,
+  clock: () => performance.now(),
+} as const
 
 /**
- * A circuit breaker for each of some equivalent hosts. Healthy hosts take turns; a host that keeps failing is left
- * alone, then probed by a single request. When all are open, calls wait for the first one that may be probed, if that is
+ * A circuit breaker for each of some equivalent hosts. The hosts that answer fastest take turns, and the others are
+ * tried now and then; a host that keeps failing is left alone, then probed by a single request. When all are open, calls wait for the first one that may be probed, if that is
  * soon; else they fail at once.
  */
 export class Hosts {
@@ -78,6 +88,11 @@ export class Hosts {
     this.#alarm.ring()
   }
 
+  /** How long a host takes to answer, ms, by its newest answers; undefined before the first. */
+  latencyOf(base: string): number | undefined {
+    return this.#hosts.get(base)?.latency.ms
+  }
+
   /**
    * The host for the next call. `bases` must not be empty.
    * @throws HostsDownError when every host is left alone for longer than `maxWaitMs`.
@@ -88,7 +103,7 @@ export class Hosts {
       const now = performance.now()
       const hosts = bases.map((base) => this.#host(base))
       const ready = hosts.filter((host) => host.openUntil <= now)
-      if (ready.length > 0) return ready[this.#turn++ % ready.length]!.base
+      if (ready.length > 0) return preferred(ready, this.#turn++).base
       const first = hosts.reduce((a, b) => (b.openUntil < a.openUntil ? b : a))
       const waitMs = first.openUntil - now
       if (waitMs > this.#options.maxWaitMs) {
@@ -104,11 +119,18 @@ export class Hosts {
     this.#cockatiel ??= await import('cockatiel')
     const { BrokenCircuitError } = this.#cockatiel
     const host = this.#host(base)
+    const { clock } = this.#options
+    const started = clock()
     try {
-      return await host.policy.execute(call)
+      const answer = await host.policy.execute(call)
+      host.latency.answered(clock() - started)
+      return answer
     } catch (error) {
       if (!(error instanceof BrokenCircuitError)) {
-        if (isHostFailure(error)) host.failure = error as Error
+        if (isHostFailure(error)) {
+          host.failure = error as Error
+          host.latency.failed(clock() - started)
+        } else if (!isAbortError(error)) host.latency.answered(clock() - started)
         throw error
       }
       throw new NetworkError(base, `failed several times in a row and is left alone for a moment.${lastOf(host)}`, {
@@ -137,7 +159,7 @@ export class Hosts {
         breaker: new ConsecutiveBreaker(failures),
         halfOpenAfter: { next: () => backoff(0) },
       })
-      const made: Host = { base, policy, openUntil: 0, failure: undefined }
+      const made: Host = { base, policy, openUntil: 0, failure: undefined, latency: new Latency() }
       policy.onReset(() => {
         made.openUntil = 0
       })

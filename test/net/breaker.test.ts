@@ -4,6 +4,7 @@ import { Hosts, HostsDownError } from '../../src/net/breaker.ts'
 
 const A = 'http://a'
 const B = 'http://b'
+const C = 'http://c'
 const cut = (): Promise<never> => Promise.reject(new NetworkError(A, 'cut'))
 
 async function fail(hosts: Hosts, base: string, times: number, call: () => Promise<unknown> = cut): Promise<void> {
@@ -102,4 +103,68 @@ test('an excluded host is never usable again', () => {
   const hosts = new Hosts()
   hosts.exclude(A)
   expect(hosts.usable([A, B])).toEqual([B])
+})
+
+/** Calls as `Hosts` would choose them, each host taking so many ms by a clock of our own; counts the calls. */
+function caller(took: Record<string, number>) {
+  let now = 0
+  const hosts = new Hosts({ clock: () => now, failures: 5, openMs: 60_000 })
+  const calls: Record<string, number> = {}
+  const call = async (times: number, fails?: string): Promise<Record<string, number>> => {
+    for (const base of Object.keys(took)) calls[base] = 0
+    for (let i = 0; i < times; i++) {
+      const base = await hosts.pick(Object.keys(took))
+      calls[base]!++
+      await hosts
+        .run(base, () => {
+          now += took[base]!
+          return base === fails ? cut() : Promise.resolve()
+        })
+        .catch(() => {})
+    }
+    return { ...calls }
+  }
+  return { hosts, call, took }
+}
+
+test('the host that answers fastest is preferred, and the others are tried now and then', async () => {
+  const { call } = caller({ [A]: 200, [B]: 40, [C]: 120 })
+  expect(await call(6)).toEqual({ [A]: 2, [B]: 2, [C]: 2 })
+  const calls = await call(320)
+  expect(calls[B]).toBeGreaterThanOrEqual(290)
+  expect([calls[A]! > 5, calls[C]! > 5]).toEqual([true, true])
+})
+
+test('hosts that answer about as fast share the load', async () => {
+  const { call } = caller({ [A]: 50, [B]: 70, [C]: 300 })
+  await call(6)
+  const calls = await call(160)
+  expect(Math.abs(calls[A]! - calls[B]!)).toBeLessThanOrEqual(10)
+  expect(calls[C]).toBeLessThanOrEqual(10)
+})
+
+test('the first answer, which pays for the connection, says little', async () => {
+  const { call, took, hosts } = caller({ [A]: 400, [B]: 20 })
+  await call(2)
+  took[A] = 10
+  await call(2)
+  expect([hosts.latencyOf(A), hosts.latencyOf(B), hosts.latencyOf(C)]).toEqual([10, 20, undefined])
+})
+
+test('a host that becomes slow loses its load, and one that becomes fast again is found out', async () => {
+  const { call, took } = caller({ [A]: 40, [B]: 80 })
+  expect((await call(100))[A]).toBeGreaterThan(80)
+  took[A] = 500
+  await call(30)
+  expect((await call(100))[B]).toBeGreaterThan(80)
+  took[A] = 40
+  await call(1000)
+  expect((await call(100))[A]).toBeGreaterThan(80)
+})
+
+test('a host that fails fast is not taken for a fast one', async () => {
+  const { call } = caller({ [A]: 5, [B]: 80 })
+  await call(20)
+  const calls = await call(60, A)
+  expect(calls[A]).toBeLessThanOrEqual(10)
 })

@@ -320,10 +320,10 @@ describe('hosts', () => {
     return { a, b, client }
   }
 
-  test('equivalent hosts share the load', async () => {
+  test('equivalent hosts are all asked, each as fast as it answers', async () => {
     const { a, b, client } = await two()
     await client.getHistoricalKlines('BTCUSDT', '1m', LISTED, LISTED + 10_000 * MINUTE)
-    expect(Math.abs(a.requests.length - b.requests.length)).toBeLessThanOrEqual(1)
+    expect(Math.min(a.requests.length, b.requests.length)).toBeGreaterThanOrEqual(2)
   })
 
   test('a host that refuses the location is left for good, and the call goes on at another', async () => {
