@@ -102,7 +102,7 @@ class TradeRows {
     if (!/^\d+$/.test(id!) || !Number.isSafeInteger(values[0])) this.#bad(row, `"${id}" is no id`)
     else if (!(values[1] >= from && values[1] < to)) this.#bad(row, `${time} is no time in µs inside the file`)
     else if (side !== 'buy' && side !== 'sell') this.#bad(row, `the side is "${side}", neither buy nor sell`)
-    else if (!(values[2] > 0 && values[3] > 0 && Number.isFinite(values[2] + values[3])))
+    else if (!(values[2] >= 0 && values[3] >= 0 && Number.isFinite(values[2] + values[3])))
       this.#bad(row, 'price or amount is none')
     else this.#put(values, side === 'sell', local === time ? Number.NaN : Number(local) / 1000, [price!, amount!])
   }
@@ -128,7 +128,8 @@ class TradeRows {
     columns.quantity![row] = values[3]!
     columns.buyer_is_maker![row] = sold ? 1 : 0
     columns.receive_time![row] = received
-    columns.flags![row] = RecordFlag.user | (isInexact ? RecordFlag.inexact : 0)
+    const isOdd = values[2] === 0 || values[3] === 0
+    columns.flags![row] = RecordFlag.user | (isInexact ? RecordFlag.inexact : 0) | (isOdd ? RecordFlag.suspect : 0)
     this.count++
   }
 
