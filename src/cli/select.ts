@@ -119,15 +119,26 @@ export async function selectSeries(
   const kind = options.kind === undefined ? undefined : readKind(options)
   const intervals = readIntervals(options)
   const all = (await lake.list()).filter((id) => id.exchange === settings.exchange.name)
-  const wanted = await readSymbols(context, [...typed, ...(options.symbols ?? [])])
+  const { isSymbolPattern } = await import('../model/symbol-pattern.ts')
+  const given = words([...typed, ...(options.symbols ?? [])])
+  const patterns = given.filter(isSymbolPattern)
+  const wanted = await readSymbols(
+    context,
+    given.filter((word) => !isSymbolPattern(word)),
+  )
   const fits = (id: SeriesId): boolean =>
     (kind === undefined || id.kind === kind) &&
     (intervals.length === 0 || (id.interval !== undefined && intervals.includes(id.interval)))
   const market = settings.exchange.market
-  if (wanted.length === 0) {
+  if (given.length === 0) {
     return all.filter((id) => fits(id) && (market === undefined || id.market === market)).sort(bySeries)
   }
   const chosen: SeriesId[] = []
+  for (const text of patterns) {
+    for (const id of await matching(text, all, market, context, settings.data.dataDir)) {
+      if (fits(id) && !chosen.includes(id)) chosen.push(id)
+    }
+  }
   for (const { typed: word, symbol, market: inMarket } of wanted) {
     const ofSymbol = all.filter((id) => id.symbol === symbol && (inMarket === undefined || id.market === inMarket))
     if (ofSymbol.length === 0) throw unknownSymbol(word, symbol, all, settings.data.dataDir, context)
@@ -139,6 +150,24 @@ export async function selectSeries(
     for (const id of found) if (!chosen.includes(id)) chosen.push(id)
   }
   return chosen.sort(bySeries)
+}
+
+/** The series whose symbols a pattern means. @throws InvalidSymbolError when there are none. */
+async function matching(
+  text: string,
+  all: readonly SeriesId[],
+  market: Market | undefined,
+  context: Context,
+  dataDir: string,
+): Promise<SeriesId[]> {
+  const { nearPatterns, parseSymbolPattern } = await import('../model/symbol-pattern.ts')
+  const pattern = parseSymbolPattern(text)
+  const where = pattern.market ?? market
+  const found = all.filter((id) => (where === undefined || id.market === where) && pattern.matches(id.symbol))
+  if (found.length > 0) return found
+  if (all.length === 0) throw unknownSymbol(text, text, all, dataDir, context)
+  const symbols = [...new Set(all.map((id) => id.symbol))]
+  throw new InvalidSymbolError(text, `the lake ${context.shortPath(dataDir)}`, nearPatterns(pattern, symbols))
 }
 
 function unknownSymbol(

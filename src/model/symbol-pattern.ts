@@ -1,5 +1,6 @@
 import { InvalidSymbolError } from './errors.ts'
 import { type Market, parseMarket } from './series.ts'
+import { nearestTexts } from './symbol.ts'
 
 /** A name for several symbols of a market: `ALL`, `*USDT`, `BTC*`, `BTC/*`, `um:*`. */
 export interface SymbolPattern {
@@ -53,6 +54,19 @@ export function parseSymbolPattern(text: string): SymbolPattern {
     ...(beginning === undefined ? {} : { beginning }),
     matches: (symbol) => form.test(symbol.toUpperCase()),
   }
+}
+
+/** What comes near to a pattern that none of some symbols matches: patterns of their own ends and beginnings, or names. */
+export function nearPatterns({ text, ending, beginning }: SymbolPattern, symbols: readonly string[]): string[] {
+  const letters = ending ?? beginning
+  if (letters === undefined) return nearestTexts(text.replace(/[*?]/g, ''), symbols)
+  const parts = new Set<string>()
+  for (const symbol of symbols) {
+    for (const length of [letters.length, letters.length + 1]) {
+      if (length < symbol.length) parts.add(ending === undefined ? symbol.slice(0, length) : symbol.slice(-length))
+    }
+  }
+  return nearestTexts(letters, parts, 1).map((part) => (ending === undefined ? `${part}*` : `*${part}`))
 }
 
 function asRegExp(letter: string): string {

@@ -15,8 +15,14 @@ import { ExitCode, examples, type Verb } from '../verb.ts'
 export const verb: Verb<DownloadOptions> = {
   configure(command) {
     command
-      .argument('[symbols...]', 'symbols in any spelling; without any, the pairs of the config')
+      .argument(
+        '[symbols...]',
+        "symbols in any spelling, patterns ('*USDT'), ALL; without any, the pairs of the config",
+      )
       .option('--symbols <list...>', 'more symbols')
+      .option('--quote <list>', 'of ALL or a pattern only what is priced in these; without symbols all of that')
+      .option('--delisted', 'of a pattern also what is traded no longer (ALL means that)')
+      .option('--no-delisted', 'of ALL only what is traded now')
       .option('--kind <kind>', 'candle (default), trade, aggTrade, fundingRate, markCandle, indexCandle, premiumCandle')
       .option('--interval <list>', 'intervals, e.g. 1m,1h (default: DEFAULT_INTERVAL, 1m; of the pairs: 30m, 1h, 2h)')
       .option('--intervals <list...>', 'intervals, e.g. 1m 1h')
@@ -49,6 +55,8 @@ Ctrl-C stops cleanly, and the same command then goes on where it was.
         'January, both ends included',
       ],
       ['ticklake download BTCUSDT --kind aggTrade --days 7', 'aggregate trades of a week'],
+      ["ticklake download '*USDT' --interval 1d", 'every USDT pair that trades'],
+      ['ticklake download ALL --quote BTC --interval 1d --from 2021-01-01', 'what was ever priced in BTC since 2021'],
       ['ticklake download', 'the pairs and intervals of pairs.yaml'],
       ['ticklake download --update', 'bring the whole lake up to now'],
     ])

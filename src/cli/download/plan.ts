@@ -4,13 +4,14 @@ import type { Exchange } from '../../exchanges/exchange.ts'
 import { ConfigError, InvalidRangeError } from '../../model/errors.ts'
 import { floorOpen, type Interval } from '../../model/interval.ts'
 import { kindOf } from '../../model/kinds.ts'
-import type { Market, SeriesId } from '../../model/series.ts'
+import { type Market, type SeriesId, seriesKey } from '../../model/series.ts'
 import { loadPairs } from '../config/pairs.ts'
 import type { Context } from '../context.ts'
+import { pickSymbols } from '../pick-symbols.ts'
 import { addMonths, type RangeOptions, readRangeWithLength } from '../range.ts'
 import { plural } from '../render/text.ts'
 import { formatInstant } from '../render/time.ts'
-import { readIntervals, readKind, readSymbols, type SelectOptions } from '../select.ts'
+import { readIntervals, readKind, readSymbols, type SelectOptions, type WantedSymbol } from '../select.ts'
 import { existingPairs, existingSeries } from './existing.ts'
 
 /** @throws ConfigError for intervals of a kind that has none. */
@@ -26,6 +27,8 @@ export interface DownloadOptions extends SelectOptions, RangeOptions {
   readonly prepend?: boolean
   readonly parallel?: string
   readonly source?: SourceChoice
+  readonly quote?: string
+  readonly delisted?: boolean
 }
 
 /** What a call of `download` comes to. */
@@ -38,6 +41,10 @@ export interface DownloadPlan {
 /** @throws ConfigError for flags that contradict --update or --prepend. */
 export function checkCombination(options: DownloadOptions): void {
   if (!options.update && !options.prepend) return
+  if (options.quote !== undefined || options.delisted !== undefined) {
+    const other = options.quote === undefined ? '--delisted' : '--quote'
+    throw new ConfigError(`--update and --prepend take what the lake has; leave ${other} out, or give a pattern.`)
+  }
   const flag = options.update ? '--update' : '--prepend'
   const how = options.prepend
     ? '--prepend goes back from the first stored candle to the listing, or to --from'
@@ -67,7 +74,8 @@ export async function planDownload(
   const { settings, origins } = await context.load()
   const kind = readKind(options)
   let intervals: readonly Interval[] = readIntervals(options)
-  let symbols = await readSymbols(context, typed)
+  const named = kindOf(kind).hasInterval ? intervals[0] : undefined
+  let symbols = await pickSymbols(context, engine, typed, options, { kind, interval: named })
   let months: number | undefined
   if (symbols.length === 0) {
     const pairs = await loadPairs(settings, origins.get('download.pairs')?.from !== 'default')
@@ -90,11 +98,13 @@ export async function planDownload(
   }
   if (intervals.length === 0) intervals = [settings.download.defaultInterval]
 
-  const wanted: SeriesId[] = symbols.flatMap(({ symbol, market }) => {
+  const seriesOf = ({ symbol, market }: WantedSymbol): SeriesId[] => {
     const name = exchange.seriesSymbol?.(market ?? 'spot', kind, symbol) ?? symbol
     const id = { exchange: settings.exchange.name, market: market ?? 'spot', kind, symbol: name }
     return kindOf(kind).hasInterval ? intervals.map((interval) => ({ ...id, interval })) : [id]
-  })
+  }
+  const wanted = symbols.flatMap(seriesOf)
+  const picked = symbols.filter(({ isPicked }) => isPicked).flatMap(seriesOf)
   checkSeries(exchange, wanted)
   // One question, before many are asked at once: an exchange that can't be reached is told once, and soon.
   const nows = new Map<Market, number>()
@@ -103,7 +113,11 @@ export async function planDownload(
     nows.set(market, await engine.now(market, context.signal, source)),
   )
   await Promise.all(clocks)
-  const series = await (typed.length > 0 ? existingSeries : existingPairs)(context, engine, wanted, source)
+  // What a pattern brought in was found in the exchange's own lists; only what somebody wrote needs a look.
+  const written = symbols.filter(({ isPicked }) => !isPicked).flatMap(seriesOf)
+  const exists = typed.length > 0 ? existingSeries : existingPairs
+  const found = written.length > 0 ? await exists(context, engine, written, source) : []
+  const series = uniqueSeries([...found, ...picked])
   const requests = series.map((id): DownloadRequest => {
     const now = nows.get(id.market)!
     const { from, to } = readRangeWithLength(options, now)
@@ -125,7 +139,12 @@ export async function planDownload(
       source,
     }
   })
-  return { requests, leftOut: wanted.length - series.length }
+  return { requests, leftOut: written.length - found.length }
+}
+
+/** Each series once: several contracts of COIN-M share one index. */
+function uniqueSeries(series: readonly SeriesId[]): SeriesId[] {
+  return [...new Map(series.map((id) => [seriesKey(id), id])).values()]
 }
 
 /** @throws ConfigError, InvalidRangeError for a market or an interval that the exchange does not have. */
