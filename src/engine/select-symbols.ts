@@ -141,6 +141,7 @@ async function candidatesOf(
       found.set(symbol, { symbol, base, quote, isListed: false })
     }
   }
+  if (found.size === 0 && failure !== undefined) throw failure
   return [...found.values()].sort((a, b) => (a.symbol < b.symbol ? -1 : 1))
 }
 

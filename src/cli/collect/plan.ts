@@ -45,7 +45,9 @@ export async function planChannels(
       '--kinds has both depth and bookSnapshot, which would mix in one series: depth stores the snapshots that its books begin with. Choose one.',
     )
   }
-  const wanted = await (typed.length > 0 ? typedSymbols(context, typed) : pairSymbols(context, exchange, client))
+  const wanted = await (typed.length > 0
+    ? typedSymbols(context, exchange, client, typed)
+    : pairSymbols(context, exchange, client))
   const channels: Channel[] = []
   for (const { market, symbol } of wanted) {
     if (!exchange.markets.includes(market) || live.kinds(market).length === 0) {
@@ -104,15 +106,47 @@ function channelsOf(
   }
 }
 
-async function typedSymbols(context: Context, typed: readonly string[]): Promise<Wanted[]> {
+/** Named symbols, and those that patterns name now; `*` alone is a stream of the whole market. */
+async function typedSymbols(
+  context: Context,
+  exchange: Exchange,
+  client: BaseDataClient,
+  typed: readonly string[],
+): Promise<Wanted[]> {
+  const { isSymbolPattern } = await import('../../model/symbol-pattern.ts')
   const settings = await context.settings()
   const list = words(typed)
   const named = list.filter((word) => word !== EVERY_SYMBOL)
-  const symbols = await readSymbols(context, named)
+  const patterns = named.filter(isSymbolPattern)
+  const symbols = await readSymbols(
+    context,
+    named.filter((word) => !isSymbolPattern(word)),
+  )
   return [
     ...symbols.map(({ symbol, market }) => ({ symbol, market: market ?? 'spot' })),
+    ...(patterns.length > 0 ? await matchingSymbols(context, exchange, client, patterns) : []),
     ...(named.length < list.length ? [{ symbol: EVERY_SYMBOL, market: settings.exchange.market ?? 'spot' }] : []),
   ]
+}
+
+async function matchingSymbols(
+  context: Context,
+  exchange: Exchange,
+  client: BaseDataClient,
+  patterns: readonly string[],
+): Promise<Wanted[]> {
+  const { selectSymbols } = await import('../../engine/select-symbols.ts')
+  const { market = 'spot' } = (await context.settings()).exchange
+  const source = {
+    exchange,
+    instruments: (of: Market, signal?: AbortSignal) => client.instruments(of, signal),
+    // Only what trades now has streams.
+    archived: async () => [],
+    isArchived: async () => false,
+  }
+  const found = await selectSymbols(source, { symbols: patterns, market, delisted: false, signal: context.signal })
+  context.say(`${plural(found.length, 'symbol')} of ${patterns.join(' ')}`)
+  return found
 }
 
 /** The pairs of the config. Those that the exchange lacks (a sandbox, or after a delisting) are told and left out. */

@@ -21,7 +21,11 @@ const TESTNET: Readonly<Record<Market, readonly string[]>> = {
 
 /** Base URLs of a market's streams, in order of preference: one endpoint for all, a URL of its own, testnet, production. */
 export function streamBases(market: Market, options: StreamOptions = {}): readonly string[] {
-  if (options.endpoint !== undefined) return [cleanUrl(options.endpoint, 'endpoint')]
+  if (options.endpoint !== undefined) {
+    const base = cleanUrl(options.endpoint, 'endpoint')
+    // Routes tell USD-M from spot where one host serves all; COIN-M has none of its own.
+    return [market === 'coinm' ? `${base}/dstream` : base]
+  }
   if (options.wsUrl !== undefined) return [cleanUrl(options.wsUrl, 'wsUrl')]
   return options.testnet ? TESTNET[market] : PRODUCTION[market]
 }

@@ -5,7 +5,7 @@ import type { Route } from './names.ts'
 /** What the URL of a connection asks for. */
 export interface LivePath {
   readonly market: SandboxMarket
-  /** USD-M only. A connection without a route gets what `/public` carries, as seen since April 2026. */
+  /** Of futures. A connection of USD-M without a route gets what `/public` carries, as seen since April 2026. */
   readonly route: Route | undefined
   /** Frames as `{"stream":…,"data":…}`. */
   readonly combined: boolean
@@ -14,12 +14,18 @@ export interface LivePath {
 }
 
 /** First parts of a path that name a market, for clients that take a base URL and add `/ws` or `/stream` to it. */
-const BASES: Readonly<Record<string, SandboxMarket>> = { spot: 'spot', usdm: 'usdm', fstream: 'usdm' }
+const BASES: Readonly<Record<string, SandboxMarket>> = {
+  spot: 'spot',
+  usdm: 'usdm',
+  fstream: 'usdm',
+  coinm: 'coinm',
+  dstream: 'coinm',
+}
 const ROUTES: readonly string[] = ['public', 'market', 'private'] satisfies readonly Route[]
 
 /**
- * Reads the URL of an upgrade. Routes tell USD-M from spot; without a route it is spot, or USD-M where that is the only
- * market. Undefined for a path that no stream server has.
+ * Reads the URL of an upgrade. Routes tell USD-M from spot; without a route it is spot, or another where that is the only
+ * market. COIN-M is below `/dstream`. Undefined for a path that no stream server has.
  */
 export function parseLivePath(url: string, markets: readonly SandboxMarket[]): LivePath | undefined {
   const mark = url.indexOf('?')
@@ -30,10 +36,11 @@ export function parseLivePath(url: string, markets: readonly SandboxMarket[]): L
   let route: Route | undefined
   if (ROUTES.includes(parts[0] ?? '')) {
     if (market === 'spot') return undefined
-    market = 'usdm'
+    // Whether COIN-M has routes is not agreed on: with and without one it gives everything.
+    market ??= 'usdm'
     route = parts.shift() as Route
   }
-  market ??= markets.includes('spot') ? 'spot' : 'usdm'
+  market ??= markets.includes('spot') ? 'spot' : (markets[0] ?? 'usdm')
   if (!markets.includes(market)) return undefined
   const form = parts.shift()
   if (form !== 'ws' && form !== 'stream') return undefined

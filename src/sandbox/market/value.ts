@@ -1,4 +1,7 @@
+import type { Decimal } from '../../model/decimal.ts'
+import { quotient } from '../decimal-text.ts'
 import type { Listing } from './listing.ts'
+import type { SymbolInfo } from './market.ts'
 
 /** Digits after the point of base volumes on COIN-M. */
 const BASE_DECIMALS = 8
@@ -22,4 +25,10 @@ export function worthOf(rules: Rules): (ticks: number, lots: number) => number {
 /** What one lot at a price of one tick is worth; 0 where price times quantity tells. */
 export function inverseFactor({ contractSize, tickDecimals }: Rules): number {
   return contractSize === undefined ? 0 : contractSize * 10 ** (BASE_DECIMALS + tickDecimals)
+}
+
+/** Money a unit: of COIN-M what the contracts are worth, over what they are in the base asset. */
+export function averageOf(info: SymbolInfo, value: Decimal, volume: Decimal): string {
+  if (info.contractSize === undefined) return quotient(value, volume, info.priceDecimals)
+  return quotient({ ...volume, units: volume.units * BigInt(info.contractSize) }, value, info.priceDecimals)
 }

@@ -1,7 +1,8 @@
-import { compareDecimal, type Decimal, decimalToNumber, parseDecimal, subtractDecimal } from '../../model/decimal.ts'
-import { padded, quotient } from '../decimal-text.ts'
+import { compareDecimal, decimalToNumber, parseDecimal, subtractDecimal } from '../../model/decimal.ts'
+import { padded } from '../decimal-text.ts'
 import { pairOf } from '../market/listing.ts'
 import type { DayTicker, Quote, SymbolInfo } from '../market/market.ts'
+import { averageOf } from '../market/value.ts'
 import { RestFailure } from './failure.ts'
 import { inUnit, inverseSymbols, listedSymbol, listedSymbols, type RestCall } from './route.ts'
 
@@ -66,12 +67,6 @@ function changes(info: SymbolInfo, day: DayTicker): object {
     priceChangePercent: share.toFixed(3),
     weightedAvgPrice: none ? (0).toFixed(info.priceDecimals) : average,
   }
-}
-
-/** Money a unit: of COIN-M what the contracts are worth, over what they are in the base asset. */
-function averageOf(info: SymbolInfo, value: Decimal, volume: Decimal): string {
-  if (info.contractSize === undefined) return quotient(value, volume, info.priceDecimals)
-  return quotient({ ...volume, units: volume.units * BigInt(info.contractSize) }, value, info.priceDecimals)
 }
 
 function spotTicker(call: RestCall, info: SymbolInfo, day: DayTicker, quote: Quote): object {

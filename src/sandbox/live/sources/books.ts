@@ -38,7 +38,7 @@ export function partialDepthSource(
     produce(from, to, out) {
       for (const update of context.live.bookUpdates(info, from, to, speed)) {
         const book = context.live.book(info, update.time, levels)
-        if (info.market === 'usdm') writeUpdate(out, context, texts, update, book.bids, book.asks)
+        if (info.market !== 'spot') writeUpdate(out, context, texts, update, book.bids, book.asks)
         else {
           out.ascii('{"lastUpdateId":').integer(update.lastId).ascii(',"bids":')
           writeLevels(out, texts, book.bids)
@@ -62,14 +62,14 @@ function writeUpdate(
   asks: Levels,
 ): void {
   const { unit } = context
-  const futures = texts.info.market === 'usdm'
+  const futures = texts.info.market !== 'spot'
   out.ascii('{"e":"depthUpdate","E":').integer(inUnit(update.time + context.skew(), unit))
   if (futures) out.ascii(',"T":').integer(update.time)
   out.ascii(',"s":')
   texts.name(out)
   if (futures) {
     out.ascii(',"ps":')
-    texts.name(out)
+    texts.pairName(out)
   }
   out.ascii(',"U":').integer(update.firstId).ascii(',"u":').integer(update.lastId)
   if (futures) out.ascii(',"pu":').integer(update.previousId)
@@ -77,7 +77,7 @@ function writeUpdate(
   writeLevels(out, texts, bids)
   out.ascii(',"a":')
   writeLevels(out, texts, asks)
-  out.ascii(futures ? ',"st":1}' : '}')
+  out.ascii(futures ? texts.end : '}')
 }
 
 function writeLevels(out: EventWriter, texts: Texts, levels: Levels): void {
@@ -110,7 +110,7 @@ export function quoteSource(context: SourceContext, info: SymbolInfo): SteadySou
 }
 
 function writeQuote(out: EventWriter, texts: Texts, quote: LiveQuote, skew: number): void {
-  const futures = texts.info.market === 'usdm'
+  const futures = texts.info.market !== 'spot'
   if (futures) {
     out.ascii('{"e":"bookTicker","u":').integer(quote.updateId)
     out
@@ -123,7 +123,7 @@ function writeQuote(out: EventWriter, texts: Texts, quote: LiveQuote, skew: numb
   texts.name(out)
   if (futures) {
     out.ascii(',"ps":')
-    texts.name(out)
+    texts.pairName(out)
   }
   out.ascii(',"b":')
   texts.price(out, quote.bid)
@@ -133,7 +133,7 @@ function writeQuote(out: EventWriter, texts: Texts, quote: LiveQuote, skew: numb
   texts.price(out, quote.ask)
   out.ascii(',"A":')
   texts.lots(out, quote.askLots)
-  out.ascii(futures ? ',"st":1}' : '}')
+  out.ascii(futures ? texts.end : '}')
 }
 
 const ALL_QUOTES_PERIOD = 5000

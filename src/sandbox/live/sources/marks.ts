@@ -19,7 +19,7 @@ export function markSource(
         first = false
         const mark = context.live.mark(info, time)
         out.text(
-          `{"e":"markPriceUpdate","E":${time + context.skew()},"s":${JSON.stringify(info.symbol)},"p":"${mark.markPrice}","ap":"${mark.markPrice}","i":"${mark.indexPrice}","P":"${mark.settlePrice}","r":"${mark.fundingRate}","T":${mark.nextFundingTime},"st":1}`,
+          `{"e":"markPriceUpdate","E":${time + context.skew()},"s":${JSON.stringify(info.symbol)},"p":"${mark.markPrice}","ap":"${mark.markPrice}","i":"${mark.indexPrice}","P":"${mark.settlePrice}","r":"${mark.fundingRate}","T":${mark.nextFundingTime},"st":${info.market === 'coinm' ? 2 : 1}}`,
         )
       }
       if (asList) out.byte(93)
@@ -83,7 +83,11 @@ function writeOrder(
   texts.lots(out, lots)
   out.ascii(',"z":')
   texts.lots(out, lots)
-  out.ascii(',"T":').integer(time).ascii('},"ps":')
-  texts.name(out)
-  out.ascii(',"st":1}')
+  // COIN-M tells the pair inside of the order.
+  const isInverse = texts.info.market === 'coinm'
+  out.ascii(',"T":').integer(time)
+  if (!isInverse) out.byte(125)
+  texts.pairName(out.ascii(',"ps":'))
+  if (isInverse) out.byte(125)
+  out.ascii(texts.end)
 }

@@ -1,4 +1,5 @@
 import { ByteWriter } from '../../bytes.ts'
+import { pairOf } from '../../market/listing.ts'
 import type { LiveMarket } from '../../market/live-market.ts'
 import type { MarketData, SymbolInfo, TimeUnit } from '../../market/market.ts'
 import type { EventBatch } from '../frames.ts'
@@ -72,16 +73,26 @@ export class Texts {
   readonly info: SymbolInfo
   /** The symbol as JSON text, quoted. */
   readonly symbol: Buffer
+  /** The pair that `ps` names, quoted. */
+  readonly pair: Buffer
+  /** How frames of futures end: `st` tells the markets apart. */
+  readonly end: string
   readonly #spot: boolean
 
   constructor(info: SymbolInfo) {
     this.info = info
     this.symbol = Buffer.from(JSON.stringify(info.symbol))
+    this.pair = Buffer.from(JSON.stringify(pairOf(info.symbol)))
+    this.end = `,"st":${info.market === 'coinm' ? 2 : 1}}`
     this.#spot = info.market === 'spot'
   }
 
   name(out: ByteWriter): void {
     out.bytes(this.symbol, 0, this.symbol.length)
+  }
+
+  pairName(out: ByteWriter): void {
+    out.bytes(this.pair, 0, this.pair.length)
   }
 
   /** A price in ticks, quoted. */

@@ -9,8 +9,10 @@ import {
 } from '../../../model/decimal.ts'
 import { HOUR, MINUTE } from '../../../model/time.ts'
 import { ByteWriter } from '../../bytes.ts'
-import { padded, quotient } from '../../decimal-text.ts'
+import { padded } from '../../decimal-text.ts'
+import { pairOf } from '../../market/listing.ts'
 import type { DayTicker, SymbolInfo } from '../../market/market.ts'
+import { averageOf } from '../../market/value.ts'
 import { inUnit, nextMultiple, type PeriodicSource, type SourceContext } from './source.ts'
 
 const ZERO: Decimal = { units: 0n, scale: 0 }
@@ -69,7 +71,7 @@ export function miniTickerSource(
   const tell: Teller = async (info, time) => {
     const day = await context.data.ticker(info, time)
     const name = JSON.stringify(info.symbol)
-    const tail = info.market === 'usdm' ? `,"ps":${name},"st":1}` : '}'
+    const tail = info.market === 'spot' ? '}' : futuresEnd(info)
     return `{"e":"24hrMiniTicker","E":${inUnit(time + context.skew(), context.unit)},"s":${name},"c":"${day.last}","o":"${day.open}","h":"${day.high}","l":"${day.low}","v":"${day.volume}","q":"${day.quoteVolume}"${tail}`
   }
   return source(context, symbols, tell, optionsFor(one))
@@ -87,12 +89,16 @@ export function tickerSource(
     const name = JSON.stringify(info.symbol)
     const head = `{"e":"24hrTicker","E":${inUnit(time + context.skew(), unit)},"s":${name},${changes(info, day)}`
     const tail = `"o":"${day.open}","h":"${day.high}","l":"${day.low}","v":"${day.volume}","q":"${day.quoteVolume}","O":${inUnit(day.openTime, unit)},"C":${inUnit(day.closeTime, unit)},"F":${day.firstId},"L":${day.lastId},"n":${day.trades}`
-    if (info.market === 'usdm')
-      return `${head},"c":"${day.last}","Q":"${day.lastQuantity}",${tail},"ps":${name},"st":1}`
+    if (info.market !== 'spot') return `${head},"c":"${day.last}","Q":"${day.lastQuantity}",${tail}${futuresEnd(info)}`
     const quote = await context.data.quote(info, time)
     return `${head},"x":"${day.previousClose}","c":"${day.last}","Q":"${day.lastQuantity}","b":"${quote.bid}","B":"${quote.bidQuantity}","a":"${quote.ask}","A":"${quote.askQuantity}",${tail}}`
   }
   return source(context, symbols, tell, optionsFor(one))
+}
+
+/** Pair and market, at the end of what futures tell. */
+function futuresEnd({ symbol, market }: SymbolInfo): string {
+  return `,"ps":${JSON.stringify(pairOf(symbol))},"st":${market === 'coinm' ? 2 : 1}}`
 }
 
 /** Change, change in percent and weighted average price. */
@@ -102,9 +108,7 @@ function changes(info: SymbolInfo, day: Pick<DayTicker, 'open' | 'last' | 'volum
   const share = decimalToNumber(open) === 0 ? 0 : (decimalToNumber(change) / decimalToNumber(open)) * 100
   const volume = parseDecimal(day.volume)
   const none = compareDecimal(volume, ZERO) === 0
-  const average = none
-    ? (0).toFixed(info.priceDecimals)
-    : quotient(parseDecimal(day.quoteVolume), volume, info.priceDecimals)
+  const average = none ? (0).toFixed(info.priceDecimals) : averageOf(info, parseDecimal(day.quoteVolume), volume)
   return `"p":"${padded(change, info.priceDecimals)}","P":"${share.toFixed(3)}","w":"${average}"`
 }
 

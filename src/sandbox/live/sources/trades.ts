@@ -18,7 +18,7 @@ export function tradeSource(context: SourceContext, info: SymbolInfo): SteadySou
       for (const trade of context.live.trades(info, from * 1000, to * 1000)) {
         const time = inOwnUnit(trade.time, unit)
         out.ascii('{"e":"trade","E":').integer(inOwnUnit(trade.time + skew, unit))
-        if (info.market === 'usdm') {
+        if (info.market !== 'spot') {
           out.ascii(',"T":').integer(time).ascii(',"s":')
           writeTrade(out, texts, trade)
           out.ascii(',"X":"MARKET","m":').ascii(trade.buyerIsMaker ? 'true}' : 'false}')
@@ -53,7 +53,7 @@ export function aggTradeSource(context: SourceContext, info: SymbolInfo): Steady
       const skew = context.skew() * 1000
       for (const trade of context.live.aggTrades(info, from * 1000, to * 1000)) {
         out.ascii('{"e":"aggTrade","E":').integer(inOwnUnit(trade.time + skew, unit))
-        if (info.market === 'usdm') {
+        if (info.market !== 'spot') {
           out.ascii(',"a":').integer(trade.id).ascii(',"s":')
           texts.name(out)
         } else {
@@ -63,7 +63,7 @@ export function aggTradeSource(context: SourceContext, info: SymbolInfo): Steady
         }
         writeAggTrade(out, texts, trade, inOwnUnit(trade.time, unit))
         // Nobody trades against RPI orders here, so nq is q.
-        if (info.market === 'usdm') out.ascii(',"st":1}')
+        if (info.market !== 'spot') out.ascii(texts.end)
         else out.ascii(',"M":true}')
         out.end(sentAt(trade.time))
       }
