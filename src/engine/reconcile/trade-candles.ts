@@ -2,12 +2,17 @@ import { ExactSum } from '../../analysis/resample/exact-sum.ts'
 import type { Batch } from '../../model/batch.ts'
 import { CandleFlag, candle } from '../../model/candle.ts'
 import { floorOpen, type IntervalGrid, nextOpen } from '../../model/interval.ts'
+import { kindOf, selectColumns } from '../../model/kinds.ts'
+import type { SeriesId } from '../../model/series.ts'
+import type { TimeRange } from '../../model/time.ts'
+import { MILLISECONDS } from '../../store/lake/event-scan.ts'
+import type { Lake } from '../../store/lake/lake.ts'
 
 /** Trades or aggregate trades as columns, in the order of their ids. */
 export interface TradeColumns {
   readonly length: number
-  /** `time`, `price`, `quantity`, `buyer_is_maker`; of aggregate trades `first_trade_id` and `last_trade_id` too. */
-  readonly columns: Readonly<Record<string, Float64Array | BigInt64Array>>
+  /** `time`, `price`, `quantity`, `buyer_is_maker`; of aggregate trades `trades` too: how many each is made of. */
+  readonly columns: Readonly<Record<string, Float64Array>>
 }
 
 /** Quantities and values have eight decimals at most. */
@@ -74,11 +79,11 @@ export class TradeCandles {
   /** Takes trades in, and gives the candles that are done. */
   append(trades: TradeColumns): Batch {
     const { length, columns } = trades
-    const times = columns.time as Float64Array
-    const prices = columns.price as Float64Array
-    const quantities = columns.quantity as Float64Array
-    const makers = columns.buyer_is_maker as Float64Array
-    const counted = columns.first_trade_id !== undefined && columns.last_trade_id !== undefined
+    const times = columns.time!
+    const prices = columns.price!
+    const quantities = columns.quantity!
+    const makers = columns.buyer_is_maker!
+    const counts = columns.trades
     for (let i = 0; i < length; ) {
       const bar = this.#barOf(times[i]!)
       if (!bar) {
@@ -132,7 +137,7 @@ export class TradeCandles {
       bar.low = low
       bar.close = prices[i - 1]!
       bar.rows += rows
-      bar.trades += counted ? tradesIn(columns.first_trade_id!, columns.last_trade_id!, from, i) : rows
+      bar.trades += counts === undefined ? rows : sumOf(counts, from, i)
       if (largest < CLEAR) {
         addParts(bar.volume, wholes, parts, plain, rows)
         addParts(bar.quote, quoteWholes, quoteParts, quotePlain, rows)
@@ -197,14 +202,42 @@ function addParts(sum: ExactSum, wholes: number, parts: number, plain: number, r
   sum.count += rows
 }
 
-/** How many trades aggregate trades are made of. */
-function tradesIn(
-  firsts: Float64Array | BigInt64Array,
-  lasts: Float64Array | BigInt64Array,
-  from: number,
-  to: number,
-): number {
-  let trades = 0
-  for (let i = from; i < to; i++) trades += Number(BigInt(lasts[i]!) - BigInt(firsts[i]!)) + 1
-  return trades
+function sumOf(values: Float64Array, from: number, to: number): number {
+  let sum = 0
+  for (let i = from; i < to; i++) sum += values[i]!
+  return sum
+}
+
+/** SQL for what `TradeCandles` takes of a series of trades or aggregate trades. */
+const VALUES: Readonly<Record<string, string>> = {
+  time: MILLISECONDS('time'),
+  price: 'price',
+  quantity: 'quantity',
+  buyer_is_maker: 'buyer_is_maker::DOUBLE',
+}
+const COUNT = '(last_trade_id - first_trade_id + 1)::DOUBLE'
+
+/**
+ * Candles out of the trades (or aggregate trades) of a lake, in batches, rising: what an exchange makes of the same
+ * trades, with exact decimal sums. Intervals without a trade have no candle. The first and the last candle are of those
+ * trades only that lie in the range.
+ */
+export async function* candlesOfTrades(
+  lake: Lake,
+  series: SeriesId,
+  grid: IntervalGrid,
+  range: TimeRange,
+  signal?: AbortSignal,
+): AsyncGenerator<Batch, void, void> {
+  const made = new TradeCandles(grid)
+  const counted = series.kind === 'aggTrade'
+  const values = counted ? { ...VALUES, trades: COUNT } : VALUES
+  const names = ['time', 'price', 'quantity', 'buyer_is_maker', ...(counted ? ['first_trade_id', 'last_trade_id'] : [])]
+  const columns = selectColumns(kindOf(series.kind), [...names, kindOf(series.kind).sortKey])
+  for await (const chunk of lake.scanEvents(series, { values, columns, ...range, ...(signal ? { signal } : {}) })) {
+    const batch = made.append(chunk)
+    if (batch.length > 0) yield batch
+  }
+  const last = made.finish()
+  if (last.length > 0) yield last
 }

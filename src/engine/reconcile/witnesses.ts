@@ -16,7 +16,7 @@ import { DAY, type TimeRange } from '../../model/time.ts'
 import type { SeriesCoverage } from '../../store/lake/coverage-file.ts'
 import type { Lake } from '../../store/lake/lake.ts'
 import { isHarmless } from '../holes.ts'
-import { TradeCandles } from './trade-candles.ts'
+import { candlesOfTrades } from './trade-candles.ts'
 import type { Witness } from './types.ts'
 
 /** Someone in the lake who can tell what candles of a series must be. */
@@ -90,8 +90,6 @@ function isPart(smaller: Interval, larger: Interval): boolean {
 }
 
 function ofTrades(lake: Lake, kind: 'trade' | 'aggTrade', series: SeriesId, coverage: SeriesCoverage): LakeWitness {
-  const ids = kind === 'aggTrade' ? ['first_trade_id', 'last_trade_id'] : []
-  const columns = ['time', 'price', 'quantity', 'buyer_is_maker', ...ids]
   return {
     against: kind,
     words: kind === 'trade' ? 'trades' : 'aggregate trades',
@@ -99,11 +97,9 @@ function ofTrades(lake: Lake, kind: 'trade' | 'aggTrade', series: SeriesId, cove
     coverage,
     windowOf: (interval) => Math.max(1, Math.floor(DAY / intervalLength(interval))),
     async candles(grid, range, signal) {
-      const made = new TradeCandles(grid)
       const parts: Batch[] = []
-      for await (const batch of lake.readEvents(series, { ...range, columns, ...(signal ? { signal } : {}) }))
-        parts.push(made.append(batch))
-      const all = concatBatches(candle, [...parts, made.finish()])
+      for await (const batch of candlesOfTrades(lake, series, grid, range, signal)) parts.push(batch)
+      const all = concatBatches(candle, parts)
       // There trades are counted in contracts, and what one is worth stands in no trade.
       return series.market === 'coinm' ? withoutValues(all) : all
     },
