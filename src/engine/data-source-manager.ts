@@ -23,6 +23,7 @@ import type { ArchiveAccess, DownloadContext } from './download/context.ts'
 import { restPieces } from './download/rest-fill.ts'
 import { RestHealth } from './download/rest-health.ts'
 import { downloadAll } from './downloader.ts'
+import { hasHistory } from './history.ts'
 import { Permits } from './limiter.ts'
 import { newestCandle } from './newest-candle.ts'
 import type {
@@ -35,6 +36,7 @@ import type {
 } from './requests.ts'
 import type { SelectedSymbol, SymbolSelection } from './select-symbols.ts'
 import { described, lastOpen, openLakeCache, readUnchanged, settledState, withoutBounds } from './stored-data.ts'
+import { transformerOf } from './transformed.ts'
 import { MOST_FILES } from './tuning/decide.ts'
 import { Tuner } from './tuning/tuner.ts'
 import type { DownloadEvent, DownloadRequest, SeriesReport, SourceChoice, VerifyReport } from './types.ts'
@@ -171,6 +173,12 @@ export class DataSourceManager implements AsyncDisposable {
    * (`ticklake.complete`) and lists the gaps (`ticklake.gaps`, JSON).
    */
   async getData(request: GetDataRequest): Promise<Table> {
+    const change = transformerOf(request, this.#options.transforms)
+    if (!change) return this.#getData(request)
+    return change.apply(await this.#getData({ ...request, columns: change.columns }))
+  }
+
+  async #getData(request: GetDataRequest): Promise<Table> {
     const series = this.series(request)
     const interval = series.interval!
     const range = await this.#range(request, series.market, request.source)
@@ -189,6 +197,10 @@ export class DataSourceManager implements AsyncDisposable {
     } else if (source === 'archive') {
       const rows = await this.#archiveClient().fetch({ ...series, interval, ...range, ...abort })
       if (rows.batch.length > 0) batches.push(rows.batch)
+      else if (rows.files.length === 0 && (await this.firstAvailable(series, signal, 'archive')) === undefined) {
+        const { market, symbol, kind } = series
+        throw new InvalidRangeError(`The archive has no ${interval} ${kind}s of ${symbol} (${market}) at all.`)
+      }
       gaps = rows.missing
       complete = rows.missing.length === 0 && rows.files.every((file) => file.state === 'verified')
     } else {
@@ -216,11 +228,13 @@ export class DataSourceManager implements AsyncDisposable {
     const all = new Map(named.map(({ series }) => [seriesKey(series), series]))
     const settled = source === 'auto' ? await this.#settle([...all.values()], range, signal) : []
     const complete = new Map([...all.keys()].map((key, index) => [key, settled[index] ?? true]))
+    const change = transformerOf(request, this.#options.transforms)
+    const wish = change ? { ...request, columns: change.columns } : request
     for (const { symbol, series } of named) {
       const table = stored
-        ? await this.#stored(series, range, request, complete.get(seriesKey(series))!)
-        : await this.getData({ ...withoutBounds(request), ...range, symbol })
-      tables.set(symbol, table)
+        ? await this.#stored(series, range, wish, complete.get(seriesKey(series))!)
+        : await this.#getData({ ...withoutBounds(wish), ...range, symbol })
+      tables.set(symbol, change ? await change.apply(table) : table)
     }
     return tables
   }
@@ -230,6 +244,14 @@ export class DataSourceManager implements AsyncDisposable {
    * worked on, what comes next is fetched. Leaving the loop ends it.
    */
   async *getDataBatches(request: GetBatchesRequest): AsyncGenerator<Table, void, void> {
+    const change = transformerOf(request, this.#options.transforms, true)
+    if (!change) return yield* this.#getDataBatches(request)
+    for await (const table of this.#getDataBatches({ ...request, columns: change.columns })) {
+      yield await change.apply(table)
+    }
+  }
+
+  async *#getDataBatches(request: GetBatchesRequest): AsyncGenerator<Table, void, void> {
     const series = this.series(request)
     const { batchRows = DEFAULT_BATCH_ROWS, source = 'auto', includeUnfinished = false } = request
     const signal = this.#signal(request.signal)
@@ -242,7 +264,7 @@ export class DataSourceManager implements AsyncDisposable {
         settle: async (part, ended) => source !== 'auto' || ((await this.#settle([series], part, ended))[0] ?? false),
         read: (part, complete, isLast) => {
           const piece = { ...withoutBounds(request), ...part, signal, includeUnfinished: includeUnfinished && isLast }
-          return source === 'auto' ? this.#stored(series, part, piece, complete) : this.getData(piece)
+          return source === 'auto' ? this.#stored(series, part, piece, complete) : this.#getData(piece)
         },
       },
     )
@@ -294,6 +316,9 @@ export class DataSourceManager implements AsyncDisposable {
       throw new InvalidRangeError(
         `${this.#exchange.id} has no market ${market} here. Use one of ${this.#exchange.markets.join(', ')}.`,
       )
+    }
+    if (!hasHistory(kind, market)) {
+      throw new InvalidRangeError(`${this.#exchange.id} has no ${kind}s of ${market}; it has those of futures.`)
     }
     if (!this.#exchange.intervals(market).includes(interval)) {
       throw new InvalidRangeError(

@@ -10,13 +10,17 @@ const KINDS_WITH_HISTORY: readonly string[] = [
   'markCandle',
   'indexCandle',
   'premiumCandle',
+  'continuousCandle',
   'quote',
   'bookDepth',
   'metrics',
   'liquidation',
 ]
 /** Of these there is a past of futures only. */
-const FUTURES_ONLY: readonly string[] = ['quote', 'bookDepth', 'metrics', 'liquidation']
+const FUTURES_ONLY: readonly string[] = [
+  ...['fundingRate', 'markCandle', 'indexCandle', 'premiumCandle', 'continuousCandle'],
+  ...['quote', 'bookDepth', 'metrics', 'liquidation'],
+]
 
 /** Whether the past of a kind can be downloaded (of a market, where one is named); the others are collected as they happen. */
 export function hasHistory(kind: string, market?: Market): boolean {

@@ -1,6 +1,6 @@
 import { candle } from './candle.ts'
 import { InvalidRangeError } from './errors.ts'
-import { bookDepth, metrics } from './history/index.ts'
+import { bookDepth, continuousCandle, metrics } from './history/index.ts'
 import type { ColumnSpec, Kind } from './kind.ts'
 import {
   aggTrade,
@@ -30,6 +30,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
   markCandle,
   indexCandle,
   premiumCandle,
+  continuousCandle,
   bookDepth,
   metrics,
 }

@@ -90,6 +90,50 @@ describe('candles of mark price, index price and premium', () => {
     await expect(bench.manager().getData({ ...wish, kind: 'trade' })).rejects.toThrow('trade is no kind of candles')
   })
 
+  it('come from the archive alone where that is asked for, or say why they cannot', async () => {
+    const sandbox = await bench.start({ now: NOW })
+    const wish = { symbol: 'BTCUSDT', market: 'usdm', kind: 'markCandle', source: 'archive' } as const
+    const day = { from: '2024-03-06', to: '2024-03-07' }
+    const table = await bench.manager().getData({ ...wish, ...day, interval: '5m' })
+    expect(sandbox.usage().paths['/fapi/v1/markPriceKlines']).toBeUndefined()
+    const truth = await told('markCandle', '5m', Date.UTC(2024, 2, 6), Date.UTC(2024, 2, 7))
+    expect([...(table.getChild('close')!.toArray() as Float64Array)]).toEqual(truth.map((row) => row[4]))
+    await expect(bench.manager().getData({ ...wish, ...day, interval: '1s' })).rejects.toThrow('usdm has no 1s candles')
+    await expect(bench.manager().getData({ ...wish, ...day, interval: '1m', market: 'spot' })).rejects.toThrow(
+      'binance has no markCandles of spot; it has those of futures.',
+    )
+    await expect(bench.manager().getData({ ...wish, ...day, interval: '1m', symbol: 'NOSUCHUSDT' })).rejects.toThrow(
+      'NOSUCHUSDT',
+    )
+  })
+
+  it.each([
+    ['markCandle', '5m', '2023-11-10T03:40', '2023-11-10T04:00', 4],
+    ['premiumCandle', '1h', '2021-01-24', '2021-02-22', 29 * 24],
+  ] as const)(
+    'that the archive is known to lack come from REST, or are named: %s',
+    async (kind, interval, from, to, count) => {
+      const sandbox = await bench.start({ now: NOW })
+      sandbox.addFaults([{ type: 'missing-rows', from, to, match: { path: 'PriceKlines|premiumIndexKlines' } }])
+      const series = { ...seriesOf(kind, '1h'), interval } as SeriesId
+      const range = {
+        from: Date.parse(`${from.slice(0, 10)}T00:00Z`),
+        to: Date.parse(`${to.slice(0, 10)}T00:00Z`) + 86_400_000,
+      }
+      sandbox.addFaults([{ type: 'http-error', status: 503, match: { path: '^/fapi' } }])
+      const alone = await bench.download(series, range.from, range.to, { source: 'archive' })
+      expect(alone.gaps).toMatchObject([{ from: Date.parse(`${from}${from.includes('T') ? '' : 'T00:00'}Z`), count }])
+      sandbox.clearFaults()
+      sandbox.addFaults([{ type: 'missing-rows', from, to, match: { path: 'PriceKlines|premiumIndexKlines' } }])
+      const other = bench.manager({ dataDir: bench.folder.join('other') })
+      expect(await bench.download(series, range.from, range.to, { manager: other })).toMatchObject({
+        complete: true,
+        gaps: [],
+      })
+      expect(await stored(series, 'other')).toEqual(await told(kind, interval, range.from, range.to))
+    },
+  )
+
   it('are not known for spot', async () => {
     await bench.start({ now: NOW })
     const series: SeriesId = { ...seriesOf('markCandle', '1m'), market: 'spot' }

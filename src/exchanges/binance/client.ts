@@ -1,6 +1,7 @@
 import { type Batch, emptyBatch, rowAt } from '../../model/batch.ts'
 import { type Candle, candle } from '../../model/candle.ts'
 import { InvalidRangeError } from '../../model/errors.ts'
+import { readContinuous } from '../../model/history/index.ts'
 import { type Interval, parseInterval } from '../../model/interval.ts'
 import { kindOf } from '../../model/kinds.ts'
 import { asCandlesOf } from '../../model/price-candle.ts'
@@ -34,7 +35,8 @@ function ofFutures(name: string): Paths {
   return { usdm: `/fapi/v1/${name}`, coinm: `/dapi/v1/${name}` }
 }
 
-const PRICE_OF_KIND: Readonly<Record<string, 'mark' | 'index' | 'premiumIndex'>> = {
+const PRICE_OF_KIND: Readonly<Record<string, Exclude<PriceKind, 'last'>>> = {
+  continuousCandle: 'continuous',
   markCandle: 'mark',
   indexCandle: 'index',
   premiumCandle: 'premiumIndex',
@@ -190,6 +192,7 @@ export class BinanceClient extends BinanceMarketData implements BaseDataClient {
       const known = Object.keys(PRICE_PATHS[price]).join(' and ')
       throw new InvalidRangeError(`binance ${request.market} has no ${kind.id}s. They are known for ${known}.`)
     }
+    if (price === 'continuous') return { kind, path, named: { ...readContinuous(symbol) } }
     return { kind, path, named: price === 'index' ? { pair: pairOf(symbol) } : { symbol } }
   }
 

@@ -1,3 +1,4 @@
+import { continuousCandle, continuousSymbol } from '../../model/history/index.ts'
 import type { Market } from '../../model/series.ts'
 
 const CONTRACT = /_(?:PERP|\d{6})$/
@@ -12,5 +13,6 @@ export function pairOf(symbol: string): string {
  * asked for by.
  */
 export function seriesSymbol(market: Market, kind: string, symbol: string): string {
+  if (kind === continuousCandle.id) return continuousSymbol(symbol)
   return kind === 'indexCandle' && market !== 'spot' ? pairOf(symbol) : symbol
 }

@@ -3,6 +3,13 @@ import type { BookDepthRecord } from './book-depth.ts'
 import type { MetricsRecord } from './metrics.ts'
 
 export { type BookDepthRecord, bookDepth } from './book-depth.ts'
+export {
+  CONTRACT_TYPES,
+  type ContractType,
+  continuousCandle,
+  continuousSymbol,
+  readContinuous,
+} from './continuous-candle.ts'
 export { METRICS_PERIOD, type MetricsRecord, metrics } from './metrics.ts'
 
 /** One record of a kind that no stream gives. */

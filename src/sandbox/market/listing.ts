@@ -248,10 +248,11 @@ function invented(market: SandboxMarket, symbol: string): Listing {
   const tick = Math.max(2, 5 - Math.ceil(Math.log10(anchor)))
   const step = anchor > 20 ? 2 : anchor > 1 ? 1 : 0
   const day = Date.UTC(2019, 0, 1) + (hash % 700) * 86_400_000
-  const found = { listedAt: day + 8 * 3_600_000, endsAt: Number.POSITIVE_INFINITY }
+  const date = market === 'spot' ? undefined : /_(\d{6})$/.exec(symbol)?.[1]
+  const found =
+    date === undefined ? { listedAt: day + 8 * 3_600_000, endsAt: Number.POSITIVE_INFINITY } : contractLife(date)
   if (market === 'coinm') {
-    const date = /_(\d{6})$/.exec(symbol)?.[1]
-    const own = { ...inverseDigits(tick), contractSize: 10, ...(date === undefined ? found : contractLife(date)) }
+    const own = { ...inverseDigits(tick), contractSize: 10, ...found }
     return { ...{ market, symbol, base, quote, anchor, activity: 0.5 }, ...own }
   }
   const decimals =

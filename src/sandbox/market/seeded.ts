@@ -4,7 +4,7 @@ import { DAY, type TimeInput } from '../../model/time.ts'
 import { ByteWriter, SPLIT } from '../bytes.ts'
 import { quotient } from '../decimal-text.ts'
 import type { CandleColumns } from './columns.ts'
-import { type Listing, type RecordedRules, type SandboxMarket, seededListings } from './listing.ts'
+import { isDated, type Listing, type RecordedRules, type SandboxMarket, seededListings } from './listing.ts'
 import type { DayTicker, MarketData, Outage, Quote, ReadRange, SymbolInfo } from './market.ts'
 import { SeededRows } from './rows.ts'
 import { SeededLive } from './seeded-live.ts'
@@ -143,7 +143,8 @@ function infoOf(listing: Listing, now: number): SymbolInfo {
     listing
   return {
     ...{ market, symbol, base, quote, tickDecimals, priceDecimals, stepDecimals, listedAt, listed: now < endsAt },
-    ...(contractSize === undefined ? {} : { contractSize, endsAt }),
+    ...(contractSize === undefined ? {} : { contractSize }),
+    ...(contractSize !== undefined || isDated(symbol) ? { endsAt } : {}),
   }
 }
 

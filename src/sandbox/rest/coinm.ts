@@ -1,4 +1,5 @@
 import { candles } from './candles.ts'
+import { continuousCandles } from './continuous.ts'
 import { depth, futuresDepthWeight } from './depth.ts'
 import { coinmExchangeInfo } from './exchange-info.ts'
 import { fundingInfo, fundingRate, openInterest, premiumIndex } from './funding.ts'
@@ -40,6 +41,12 @@ export const coinmRoutes: readonly RestRoute[] = [
     params: { symbol: true, ...CANDLE_PARAMS },
     weight: byLimit,
     answer: (call) => priceCandles(call, 'premium'),
+  },
+  {
+    path: '/dapi/v1/continuousKlines',
+    params: { pair: true, contractType: true, interval: true, startTime: false, endTime: false, limit: false },
+    weight: byLimit,
+    answer: continuousCandles,
   },
   { path: '/dapi/v1/depth', params: { symbol: true, limit: false }, weight: futuresDepthWeight, answer: depth },
   { path: '/dapi/v1/trades', params: { symbol: true, limit: false }, weight: fixed(5), answer: recentTrades },

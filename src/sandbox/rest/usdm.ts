@@ -1,4 +1,5 @@
 import { candles } from './candles.ts'
+import { continuousCandles } from './continuous.ts'
 import { depth, futuresDepthWeight } from './depth.ts'
 import { usdmExchangeInfo } from './exchange-info.ts'
 import { fundingInfo, fundingRate, openInterest, premiumIndex } from './funding.ts'
@@ -37,6 +38,12 @@ export const usdmRoutes: readonly RestRoute[] = [
       answer: (call) => priceCandles(call, price),
     }),
   ),
+  {
+    path: '/fapi/v1/continuousKlines',
+    params: { pair: true, contractType: true, interval: true, startTime: false, endTime: false, limit: false },
+    weight: byLimit,
+    answer: continuousCandles,
+  },
   {
     path: '/fapi/v1/depth',
     params: { symbol: true, limit: false },
