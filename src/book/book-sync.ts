@@ -3,7 +3,7 @@ import type { BookSnapshot } from '../model/live/book-snapshot.ts'
 import { sameId } from '../model/live/ids.ts'
 import type { QuoteRecord } from '../model/live/quote.ts'
 import type { RecordId } from '../model/live/record.ts'
-import { badIds, bookName, isExact, standing } from './chain.ts'
+import { badIds, isExact, standing } from './chain.ts'
 import { DeltaBuffer } from './delta-buffer.ts'
 import { IdWatch } from './id-watch.ts'
 import { applyTo, badSnapshot, knownLevels, load } from './load.ts'
@@ -13,7 +13,6 @@ import { Refresh, type RefreshOutcome } from './refresh.ts'
 import { SyncCounters } from './sync-counters.ts'
 import type {
   BookListener,
-  BookOddity,
   BookReason,
   BookState,
   BookStats,
@@ -21,7 +20,9 @@ import type {
   BookTop,
   SyncedBy,
 } from './sync-types.ts'
+import { BookTeller, crossedText, gapText } from './teller.ts'
 import { badQuote, differenceTo, topOfBook, topOfQuote } from './top.ts'
+import { SnapshotWishes } from './wishes.ts'
 
 /**
  * What is being waited for. `idle`: the first update. `waiting`: a snapshot. `bridging`: an update that chains to the
@@ -48,6 +49,8 @@ export class BookSync {
   readonly #buffer: DeltaBuffer
   readonly #quotes = new QuoteRing()
   readonly #counters = new SyncCounters()
+  readonly #teller: BookTeller
+  readonly #wishes: SnapshotWishes
   #phase: Phase = 'idle'
   #state: BookState = 'syncing'
   /** Update that the levels are at. */
@@ -59,11 +62,9 @@ export class BookSync {
   /** A live book waits for a snapshot to start from anew. */
   #refresh: Refresh | undefined
   readonly #ids = new IdWatch()
-  #attempt = 0
   #liveSince = Number.NaN
   /** When the subscription began or anything last arrived. */
   #heardAt = Number.NaN
-  #wishedAt = Number.NaN
 
   constructor(options: BookSyncOptions, listener: BookListener) {
     this.market = options.market
@@ -78,6 +79,8 @@ export class BookSync {
       steadyMs: options.steadyMs ?? 30_000,
     }
     this.#listener = listener
+    this.#teller = new BookTeller(this, listener, this.#counters)
+    this.#wishes = new SnapshotWishes(listener, this.#counters, this.#options)
     this.book = new OrderBook(this.#bookOptions)
     this.#buffer = this.#newBuffer()
   }
@@ -106,7 +109,7 @@ export class BookSync {
     this.#refresh = undefined
     this.#heardAt = Number.NaN
     // A book that was right until the connection went has no fault of its own to wait for.
-    if (this.#phase === 'live') this.#attempt = 0
+    if (this.#phase === 'live') this.#wishes.fulfilled()
     if (this.#phase === 'live' || this.#phase === 'bridging') this.#isResumable = true
     this.#phase = 'idle'
     this.#change('stale', 'disconnected', reason, at)
@@ -124,7 +127,7 @@ export class BookSync {
   delta(delta: BookDelta, at: number = delta.receiveTime): void {
     this.#counters.since(this.#state, at)
     if (delta.market !== this.market || delta.symbol !== this.symbol) {
-      this.#foreign(delta, at)
+      this.#teller.foreign(delta, at)
       return
     }
     const problem = badIds(delta)
@@ -136,7 +139,7 @@ export class BookSync {
     const anew = this.#ids.saw(delta.lastUpdateId)
     if (anew !== undefined) {
       this.#quotes.clear()
-      this.#odd('gap', anew, at)
+      this.#teller.odd('gap', anew, at)
       this.#broken('gap', anew, at, delta)
       return
     }
@@ -153,7 +156,7 @@ export class BookSync {
   snapshot(snapshot: BookSnapshot, at: number = snapshot.receiveTime): void {
     this.#counters.since(this.#state, at)
     if (snapshot.market !== this.market || snapshot.symbol !== this.symbol) {
-      this.#foreign(snapshot, at)
+      this.#teller.foreign(snapshot, at)
       return
     }
     if (this.#phase === 'live') {
@@ -213,13 +216,13 @@ export class BookSync {
   /** A quote (best bid and offer) arrived: it sharpens `top`, and is compared where its id is the book's. */
   quote(quote: QuoteRecord, at: number = quote.receiveTime): void {
     if (quote.market !== this.market || quote.symbol !== this.symbol) {
-      this.#foreign(quote, at)
+      this.#teller.foreign(quote, at)
       return
     }
     const problem = badQuote(quote)
     if (problem !== undefined) {
       this.#counters.quotesBad++
-      this.#odd('bad-quote', `quote ${quote.updateId} has ${problem}`, at)
+      this.#teller.odd('bad-quote', `quote ${quote.updateId} has ${problem}`, at)
       return
     }
     if (this.#id === undefined || quote.updateId > this.#id) this.#quotes.push(quote)
@@ -235,7 +238,7 @@ export class BookSync {
       if (isQuiet) this.#wish('quiet', now)
     } else if (this.#phase === 'bridging' && isQuiet) {
       this.#live('quiet', now)
-    } else if ((this.#phase !== 'live' || this.#refresh) && now - this.#wishedAt >= this.#options.snapshotTimeoutMs) {
+    } else if ((this.#phase !== 'live' || this.#refresh) && this.#wishes.isOverdue(now)) {
       this.#wish('overdue', now)
     }
   }
@@ -297,17 +300,13 @@ export class BookSync {
       return
     }
     if (where === 'gap') {
-      const origin = delta.market === 'spot' ? `U ${delta.firstUpdateId}` : `pu ${delta.previousUpdateId}`
-      const detail = `the book is at ${this.#id}, the next update has ${origin} and u ${delta.lastUpdateId}`
-      this.#odd('gap', detail, at)
+      const detail = gapText(delta, this.#id!)
+      this.#teller.odd('gap', detail, at)
       this.#broken('gap', detail, at, delta)
       return
     }
     const isBridge = this.#phase === 'bridging'
-    if (!isBridge && !isExact(delta, this.#id!)) {
-      this.#counters.overlaps++
-      this.#odd('overlap', `update ${delta.firstUpdateId}–${delta.lastUpdateId} overlaps the book at ${this.#id}`, at)
-    }
+    if (!isBridge && !isExact(delta, this.#id!)) this.#teller.overlap(delta, this.#id!, at)
     if (!this.#apply(delta, at)) return
     if (isBridge) this.#live('bridged', at)
     else this.#afterApply(delta, at)
@@ -318,15 +317,15 @@ export class BookSync {
     const impossible = applyTo(this.book, delta)
     if (impossible !== undefined) {
       this.#counters.badUpdates++
-      this.#odd('bad-update', impossible, at)
+      this.#teller.odd('bad-update', impossible, at)
       this.#broken('bad-update', impossible, at)
       return false
     }
     this.#id = delta.lastUpdateId
     this.#time = Number.isNaN(delta.eventTime) ? delta.receiveTime : delta.eventTime
     if (this.book.isCrossed) {
-      const detail = `bid ${this.book.bestBid} at or above ask ${this.book.bestAsk} after update ${delta.lastUpdateId}`
-      this.#odd('crossed', detail, at)
+      const detail = crossedText(this.book, delta.lastUpdateId)
+      this.#teller.odd('crossed', detail, at)
       this.#broken('crossed', detail, at)
       return false
     }
@@ -365,11 +364,11 @@ export class BookSync {
     } else if (outcome.type === 'bad') {
       this.#badSnapshot(outcome.detail, at)
     } else if (outcome.type === 'different') {
-      this.#odd('mismatch', outcome.detail, at)
+      this.#teller.odd('mismatch', outcome.detail, at)
       this.#broken('refresh-mismatch', outcome.detail, at)
     } else {
       this.#refresh = undefined
-      this.#attempt = 0
+      this.#wishes.fulfilled()
       this.#counters.snapshotsAdopted++
       this.#listener.refreshed?.(outcome.snapshot, at)
     }
@@ -381,7 +380,7 @@ export class BookSync {
     const detail = differenceTo(quote, this.book)
     if (detail === undefined) return true
     this.#counters.quotesMismatched++
-    this.#odd('mismatch', detail, at)
+    this.#teller.odd('mismatch', detail, at)
     this.#broken('quote-mismatch', detail, at)
     return false
   }
@@ -408,7 +407,7 @@ export class BookSync {
     if (pushed === 'old') this.#counters.duplicates++
     if (pushed === 'gap') {
       this.#counters.dropped += before
-      this.#odd('gap', `an update is missing before ${delta.firstUpdateId}, while waiting for a snapshot`, at)
+      this.#teller.odd('gap', `an update is missing before ${delta.firstUpdateId}, while waiting for a snapshot`, at)
     }
     return pushed
   }
@@ -423,7 +422,7 @@ export class BookSync {
 
   /** The book can not be trusted: asks for a snapshot. `delta` is the first update after what is missing. */
   #broken(reason: BookReason, detail: string, at: number, delta?: BookDelta): void {
-    this.#steady(at)
+    if (this.#phase === 'live') this.#wishes.troubled(this.#liveSince, at)
     this.#counters.dropped += this.#buffer.length
     this.#refresh = undefined
     this.#isResumable = false
@@ -435,7 +434,7 @@ export class BookSync {
 
   #badUpdate(problem: string, at: number): void {
     this.#counters.badUpdates++
-    this.#odd('bad-update', problem, at)
+    this.#teller.odd('bad-update', problem, at)
     if (this.#phase === 'live' || this.#phase === 'bridging') this.#broken('bad-update', problem, at)
     else {
       this.#counters.dropped += this.#buffer.length
@@ -447,30 +446,13 @@ export class BookSync {
 
   #badSnapshot(problem: string, at: number): void {
     this.#counters.snapshotsBad++
-    this.#odd('bad-snapshot', problem, at)
+    this.#teller.odd('bad-snapshot', problem, at)
     this.#wish('snapshot-bad', at)
-  }
-
-  #foreign(record: { market: string; symbol: string; kind: string }, at: number): void {
-    this.#counters.foreign++
-    this.#odd(
-      'foreign',
-      `a ${record.kind} of ${record.market} ${record.symbol} reached the book of ${bookName(this)}`,
-      at,
-    )
   }
 
   #wish(reason: BookReason, at: number): void {
     if (!this.#refresh) this.#phase = 'waiting'
-    this.#attempt++
-    this.#wishedAt = at
-    this.#counters.wished++
-    this.#listener.needSnapshot({ reason, attempt: this.#attempt, at })
-  }
-
-  /** A book that held for a while begins its attempts anew: the next trouble is another one. */
-  #steady(at: number): void {
-    if (this.#phase === 'live' && at - this.#liveSince >= this.#options.steadyMs) this.#attempt = 0
+    this.#wishes.wish(reason, at)
   }
 
   #change(to: BookState, reason: BookReason | SyncedBy, detail: string, at: number): void {
@@ -480,9 +462,5 @@ export class BookSync {
     this.#state = to
     if (from === 'synced') this.#counters.resync(reason as BookReason)
     this.#listener.stateChange?.({ from, to, reason, detail, at, lastUpdateId: this.#id })
-  }
-
-  #odd(type: BookOddity['type'], detail: string, at: number): void {
-    this.#listener.oddity?.({ type, detail: `${bookName(this)}: ${detail}`, at })
   }
 }

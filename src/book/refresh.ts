@@ -54,6 +54,11 @@ export class Refresh {
     if (unheld !== undefined) return { type: 'bad', detail: unheld }
     const since = this.#buffer.take(lastUpdateId)
     for (const delta of since) fresh.apply(delta.bids, delta.asks)
+    if (!(fresh.knownShare('bid') > 0 && fresh.knownShare('ask') > 0)) {
+      // The market has left what it knew since: the book would not know its own best price.
+      for (const delta of since) this.#buffer.push(delta)
+      return { type: 'too-old' }
+    }
     const differences = book.differences(fresh)
     if (differences > 0) {
       return { type: 'different', detail: `${differences} levels differ from the snapshot at ${lastUpdateId}` }

@@ -463,6 +463,25 @@ describe('the known range', () => {
   })
 })
 
+describe('a snapshot for a refresh whose range the market has left by now', () => {
+  it('is not taken: the book keeps the wider range that it knows, and asks again', () => {
+    const { sync, log } = start('spot', { refreshBelow: 0 })
+    sync.delta(delta('spot', [1, 1]))
+    sync.snapshot(snapshot('spot', 1, [100, 1, 99, 1, 98, 1], [101, 1], 3))
+    sync.refresh(100)
+    sync.delta(delta('spot', [2, 2], [100, 0, 95, 1]))
+    sync.snapshot(snapshot('spot', 1, [100, 1], [101, 1], 1))
+    expect(log.slice(-2)).toEqual(['applied 2', 'need snapshot-too-old'])
+    expect(sync.state).toBe('synced')
+    expect([sync.book.bestBid, sync.book.knownTo('bid')]).toEqual([99, 98])
+    // The updates since are still there to bridge the next one.
+    sync.delta(delta('spot', [3, 3], [97, 3]))
+    sync.snapshot(snapshot('spot', 1, [100, 1, 99, 1, 98, 1], [101, 1], 3))
+    expect(log.at(-1)).toBe('refreshed 1')
+    expect(sync.book.levels().bids).toEqual([99, 1, 98, 1, 97, 3, 95, 1])
+  })
+})
+
 describe('the top of a book', () => {
   it('is the book until a newer quote comes, and the book again when it has caught up', () => {
     const { sync } = synced('spot')
