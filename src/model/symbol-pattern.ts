@@ -66,11 +66,11 @@ export function nearPatterns({ text, ending, beginning }: SymbolPattern, symbols
       if (length < symbol.length) parts.add(ending === undefined ? symbol.slice(0, length) : symbol.slice(-length))
     }
   }
-  return nearestTexts(letters, parts, 1).map((part) => (ending === undefined ? `${part}*` : `*${part}`))
+  return nearestTexts(letters, parts, 2).map((part) => (ending === undefined ? `${part}*` : `*${part}`))
 }
 
 function asRegExp(letter: string): string {
   if (letter === '*') return '.*'
   if (letter === '?') return '.'
-  return letter.replace(/[.-]/, '\\$&')
+  return letter === '.' ? '\\.' : letter
 }
