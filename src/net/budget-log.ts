@@ -51,6 +51,11 @@ export function machineNow(): number {
   return MACHINE_BASE + performance.now()
 }
 
+/** A budget's name as its files begin with it. */
+export function fileNameOf(name: string): string {
+  return name.replace(/[^\w.-]+/g, '_')
+}
+
 interface Slot {
   readonly number: number
   readonly fd: number
@@ -79,7 +84,7 @@ export class BudgetLog implements Disposable {
   /** @throws StorageError when the folder cannot be made, is not this user's own, or cannot be written. */
   constructor(options: BudgetLogOptions) {
     this.folder = options.folder
-    this.#name = options.name.replace(/[^\w.-]+/g, '_')
+    this.#name = fileNameOf(options.name)
     this.#flags = options.isLive ? 1 : 0
     this.#slotMs = options.slotMs ?? SLOT
     this.#clock = options.clock ?? machineNow

@@ -22,8 +22,10 @@ export interface BudgetListener {
 
 /** A request that is answered by nobody is over after this, ms. */
 const LONGEST_FLIGHT = 120_000
-/** What a program sent just before it died may still be on its way, ms. */
-const LAST_WORDS = 1_000
+/** What a program sent just before it died may still be on its way, ms; half a window where that is less. */
+const LAST_WORDS = 10_000
+/** An event that lies further ahead than this is of a former start of the machine, ms. */
+const AHEAD = 1_000
 /** How long after its last word a live collector is taken to be there, and how often it says a word, ms. */
 const LIVE_FOR = 150_000
 const LIVE_EVERY = 60_000
@@ -106,14 +108,14 @@ export class BudgetShare {
     return verdict ?? fits()
   }
 
-  /** Lets go of what dead programs had in flight. */
-  forgetDead(): void {
+  /** Lets go of what dead programs had in flight, as a window of so many ms begins. */
+  forgetDead(windowMs: number): void {
     if (this.#foreign.size === 0) return
     const now = performance.now()
     const alive = new Map<number, boolean>()
     for (const [key, flight] of this.#foreign) {
       const age = now - flight.sentAt
-      if (age < LAST_WORDS) continue
+      if (age < Math.min(LAST_WORDS, windowMs / 2)) continue
       const pid = flight.pid!
       if (!alive.has(pid)) alive.set(pid, isAlive(pid))
       if (alive.get(pid) && age < LONGEST_FLIGHT) continue
@@ -132,7 +134,7 @@ export class BudgetShare {
     if (event.type === 'limit') this.#listener.limit(event.number, event.value)
     const age = this.#log.now() - event.at
     // The machine was started anew since: its clock begins at nothing each time.
-    if (event.isOwn || age < -LAST_WORDS) return
+    if (event.isOwn || age < -AHEAD) return
     if (event.isLive) this.#liveUntil = Math.max(this.#liveUntil, event.at + LIVE_FOR)
     const key = `${event.sender}:${event.number}`
     if (event.type === 'claim') {

@@ -1,9 +1,9 @@
-import { accessSync, constants, lstatSync, readdirSync } from 'node:fs'
-import { tmpdir, userInfo } from 'node:os'
+import { accessSync, constants, lstatSync, readdirSync, unlinkSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { StorageError } from '../model/errors.ts'
 import type { Log } from '../model/log.ts'
-import { BudgetLog } from './budget-log.ts'
+import { BudgetLog, fileNameOf } from './budget-log.ts'
 import { isAlive } from './budget-share.ts'
 
 export interface SharedBudgetOptions {
@@ -26,9 +26,28 @@ export function openBudget(name: string, options: SharedBudgetOptions): BudgetLo
   try {
     return new BudgetLog({ folder: typeof shared === 'string' ? shared : budgetFolder(), name, isLive: options.isLive })
   } catch (error) {
-    if (!(error instanceof StorageError)) throw error
-    options.log.warn({ budget: name, error: error.message }, 'the rate budget is not shared with other programs')
+    // Whatever the system refuses: nothing of it is worth a request that is not sent.
+    if (!(error instanceof StorageError) && (error as NodeJS.ErrnoException).syscall === undefined) throw error
+    options.log.warn(
+      { budget: name, error: (error as Error).message },
+      'the rate budget is not shared with other programs',
+    )
     return undefined
+  }
+}
+
+/**
+ * Forgets what was told of a host: it is another server now, though it has the same address. Programs that run begin
+ * anew within a second.
+ */
+export function forgetBudget(host: string, shared = wordOf(process.env[BUDGET_VARIABLE])): void {
+  if (shared === false) return
+  try {
+    const folder = typeof shared === 'string' ? shared : budgetFolder()
+    const prefix = `${fileNameOf(host)}-`
+    for (const file of readdirSync(folder)) if (file.startsWith(prefix)) unlinkSync(join(folder, file))
+  } catch {
+    // Nobody has told anything, or it is not ours to forget.
   }
 }
 
@@ -56,11 +75,11 @@ export function wordOf(text: string | undefined): boolean | string {
  * @throws StorageError when somebody else has taken the name.
  */
 export function budgetFolder(): string {
-  const { uid, username } = userInfo()
-  const name = `ticklake-${uid >= 0 ? uid : username}`
-  const folder = join(memoryFolder() ?? tmpdir(), name)
+  // Where there are no user ids (Windows) the temporary folder is the user's own.
+  const uid = process.getuid?.()
+  const folder = join(memoryFolder() ?? tmpdir(), uid === undefined ? 'ticklake' : `ticklake-${uid}`)
   const found = lstatSync(folder, { throwIfNoEntry: false })
-  if (found && (!found.isDirectory() || (uid >= 0 && found.uid !== uid))) {
+  if (found && (!found.isDirectory() || (uid !== undefined && found.uid !== uid))) {
     throw new StorageError(folder, 'it belongs to somebody else, so the rate budget is not shared there')
   }
   return folder

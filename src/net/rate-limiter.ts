@@ -338,7 +338,7 @@ export class RateLimiter implements Disposable {
   }
 
   #roll(window: RateWindow): void {
-    if (window.isOver()) this.#share?.forgetDead()
+    if (window.isOver()) this.#share?.forgetDead(window.limit.windowMs)
     window.roll(this.#flights)
   }
 

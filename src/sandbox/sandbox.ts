@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { ConfigError, isTicklakeError } from '../model/errors.ts'
 import { type Interval, parseInterval } from '../model/interval.ts'
 import { parseTime, type TimeInput } from '../model/time.ts'
+import { forgetBudget } from '../net/budget.ts'
 import { archiveInterval, parseKey } from './archive/keys.ts'
 import { SeededStore } from './archive/seeded-store.ts'
 import { ArchiveService } from './archive/service.ts'
@@ -157,6 +158,8 @@ class SandboxServer implements Sandbox {
       this.#server.listen(this.#settings.port, '127.0.0.1', done)
     })
     this.#port = (this.#server.address() as AddressInfo).port
+    // What programs have told each other of a former exchange at this address is not about this one.
+    forgetBudget(`127.0.0.1:${this.#port}`)
     this.#settings.log.info({ endpoint: this.endpoint, markets: this.#settings.markets }, 'sandbox is ready')
   }
 

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { StorageError } from '../../src/model/errors.ts'
 import { silentLog } from '../../src/model/log.ts'
-import { openBudget, wordOf } from '../../src/net/budget.ts'
+import { forgetBudget, openBudget, wordOf } from '../../src/net/budget.ts'
 import { type BudgetEvent, BudgetLog, machineNow } from '../../src/net/budget-log.ts'
 import { type TempFolder, tempFolder } from '../helpers/temp.ts'
 
@@ -120,6 +120,20 @@ test('a folder that cannot be used is an error that names it; a closed log does 
   a.close()
   a.append('claim', 1, 1)
   expect([numbers(a), numbers(log())]).toEqual([[], []])
+})
+
+test('what was told of a host is forgotten when another server has its address, and of no other', () => {
+  const [one, other] = [log('127.0.0.1:80-spot'), log('127.0.0.1:8080-spot')]
+  one.append('pause', 0, 60_000)
+  other.append('claim', 1, 1)
+  forgetBudget('127.0.0.1:80', folder.path)
+  expect(files()).toEqual(['127.0.0.1_8080-spot.5.budget1'])
+  now += 1000
+  expect(numbers(one)).toEqual([])
+  expect(files()).toContain('127.0.0.1_80-spot.5.budget1')
+  forgetBudget('127.0.0.1:80', folder.join('nowhere'))
+  forgetBudget('127.0.0.1:8080', false)
+  expect(numbers(log('127.0.0.1:8080-spot'))).toEqual([1])
 })
 
 test('the machine’s clock runs on', () => {

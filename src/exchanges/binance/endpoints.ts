@@ -75,7 +75,7 @@ export function binanceEndpoints(options: ClientOptions = {}): Endpoints {
 /** One name for hosts that count the requests of an address together. */
 export function budgetHost(base: string): string {
   const group = [...Object.values(PRODUCTION), ...Object.values(TESTNET)].find((bases) => bases.includes(base))
-  return new URL(group?.[0] ?? base).host
+  return new URL(group?.[0] ?? base).host.replace(/^localhost\b/, '127.0.0.1')
 }
 
 function everywhere(base: string): Readonly<Record<Market, readonly string[]>> {

@@ -3,11 +3,15 @@ import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { pathToFileURL } from 'node:url'
 import { afterEach, expect, test } from 'vitest'
 import { BinanceClient } from '../../../src/exchanges/binance/client.ts'
+import { BudgetLog } from '../../../src/net/budget-log.ts'
+import { RateLimiter } from '../../../src/net/rate-limiter.ts'
 import { startSandbox } from '../../../src/sandbox/index.ts'
 import { startBin } from '../../cli/bin.ts'
 import { until } from '../../helpers/http-server.ts'
+import { repositoryRoot } from '../../helpers/real-data.ts'
 import { tempFolder } from '../../helpers/temp.ts'
 
 const NOW = Date.UTC(2024, 5, 15, 12)
@@ -34,7 +38,7 @@ async function kill(child: ChildProcess): Promise<void> {
 test('four downloads and a collector, some killed at any moment, use over 90 % of the allowance without one refusal', async () => {
   await using folder = await tempFolder('budget')
   // Few requests per window: what is measured is the budget, not the machine.
-  const limit = 150
+  const limit = 120
   await using sandbox = await startSandbox({
     now: NOW,
     symbols: SYMBOLS,
@@ -72,7 +76,7 @@ test('four downloads and a collector, some killed at any moment, use over 90 % o
       await kill(victim.child)
       victim.child = download(victim.symbol)
     }
-    await until(() => windows.size >= before + 5)
+    await until(() => windows.size >= before + 4)
     const usage = sandbox.usage().spot
     expect([usage.rejected429, usage.rejected418]).toEqual([0, 0])
     expect(usage.highest).toBeLessThanOrEqual(limit)
@@ -83,6 +87,30 @@ test('four downloads and a collector, some killed at any moment, use over 90 % o
     clearInterval(watch)
   }
 }, 60_000)
+
+test('what a killed program had in flight is let go, what a living one has is not', async () => {
+  await using folder = await tempFolder('budget')
+  const limits = [{ windowMs: 1000, limit: 100, counts: 'weight' as const }]
+  const code = `
+    import { RateLimiter } from ${JSON.stringify(pathToFileURL(join(repositoryRoot, 'dist/net/rate-limiter.js')).href)}
+    import { BudgetLog } from ${JSON.stringify(pathToFileURL(join(repositoryRoot, 'dist/net/budget-log.js')).href)}
+    const shared = new BudgetLog({ folder: ${JSON.stringify(folder.path)}, name: 'x' })
+    await new RateLimiter({ limits: ${JSON.stringify(limits)}, target: 1, shared }).acquire(60)
+    console.log('sent')
+    setInterval(() => {}, 1000)`
+  const child = own(
+    spawn(process.execPath, ['--input-type=module', '-e', code], { stdio: ['ignore', 'pipe', 'inherit'] }),
+  )
+  await once(child.stdout!, 'data')
+  using limiter = new RateLimiter({ limits, target: 1, shared: new BudgetLog({ folder: folder.path, name: 'x' }) })
+  const end = Date.now() + 3000
+  while (Date.now() < end) {
+    expect(limiter.getRemainingRequests()).toBe(40)
+    await sleep(100)
+  }
+  await kill(child)
+  await until(() => limiter.getRemainingRequests() === 100)
+})
 
 test('a client whose folder cannot be written goes on alone, and says so', async () => {
   await using folder = await tempFolder('budget')
