@@ -1,3 +1,4 @@
+import type { Transform, TransformRegistry } from '../analysis/transform/index.ts'
 import type { ClientOptions } from '../exchanges/exchange.ts'
 import type { Interval } from '../model/interval.ts'
 import type { Log } from '../model/log.ts'
@@ -27,6 +28,8 @@ export interface DataSourceManagerOptions extends Omit<ClientOptions, 'log' | 'o
   readonly recentMs?: number
   /** How long a transfer may stand still, ms; default 30 s. */
   readonly stallMs?: number
+  /** Where names of transforms are looked up; default `transformRegistry`. */
+  readonly transforms?: TransformRegistry
   readonly log?: Log
 }
 
@@ -52,6 +55,11 @@ export interface GetDataRequest {
   readonly source?: SourceChoice | 'lake'
   /** Also give the candle that is not closed yet (from REST). */
   readonly includeUnfinished?: boolean
+  /**
+   * Transforms of the rows, one after the other: as they are, or names in the registry. They see the rows of the range
+   * and no others. Of tables piece by piece each must say how far it looks back.
+   */
+  readonly transforms?: readonly (string | Transform)[]
   readonly signal?: AbortSignal
 }
 

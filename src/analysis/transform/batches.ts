@@ -27,19 +27,12 @@ export class BatchTransformer {
 
   /** Columns that have to be there from the start: those read before a transform makes them. */
   get inputs(): string[] {
-    const made = new Set<string>()
-    const needed = new Set<string>()
-    for (const { transform } of this.#stages) {
-      if (transform.type === 'record') continue
-      for (const input of transform.inputs) if (!made.has(input)) needed.add(input)
-      if (transform.type === 'column') for (const output of transform.outputs) made.add(output)
-    }
-    return [...needed]
+    return inputsOfAll(this.#stages.map(({ transform }) => transform))
   }
 
   /** Columns that are made, in the order of the transforms. Those of record transforms are not known beforehand. */
   get outputs(): string[] {
-    return [...new Set(this.#stages.flatMap(({ transform }) => (transform.type === 'column' ? transform.outputs : [])))]
+    return outputsOfAll(this.#stages.map(({ transform }) => transform))
   }
 
   push(batch: Table): Table {
@@ -58,6 +51,23 @@ export class BatchTransformer {
     }
     return table
   }
+}
+
+/** Columns that transforms read before one of them makes them. */
+export function inputsOfAll(transforms: readonly Transform[]): string[] {
+  const made = new Set<string>()
+  const needed = new Set<string>()
+  for (const transform of transforms) {
+    if (transform.type === 'record') continue
+    for (const input of transform.inputs) if (!made.has(input)) needed.add(input)
+    if (transform.type === 'column') for (const output of transform.outputs) made.add(output)
+  }
+  return [...needed]
+}
+
+/** Columns that transforms make, in their order. Those of record transforms are not known beforehand. */
+export function outputsOfAll(transforms: readonly Transform[]): string[] {
+  return [...new Set(transforms.flatMap((transform) => (transform.type === 'column' ? transform.outputs : [])))]
 }
 
 function made(transform: Transform, joined: Table, skip: number): Table {

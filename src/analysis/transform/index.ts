@@ -1,5 +1,5 @@
 export { applyTransforms, TransformStream } from './apply.ts'
-export { BatchTransformer } from './batches.ts'
+export { BatchTransformer, inputsOfAll, outputsOfAll } from './batches.ts'
 export {
   type Columns,
   type ColumnTransform,
@@ -11,4 +11,4 @@ export {
 } from './definition.ts'
 export { type Expression, parseExpression } from './expression.ts'
 export { parseTransforms } from './file.ts'
-export { TransformRegistry } from './registry.ts'
+export { TransformRegistry, transformRegistry } from './registry.ts'

@@ -37,3 +37,6 @@ export class TransformRegistry {
     return wanted.map((entry) => (typeof entry === 'string' ? this.get(entry) : entry))
   }
 }
+
+/** Where a name of a transform is looked up, unless whoever asks has a registry of their own. */
+export const transformRegistry = new TransformRegistry()

@@ -1,8 +1,10 @@
 import type { Table } from 'apache-arrow'
+import { type IndicatorInput, IndicatorRunner } from '../../analysis/indicators/index.ts'
+import { type Transform, transformRegistry } from '../../analysis/transform/index.ts'
 import type { EventBus } from '../../bus/event-bus.ts'
 import { topicOf } from '../../bus/topics.ts'
 import { InvalidRangeError } from '../../model/errors.ts'
-import type { Interval } from '../../model/interval.ts'
+import { addOpens, floorOpen, type Interval } from '../../model/interval.ts'
 import type { LiveCandle, LiveKind, LiveRecord, RecordOf } from '../../model/live/index.ts'
 import { type Log, silentLog } from '../../model/log.ts'
 import { type Market, type SeriesId, seriesKey } from '../../model/series.ts'
@@ -10,6 +12,7 @@ import { parseTime, type TimeInput } from '../../model/time.ts'
 import type { GetDataRequest } from '../data-source-manager.ts'
 import type { Collector } from './collector.ts'
 import { EventHistory } from './event-history.ts'
+import { type IndicatorUpdate, type TransformedRecord, withIndicators, withTransforms } from './feed-analysis.ts'
 import { CandleHistory } from './feed-candles.ts'
 import type { FeedGap, FeedOverflow, Flow } from './feed-flow.ts'
 import type { LatestData } from './feed-latest.ts'
@@ -76,7 +79,18 @@ export interface HistoryRequest extends Omit<GetDataRequest, 'interval'> {
   readonly interval?: Interval | string
 }
 
+/** What indicators on a feed are of, and from when on. */
+export interface IndicatorFeedOptions extends Omit<FeedOptions<'candle'>, 'kind'> {
+  /**
+   * Candles before `from` that the indicators begin with. Default ten times the longest warm-up: recursive averages
+   * remember where they began, less and less.
+   */
+  readonly warmUp?: number
+}
+
 const MAX_GAPS = 1000
+/** Of the longest warm-up: candles before those that are told. */
+const WARM_UPS = 10
 
 /** Market data for readers: the last value, the past, and the past that flows into what happens now. */
 export class DataFeed {
@@ -154,6 +168,61 @@ export class DataFeed {
     })
     this.#streams.set(stream, { series: key, flow })
     return stream as unknown as FeedStream<RecordOf<K>>
+  }
+
+  /**
+   * Indicators on the candles of a symbol, from `from` (or now) on: the values that a batch of the same candles has, to
+   * the last bit. With `includeOpen` also those of the candle in progress, which change nothing.
+   * @throws ConfigError at once for an expression that cannot be read, or that looks ahead.
+   */
+  indicators(
+    symbol: string,
+    wanted: IndicatorInput | readonly IndicatorInput[],
+    options: IndicatorFeedOptions = {},
+  ): AsyncGenerator<IndicatorUpdate, void, void> {
+    const runner = new IndicatorRunner(wanted)
+    // Nothing is appended, but it is told now and not at the first candle when that cannot be.
+    runner.append([])
+    return this.#indicators(symbol, runner, { ...options, kind: 'candle' }, options.warmUp)
+  }
+
+  async *#indicators(
+    symbol: string,
+    runner: IndicatorRunner,
+    options: FeedOptions<'candle'>,
+    warmUp = WARM_UPS * Math.max(...runner.results.map((result) => result.warmUp)),
+  ): AsyncGenerator<IndicatorUpdate, void, void> {
+    const { seriesOf, collector } = this.#source
+    if (!Number.isInteger(warmUp) || warmUp < 0) {
+      throw new InvalidRangeError(`warmUp is ${warmUp}; use a whole number of candles from 0.`)
+    }
+    const { market, interval } = seriesOf(symbol, options)
+    const grid = { interval: interval! }
+    const from =
+      options.from === undefined
+        ? floorOpen(grid, await collector.client.now(market, options.signal))
+        : parseTime(options.from, 'from')
+    const begin = Math.max(0, addOpens(grid, floorOpen(grid, from), -warmUp))
+    yield* withIndicators(
+      this.subscribeToUpdates(symbol, { ...options, from: warmUp === 0 ? from : begin }),
+      runner,
+      from,
+    )
+  }
+
+  /**
+   * `subscribeToUpdates` through transforms, by themselves or by their names in `transformRegistry`. Each record comes
+   * with its row of columns; those that a transform drops are left out.
+   * @throws ConfigError, LookAheadError, InvalidRangeError at once for a transform that is not there or cannot run on a
+   * stream.
+   */
+  transformed<K extends LiveKind>(
+    symbol: string,
+    transforms: readonly (string | Transform)[],
+    options: FeedOptions<K>,
+  ): AsyncGenerator<TransformedRecord<RecordOf<K>>, void, void> {
+    const resolved = transformRegistry.resolve(transforms)
+    return withTransforms({ [Symbol.asyncIterator]: () => this.subscribeToUpdates(symbol, options) }, resolved)
   }
 
   /** Ends every subscription; readers still get what waits. */

@@ -10,7 +10,9 @@ export {
   type FeedStatus,
   type FeedTarget,
   type HistoryRequest,
+  type IndicatorFeedOptions,
 } from './feed.ts'
+export { type IndicatorUpdate, type TransformedRecord, withIndicators, withTransforms } from './feed-analysis.ts'
 export type { FeedGap, FeedOverflow } from './feed-flow.ts'
 export type { FeedState, LatestData } from './feed-latest.ts'
 export { FeedStream } from './feed-stream.ts'

@@ -40,7 +40,10 @@ export class ServiceHistory implements AsyncDisposable {
 
   /** Rows of a kind of events. Without a lake only trades and aggregate trades have a past: REST's. */
   async events(series: SeriesId, request: HistoryRequest, collector: Collector): Promise<Table> {
-    const { signal } = request
+    const { signal, transforms = [] } = request
+    if (transforms.length > 0) {
+      throw new ConfigError(`transforms are for candles here; feed.transformed has them for ${series.kind} records.`)
+    }
     const range = rangeOf(request)
     const kind = kindOf(series.kind)
     const columns = selectColumns(kind, request.columns)
