@@ -54,9 +54,11 @@ export async function createLog(options: LogOptions = {}): Promise<OpenLog> {
     const destination = pino.destination({ dest: file, append: true, sync: false })
     await new Promise<void>((resolve, reject) => {
       destination.once('ready', resolve)
-      destination.once('error', (error: Error) =>
-        reject(new ConfigError(`The log file ${file} can't be opened: ${error.message}`, { cause: error })),
-      )
+      destination.once('error', (error: Error) => {
+        // pino would flush it when the process ends, and throw, because it was never opened; a closed one it forgets.
+        destination.emit('close')
+        reject(new ConfigError(`The log file ${file} can't be opened: ${error.message}`, { cause: error }))
+      })
     })
     streams.push({ level, stream: destination as unknown as NodeJS.WritableStream })
     closers.push(

@@ -1,10 +1,14 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Writable } from 'node:stream'
+import { pathToFileURL } from 'node:url'
 import { expect, test } from 'vitest'
 import { ConfigError, NetworkError } from '../../src/model/errors.ts'
 import { createLog } from '../../src/net/log.ts'
+import { repositoryRoot } from '../helpers/real-data.ts'
 
 function memory(): { stream: Writable; text: () => string } {
   let text = ''
@@ -70,4 +74,17 @@ test('a level, format or file that cannot be is a ConfigError', async () => {
   await expect(createLog({ format: 'xml' as never })).rejects.toThrow(/Use json or pretty/)
   const missing = join(tmpdir(), 'ticklake-no-such-folder', 'x', 'run.log')
   await expect(createLog({ file: missing })).rejects.toThrow(/can't be opened/)
+})
+
+test('a log file that cannot be opened does not make the end of the process fail', async () => {
+  const code = `
+    import { createLog } from ${JSON.stringify(pathToFileURL(join(repositoryRoot, 'dist/net/log.js')).href)}
+    await createLog({ file: ${JSON.stringify(join(repositoryRoot, 'package.json', 'run.log'))} }).catch(() => {})
+    process.exit(0)`
+  const child = spawn(process.execPath, ['--input-type=module', '-e', code], { stdio: ['ignore', 'ignore', 'pipe'] })
+  let stderr = ''
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text
+  })
+  expect([await once(child, 'close'), stderr]).toEqual([[0, null], ''])
 })
