@@ -18,6 +18,8 @@ const ALL = [
   'cache',
   'indicators',
   'resample',
+  'trades',
+  'aggregate',
 ]
 const wanted = process.argv.slice(2)
 const unknown = wanted.filter((name) => !ALL.includes(name))
