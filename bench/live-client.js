@@ -50,7 +50,11 @@ async function openCollector(options = {}) {
   })
   made.bus.on(kind === 'trade' ? 'market_data.trade.BTCUSDT' : 'market_data.bookDelta.BTCUSDT', (record) => {
     if (kind === 'trade') got(record.price)
-    else got(0)
+    else {
+      const { bestBid, bestAsk } = made.book(market, 'BTCUSDT').book
+      if (bestBid >= bestAsk) throw new Error(`${bestBid} is at or above ${bestAsk}`)
+      got(0)
+    }
   })
   await made.start()
   return made
@@ -102,6 +106,13 @@ const contenders = {
       kind === 'trade' ? connection.trade({ symbol: 'btcusdt' }) : connection.diffBookDepth({ symbol: 'btcusdt' })
     handle.on('message', () => got(0))
   },
+  // What its user does to know the best prices: its README's example of a depth cache.
+  'node-binance-api': () =>
+    nodeBinanceApi((client, { bids, asks }) => {
+      characters += client.first(client.sortBids(bids)).length + client.first(client.sortAsks(asks)).length
+    }),
+  // Quantities by price, in no order: not what others call a book.
+  'node-binance-api, unsorted': () => nodeBinanceApi(() => {}),
   'ccxt pro': async () => {
     const { default: ccxt } = await import('ccxt')
     const exchange = new ccxt.pro.binance({ newUpdates: true })
@@ -146,6 +157,25 @@ const ccxtMarket = {
   precision: { price: 0.01, amount: 0.00001 },
   limits: {},
   info: {},
+}
+
+async function nodeBinanceApi(read) {
+  const { default: Binance } = await import('node-binance-api')
+  const urls = { base: `http://127.0.0.1:${port}/api/`, stream: `ws://127.0.0.1:${port}/ws/` }
+  const client = new Binance({ urls, reconnect: false, log: () => {} })
+  const onBook = (_, book, context) => {
+    // The first call is that of the snapshot.
+    if (context === undefined) return
+    read(client, book)
+    got(0)
+  }
+  client.websockets.depthCache('BTCUSDT', onBook, 1000)
+  return {
+    state() {
+      const { bids, asks } = client.getDepthCache('BTCUSDT')
+      return Object.keys(bids).length > 100 && Object.keys(asks).length > 100 ? 'fine' : 'no book yet'
+    },
+  }
 }
 
 /** Whoever is fast must also be right. */

@@ -22,6 +22,8 @@ const DEPTH = {
   'ws and JSON.parse': 30_000,
   'ticklake, stored': 12_000,
   'ccxt pro': 6000,
+  'node-binance-api': 400,
+  'node-binance-api, unsorted': 6000,
 }
 
 async function run(kind, sizes) {
@@ -84,6 +86,7 @@ if (only !== 'trade') {
   const depth = targets([
     { what: 'depth, of ws and JSON.parse', ratio: ratio('ticklake', 'ws and JSON.parse'), atLeast: 1.5 },
     { what: 'depth, of ccxt', ratio: ratio('ticklake', 'ccxt pro'), atLeast: 8 },
+    { what: 'depth, of node-binance-api', ratio: ratio('ticklake', 'node-binance-api'), atLeast: 8 },
   ])
   met &&= depth
 }
