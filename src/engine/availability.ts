@@ -1,6 +1,7 @@
 import { listSymbols } from '../archive/listing.ts'
 import type { BaseDataClient, Exchange } from '../exchanges/exchange.ts'
 import { candle } from '../model/candle.ts'
+import { exchangeInfo } from '../model/history/index.ts'
 import { kindOf } from '../model/kinds.ts'
 import type { Log } from '../model/log.ts'
 import type { Market, SeriesId } from '../model/series.ts'
@@ -43,6 +44,8 @@ export class Availability {
     signal: AbortSignal | undefined,
     source: SourceChoice = 'auto',
   ): Promise<number | undefined> {
+    // It is about the whole market, which is always there.
+    if (series.kind === exchangeInfo.id) return 0
     const { exchange, hasArchive } = this.#parts
     const own = await this.#firstNamed(series, signal, source)
     const former = series.interval === '3d' ? undefined : exchange.formerSymbol?.(series.market, series.symbol)

@@ -1,4 +1,5 @@
 import { isAbortError, isTicklakeError } from '../model/errors.ts'
+import { SNAPSHOT_KINDS } from '../model/history/index.ts'
 import { parseInterval } from '../model/interval.ts'
 import { kindOf } from '../model/kinds.ts'
 import { normaliseRanges } from '../model/ranges.ts'
@@ -6,6 +7,7 @@ import { seriesKey } from '../model/series.ts'
 import type { DownloadContext } from './download/context.ts'
 import { EventDownload } from './download/event-download.ts'
 import { SeriesDownload } from './download/series-download.ts'
+import { SnapshotDownload } from './download/snapshot-download.ts'
 import { checkHistory } from './history.ts'
 import type { DownloadRequest, SeriesReport } from './types.ts'
 
@@ -52,7 +54,12 @@ async function downloadOne(requests: readonly DownloadRequest[], context: Downlo
       for (const request of requests) reports.push(await new SeriesDownload(request, context, writer).run())
     } else {
       await using writer = await context.lake.eventWriter(series, waiting)
-      for (const request of requests) reports.push(await new EventDownload(request, context, writer).run())
+      for (const request of requests) {
+        const job = SNAPSHOT_KINDS.includes(series.kind)
+          ? new SnapshotDownload(request, context, writer)
+          : new EventDownload(request, context, writer)
+        reports.push(await job.run())
+      }
     }
     return reports
   } catch (error) {

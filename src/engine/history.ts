@@ -1,4 +1,5 @@
 import { ConfigError } from '../model/errors.ts'
+import { SNAPSHOT_KINDS } from '../model/history/index.ts'
 import type { Market } from '../model/series.ts'
 
 /** Kinds whose past can be downloaded. */
@@ -16,6 +17,8 @@ const KINDS_WITH_HISTORY: readonly string[] = [
   'metrics',
   'liquidation',
 ]
+/** Everything that a download brings: the past, and snapshots of the present. */
+export const DOWNLOAD_KINDS: readonly string[] = [...KINDS_WITH_HISTORY, ...SNAPSHOT_KINDS]
 /** Of these there is a past of futures only. */
 const FUTURES_ONLY: readonly string[] = [
   ...['fundingRate', 'markCandle', 'indexCandle', 'premiumCandle', 'continuousCandle'],
@@ -29,6 +32,6 @@ export function hasHistory(kind: string, market?: Market): boolean {
 
 /** @throws ConfigError for a kind whose past can't be downloaded. */
 export function checkHistory(kind: string): void {
-  if (hasHistory(kind)) return
+  if (hasHistory(kind) || SNAPSHOT_KINDS.includes(kind)) return
   throw new ConfigError(`${kind} has no history download yet; collect it live with "ticklake collect".`)
 }

@@ -1,6 +1,7 @@
 import type { Batch } from '../model/batch.ts'
 import type { Instrument } from '../model/instrument.ts'
 import type { Interval } from '../model/interval.ts'
+import type { TickerRecord } from '../model/live/index.ts'
 import type { Log } from '../model/log.ts'
 import type { Market } from '../model/series.ts'
 import type { TimeRange } from '../model/time.ts'
@@ -66,6 +67,16 @@ export interface CandlePage extends TimeRange {
   readonly batch: Batch
 }
 
+/** How an exchange describes a market. */
+export interface MarketDescription {
+  /** When it was so, epoch ms. */
+  readonly time: number
+  readonly answer: object
+  readonly symbols: number
+  /** Symbols that are traded. */
+  readonly trading: number
+}
+
 /** What the engine needs of an exchange's REST side. */
 export interface BaseDataClient extends AsyncDisposable {
   readonly exchange: string
@@ -89,6 +100,10 @@ export interface BaseDataClient extends AsyncDisposable {
    * try once more do so now. Waits that the exchange asked for stay.
    */
   wake?(market: Market): void
+  /** The last 24 hours of a symbol, as of now. */
+  tickerNow?(market: Market, symbol: string, signal?: AbortSignal): Promise<TickerRecord>
+  /** The exchange's own description of a market as it is now: the answer as it came, and what is counted in it. */
+  exchangeInfoNow?(market: Market, signal?: AbortSignal): Promise<MarketDescription>
   /** What live collection needs of REST; undefined where the exchange has no live side. */
   readonly repair?: RepairClient
 }

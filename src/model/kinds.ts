@@ -1,6 +1,6 @@
 import { candle } from './candle.ts'
 import { InvalidRangeError } from './errors.ts'
-import { bookDepth, continuousCandle, metrics } from './history/index.ts'
+import { bookDepth, continuousCandle, exchangeInfo, metrics } from './history/index.ts'
 import type { ColumnSpec, Kind } from './kind.ts'
 import {
   aggTrade,
@@ -33,6 +33,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
   continuousCandle,
   bookDepth,
   metrics,
+  exchangeInfo,
 }
 
 /** @throws InvalidRangeError naming the kinds that exist. */

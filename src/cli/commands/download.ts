@@ -1,4 +1,4 @@
-import { checkHistory } from '../../engine/history.ts'
+import { checkHistory, DOWNLOAD_KINDS } from '../../engine/history.ts'
 import type { SeriesReport } from '../../engine/types.ts'
 import { checkCombination, checkIntervals, type DownloadOptions, planDownload } from '../download/plan.ts'
 import { printReports } from '../download/reports.ts'
@@ -23,7 +23,7 @@ export const verb: Verb<DownloadOptions> = {
       .option('--quote <list>', 'of ALL or a pattern only what is priced in these; without symbols all of that')
       .option('--delisted', 'of a pattern also what is traded no longer (ALL means that)')
       .option('--no-delisted', 'of ALL only what is traded now')
-      .option('--kind <kind>', 'candle (default), trade, aggTrade, fundingRate, markCandle, indexCandle, premiumCandle')
+      .option('--kind <kind>', `candle (default), ${DOWNLOAD_KINDS.slice(1).join(', ')}`)
       .option('--interval <list>', 'intervals, e.g. 1m,1h (default: DEFAULT_INTERVAL, 1m; of the pairs: 30m, 1h, 2h)')
       .option('--intervals <list...>', 'intervals, e.g. 1m 1h')
       .option('--from <time>', 'first instant wanted: 2024-01-31, ISO or epoch ms (default: since listing)')

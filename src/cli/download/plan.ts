@@ -2,12 +2,13 @@ import type { DataSourceManager } from '../../engine/data-source-manager.ts'
 import type { DownloadRequest, SourceChoice } from '../../engine/types.ts'
 import type { Exchange } from '../../exchanges/exchange.ts'
 import { ConfigError, InvalidRangeError } from '../../model/errors.ts'
+import { exchangeInfo, WHOLE_MARKET } from '../../model/history/index.ts'
 import { floorOpen, type Interval } from '../../model/interval.ts'
 import { kindOf } from '../../model/kinds.ts'
 import { type Market, type SeriesId, seriesKey } from '../../model/series.ts'
 import { loadPairs } from '../config/pairs.ts'
 import type { Context } from '../context.ts'
-import { pickSymbols } from '../pick-symbols.ts'
+import { type PickedSymbol, pickSymbols } from '../pick-symbols.ts'
 import { addMonths, type RangeOptions, readRangeWithLength } from '../range.ts'
 import { plural } from '../render/text.ts'
 import { formatInstant } from '../render/time.ts'
@@ -75,7 +76,10 @@ export async function planDownload(
   const kind = readKind(options)
   let intervals: readonly Interval[] = readIntervals(options)
   const named = kindOf(kind).hasInterval ? intervals[0] : undefined
-  let symbols = await pickSymbols(context, engine, typed, options, { kind, interval: named })
+  let symbols =
+    kind === exchangeInfo.id
+      ? wholeMarket(typed, settings.exchange.market)
+      : await pickSymbols(context, engine, typed, options, { kind, interval: named })
   let months: number | undefined
   if (symbols.length === 0) {
     const pairs = await loadPairs(settings, origins.get('download.pairs')?.from !== 'default')
@@ -145,6 +149,12 @@ export async function planDownload(
 /** Each series once: several contracts of COIN-M share one index. */
 function uniqueSeries(series: readonly SeriesId[]): SeriesId[] {
   return [...new Map(series.map((id) => [seriesKey(id), id])).values()]
+}
+
+/** @throws ConfigError when symbols are named: there is one exchangeInfo per market. */
+function wholeMarket(typed: readonly string[], market: Market | undefined): PickedSymbol[] {
+  if (typed.length > 0) throw new ConfigError('exchangeInfo is of a whole market: leave the symbols out.')
+  return [{ typed: WHOLE_MARKET, symbol: WHOLE_MARKET, market: market ?? 'spot' }]
 }
 
 /** @throws ConfigError, InvalidRangeError for a market or an interval that the exchange does not have. */

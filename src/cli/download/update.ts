@@ -2,6 +2,7 @@ import type { DataSourceManager } from '../../engine/data-source-manager.ts'
 import { unclosedCandles, unfinishedRanges } from '../../engine/download/unfinished.ts'
 import { hasHistory } from '../../engine/history.ts'
 import type { DownloadRequest } from '../../engine/types.ts'
+import { exchangeInfo } from '../../model/history/index.ts'
 import { HOUR } from '../../model/time.ts'
 import type { Context } from '../context.ts'
 import { readRange } from '../range.ts'
@@ -21,7 +22,7 @@ export async function planUpdate(
 ): Promise<DownloadPlan> {
   const lake = await openLake(context)
   const selected = await selectSeries(context, lake, typed, { ...options, symbols: [] })
-  const series = selected.filter(({ kind, market }) => hasHistory(kind, market))
+  const series = selected.filter(({ kind, market }) => hasHistory(kind, market) || kind === exchangeInfo.id)
   const live = selected.length - series.length
   if (live > 0)
     context.say(`${plural(live, 'series', 'series')} of live data left alone: they have no history download yet.`)

@@ -4,10 +4,11 @@ import { InvalidRangeError } from '../../model/errors.ts'
 import { readContinuous } from '../../model/history/index.ts'
 import { type Interval, parseInterval } from '../../model/interval.ts'
 import { kindOf } from '../../model/kinds.ts'
+import type { TickerRecord } from '../../model/live/index.ts'
 import { asCandlesOf } from '../../model/price-candle.ts'
 import type { Market } from '../../model/series.ts'
 import { DAY, formatTime, parseInclusiveEnd, parseTime, type TimeInput } from '../../model/time.ts'
-import type { BaseDataClient, CandlePage, CandleRequest } from '../exchange.ts'
+import type { BaseDataClient, CandlePage, CandleRequest, MarketDescription } from '../exchange.ts'
 import { candlePages, countPages, intervalsOf, MAX_LIMIT, needsBounds, pageLimit } from './candles.ts'
 import { type BinanceClientOptions, type MarketCall, only, spanOf, type TimeSpan } from './client-base.ts'
 import { searchFirstOpen } from './first-open.ts'
@@ -16,6 +17,7 @@ import { BinanceMarketData } from './market-data-client.ts'
 import { pairOf } from './names.ts'
 import { BinanceRepairClient } from './repair-client.ts'
 import type { CallOptions } from './rest.ts'
+import { tickerOf } from './snapshots.ts'
 import type { Params } from './weights.ts'
 
 /** Candles of other prices than the traded one; their volumes mean nothing. Futures only. */
@@ -180,6 +182,17 @@ export class BinanceClient extends BinanceMarketData implements BaseDataClient {
 
   candleRequests(request: Pick<CandleRequest, 'market' | 'interval' | 'from' | 'to'>): number {
     return countPages(request.interval, request, pageLimit(request.market, request.interval))
+  }
+
+  async tickerNow(market: Market, symbol: string, signal?: AbortSignal): Promise<TickerRecord> {
+    return tickerOf(await this.get24hTicker(symbol, { market, signal }), market)
+  }
+
+  async exchangeInfoNow(market: Market, signal?: AbortSignal): Promise<MarketDescription> {
+    const answer = await this.getExchangeInfo({ market, signal })
+    const instruments = await this.instruments(market, signal)
+    const time = answer.serverTime ?? (await this.rest.now(market, { signal }))
+    return { time, answer, symbols: instruments.length, trading: instruments.filter(({ active }) => active).length }
   }
 
   /** Where candles of a kind are asked for, and under which name. */

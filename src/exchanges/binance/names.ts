@@ -1,4 +1,4 @@
-import { continuousCandle, continuousSymbol } from '../../model/history/index.ts'
+import { continuousCandle, continuousSymbol, exchangeInfo, WHOLE_MARKET } from '../../model/history/index.ts'
 import type { Market } from '../../model/series.ts'
 
 const CONTRACT = /_(?:PERP|\d{6})$/
@@ -13,6 +13,7 @@ export function pairOf(symbol: string): string {
  * asked for by.
  */
 export function seriesSymbol(market: Market, kind: string, symbol: string): string {
+  if (kind === exchangeInfo.id) return WHOLE_MARKET
   if (kind === continuousCandle.id) return continuousSymbol(symbol)
   return kind === 'indexCandle' && market !== 'spot' ? pairOf(symbol) : symbol
 }

@@ -1,5 +1,6 @@
 import type { LiveRecord } from '../live/index.ts'
 import type { BookDepthRecord } from './book-depth.ts'
+import type { ExchangeInfoRecord } from './exchange-info.ts'
 import type { MetricsRecord } from './metrics.ts'
 
 export { type BookDepthRecord, bookDepth } from './book-depth.ts'
@@ -10,10 +11,11 @@ export {
   continuousSymbol,
   readContinuous,
 } from './continuous-candle.ts'
+export { type ExchangeInfoRecord, exchangeInfo, SNAPSHOT_KINDS, WHOLE_MARKET } from './exchange-info.ts'
 export { METRICS_PERIOD, type MetricsRecord, metrics } from './metrics.ts'
 
 /** One record of a kind that no stream gives. */
-export type HistoryRecord = MetricsRecord | BookDepthRecord
+export type HistoryRecord = MetricsRecord | BookDepthRecord | ExchangeInfoRecord
 
 /** Whatever a series of events holds. */
 export type StoredRecord = LiveRecord | HistoryRecord
