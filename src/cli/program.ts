@@ -116,7 +116,7 @@ function addCommonOptions(program: Command): void {
     .option('--cache-dir <folder>', 'folder of what can be built again (default: <data-dir>/.cache)')
     .option('--config <file>', 'config file (default: ticklake.config.yaml)')
     .option('--exchange <name>', 'exchange (default: binance)')
-    .option('--market <market>', 'market: spot or usdm (default: what the symbol says, else spot)')
+    .option('--market <market>', 'market: spot, usdm or coinm (default: what the symbol says, else spot)')
     .option('--endpoint <url>', 'one URL for REST, WebSocket and archive, e.g. of a sandbox')
     .option('--json', 'result as JSON lines on stdout, and nothing else there')
     .option('--quiet', 'no progress and no messages, only results and errors')

@@ -166,7 +166,7 @@ describe('a sandbox on a folder of files', () => {
     const empty = await tempFolder('empty')
     onTestFinished(() => empty[Symbol.asyncDispose]())
     await expect(startSandbox({ archive: empty.path })).rejects.toThrow(/not in the archive's layout/)
-    await expect(startSandbox({ markets: ['coinm'] })).rejects.toThrow(/"coinm" is not in the sandbox/)
+    await expect(startSandbox({ markets: ['option'] })).rejects.toThrow(/"option" is not in the sandbox/)
     await expect(startSandbox({ speed: 0 })).rejects.toThrow(/speed is 0; allowed/)
     await expect(startSandbox({ weightWindowMs: 1500 })).rejects.toThrow(/weightWindowMs/)
     const outage = { type: 'outage', from: '2024-01-01', to: '2024-01-02' } as const

@@ -37,8 +37,8 @@ export const verb: Verb<SandboxOptions> = {
     command.addHelpText(
       'after',
       `
---market takes a list here (default: spot,usdm). When ready it prints one JSON line with endpoint, rest, ws and archive;
-it runs until Ctrl-C or SIGTERM.`,
+--market takes a list here (default: spot,usdm,coinm). When ready it prints one JSON line with endpoint, rest, ws and
+archive; it runs until Ctrl-C or SIGTERM.`,
     )
     examples(command, [
       [
@@ -85,7 +85,7 @@ it runs until Ctrl-C or SIGTERM.`,
 
 /** Relative to where the command runs; what names a market stays in front. */
 function captureOf(context: Context, file: string): string {
-  const [, market = '', path = file] = /^(spot:|usdm:)(.*)$/.exec(file) ?? []
+  const [, market = '', path = file] = /^(spot:|usdm:|coinm:)(.*)$/.exec(file) ?? []
   return market + resolve(context.cwd, path)
 }
 

@@ -73,7 +73,7 @@ function configExample(): string {
 function pairsExample(): string {
   const lines = [
     '# What `ticklake download` fetches when no symbol is named. Symbols in any spelling: BTCUSDT, BTC/USDT, or',
-    '# BTC/USDT:USDT for a USD-M perpetual. `market` (spot, usdm) may stand beside a symbol; sectors are yours to choose.',
+    '# BTC/USDT:USDT for a USD-M perpetual. `market` (spot, usdm, coinm) may stand beside a symbol; sectors are yours.',
     '',
     `intervals: [${DEFAULT_PAIRS.intervals.join(', ')}]`,
     `months: ${DEFAULT_PAIRS.months}`,

@@ -107,7 +107,11 @@ function marketPrefix(file: string): { path: string; market: SandboxMarket | und
 /** Told by a REST path, else by fields that only one of the markets has. */
 function marketOf(lines: readonly CaptureLine[]): SandboxMarket {
   const rest = lines.find((line) => 'rest' in line)
-  if (rest && 'rest' in rest) return rest.rest.startsWith('/api/') ? 'spot' : 'usdm'
+  if (rest && 'rest' in rest) {
+    return rest.rest.startsWith('/api/') ? 'spot' : rest.rest.startsWith('/dapi/') ? 'coinm' : 'usdm'
+  }
+  const inverse = /"stream"\s*:\s*"[^"@]+usd_(?:perp|\d{6})@/
+  if (lines.slice(0, 1000).some((line) => 'frame' in line && inverse.test(line.frame))) return 'coinm'
   const futures = /"pu":|"nq":|"st":1|"X":|"markPrice|"e":"bookTicker"|"forceOrder"|"k":\{"t":\d+, /
   return lines.slice(0, 1000).some((line) => 'frame' in line && futures.test(line.frame)) ? 'usdm' : 'spot'
 }
