@@ -24,10 +24,11 @@ export function askedRange({ market, params, now }: RestCall, hasSpan = market =
   if (market !== 'spot' && from !== undefined && end !== undefined && from > end) {
     throw new RestFailure(-1023, 'Start time is greater than end time.')
   }
-  if (!hasSpan) return { from, to: Math.min((end ?? now) + 1, now + 1), last: from === undefined }
+  if (!hasSpan || (from === undefined && end === undefined))
+    return { from, to: Math.min((end ?? now) + 1, now + 1), last: from === undefined }
   if (from !== undefined && end !== undefined && end - from > INVERSE_SPAN) {
     throw new RestFailure(-4088, 'Maximum time interval is 200 days.')
   }
-  const last = Math.min(end ?? (from === undefined ? now : from + INVERSE_SPAN), now)
+  const last = Math.min(end ?? (from ?? now) + INVERSE_SPAN, now)
   return { from: Math.max(0, from ?? last - INVERSE_SPAN), to: last + 1, last: true }
 }

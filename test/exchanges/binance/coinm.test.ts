@@ -1,11 +1,19 @@
-import { afterEach, expect, test } from 'vitest'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { gunzipSync } from 'node:zlib'
+import { afterEach, describe, expect, test } from 'vitest'
 import { BinanceClient } from '../../../src/exchanges/binance/client.ts'
+import { exchangeInfo, instrumentOf, rateLimitsOf } from '../../../src/exchanges/binance/instruments.ts'
+import { parseKlines } from '../../../src/exchanges/binance/klines-parser.ts'
+import { parseJson } from '../../../src/exchanges/binance/schema.ts'
 import { columnOf } from '../../../src/model/batch.ts'
 import { InvalidRangeError, InvalidSymbolError } from '../../../src/model/errors.ts'
 import type { Interval } from '../../../src/model/interval.ts'
+import { SymbolCatalogue, unifiedSymbol } from '../../../src/model/symbol.ts'
 import { DAY, HOUR, MINUTE } from '../../../src/model/time.ts'
 import { startSandbox } from '../../../src/sandbox/index.ts'
 import { sendJson, startTestServer } from '../../helpers/http-server.ts'
+import { findRealData, realDataTitle } from '../../helpers/real-data.ts'
 
 const NOW = Date.UTC(2024, 5, 15, 12)
 const LISTED = Date.UTC(2020, 7, 10, 6)
@@ -136,4 +144,64 @@ test('statistics of COIN-M are asked for by pair', async () => {
     '/futures/data/openInterestHist?symbol=BTCUSDT&period=5m',
   ])
   expect(() => client.getOpenInterestHist('BTCUSD_261225', '5m', call)).toThrow(InvalidRangeError)
+})
+
+describe('recorded answers of COIN-M', () => {
+  const folder = findRealData()
+  const read = (path: string): string => gunzipSync(readFileSync(join(folder!, 'rest', path))).toString()
+
+  test.skipIf(!folder)(realDataTitle('list contracts whose names go both ways'), () => {
+    const [line] = read('binance-coinm/exchangeInfo_cf_20210722_BINANCE_DELIVERY.0.gz').split('\n')
+    const body = Buffer.from(line!.slice(line!.indexOf(': {') + 2))
+    const info = parseJson(body, exchangeInfo, 'recorded')
+    const instruments = info.symbols.map((row) => instrumentOf(row, 'coinm'))
+    expect(instruments.length).toBe(36)
+    expect(rateLimitsOf(info)).toEqual([{ windowMs: MINUTE, limit: 2400, counts: 'weight' }])
+    const catalogue = new SymbolCatalogue(instruments)
+    for (const one of instruments) {
+      expect(one.contractSize, one.symbol).toBe(one.base === 'BTC' ? 100 : 10)
+      expect([one.settle, one.quote]).toEqual([one.base, 'USD'])
+      expect(one.contract).toBe(one.symbol.endsWith('_PERP') ? 'perpetual' : 'delivery')
+      expect(one.expiresAt === undefined).toBe(one.contract === 'perpetual')
+      expect(catalogue.resolve(unifiedSymbol(one), 'coinm').symbol).toBe(one.symbol)
+    }
+    expect(catalogue.resolve('BTC/USD:BTC-210924')).toMatchObject({ symbol: 'BTCUSD_210924', active: true })
+  })
+
+  test.skipIf(!folder)(realDataTitle('hold contracts and coins, as the sandbox tells them'), async () => {
+    type Answers = Record<string, { queryString: string; data: unknown }[]>
+    const answers = JSON.parse(read('gct_binance_public_responses.json.gz')) as Answers
+    const [refused, months] = answers['/dapi/v1/klines']!
+    expect(months!.queryString).toContain('BTCUSD_PERP')
+    const bytes = Buffer.from(JSON.stringify(months!.data))
+    const batch = parseKlines(bytes, { source: 'recorded', interval: '1M', now: NOW })
+    expect(batch.length).toBeGreaterThan(2)
+    for (let i = 0; i < batch.length; i++) {
+      const [volume, base, low, high] = ['volume', 'quote_volume', 'low', 'high'].map(
+        (name) => columnOf(batch, name)[i]!,
+      )
+      expect((100 * volume!) / base!).toBeGreaterThan(low!)
+      expect((100 * volume!) / base!).toBeLessThan(high!)
+    }
+    // Its refusal of a long span, word for word.
+    const { sandbox } = await start()
+    const path = `${sandbox.endpoint}/dapi/v1/klines?symbol=BTCUSD_PERP&interval=1d`
+    const long = await fetch(`${path}&startTime=${NOW - 365 * DAY}&endTime=${NOW}`)
+    expect(long.status).toBe(400)
+    expect(await long.json()).toEqual(refused!.data)
+  })
+})
+
+test('the sandbox counts the newest candles of 200 days, as COIN-M does', async () => {
+  const { sandbox } = await start()
+  const opens = async (query: string): Promise<number[]> => {
+    const answer = await fetch(`${sandbox.endpoint}/dapi/v1/klines?symbol=BTCUSD_PERP&interval=1d&${query}`)
+    return ((await answer.json()) as [number][]).map(([open]) => open)
+  }
+  const day = Date.UTC(2023, 0, 1)
+  expect(await opens(`startTime=${day}&limit=2`)).toEqual([day + 199 * DAY, day + 200 * DAY])
+  expect(await opens(`startTime=${day}&endTime=${day + 2 * DAY - 1}&limit=5`)).toEqual([day, day + DAY])
+  expect(await opens(`endTime=${day}&limit=1`)).toEqual([day])
+  expect((await opens(`endTime=${LISTED + 3 * DAY}`))[0]).toBe(LISTED - 6 * HOUR)
+  expect((await opens('limit=1500')).length).toBe(Math.floor(NOW / DAY) - Math.floor(LISTED / DAY) + 1)
 })
