@@ -6,6 +6,7 @@ import { candle } from '../../src/model/candle.ts'
 import type { GapFinding } from '../../src/store/lake/gaps.ts'
 import { Lake } from '../../src/store/lake/lake.ts'
 import { candlesOf, opensOf } from '../analysis/quality/batches.ts'
+import { eventSeries, storeEvents, tradesFrom } from '../helpers/events.ts'
 import { type TempFolder, tempFolder } from '../helpers/temp.ts'
 import { jsonLines, runHere } from './bin.ts'
 import { START, seriesOf } from './lake.ts'
@@ -42,6 +43,12 @@ beforeAll(async () => {
     { from: START + 3 * DAY, to: START + 3 * DAY + HOUR, cause: 'exchange-outage', ...asked },
   ])
   await store(lake, 'ETHUSDT', [])
+  const trades = tradesFrom(1, 40, START).filter(({ id }) => id !== 21)
+  await storeEvents(
+    lake,
+    eventSeries('trade', 'SOLUSDT'),
+    trades.map((trade) => ({ ...trade, symbol: 'SOLUSDT' })),
+  )
 })
 afterAll(() => folder[Symbol.asyncDispose]())
 
@@ -82,6 +89,19 @@ describe('quality', () => {
     expect(stdout).not.toContain('2024-01-04  ')
     expect(stdout).toContain('more day')
     expect((await here('--no-map')).stdout).not.toContain('score of each day')
+  })
+
+  it('scores trades by their ids, values and times', async () => {
+    const { code, stdout } = await here('SOLUSDT', '--json')
+    expect(code).toBe(0)
+    expect(jsonLines(stdout)).toMatchObject([
+      { symbol: 'SOLUSDT', kind: 'trade', rows: 39, expected: 40, parts: { completeness: 39 / 40, validity: 1 } },
+    ])
+    const { stdout: shown } = await here()
+    expect(shown).toMatch(/SOLUSDT +trade +1 +39 /)
+    expect(shown).toContain('completeness -')
+    expect(shown).toContain('missing by their ids (unknown) (1 row, first 2024-01-01')
+    expect((await here('SOLUSDT', '--json', '--from', '2024-02-01')).stdout).toContain('"rows":0')
   })
 
   it('takes a range and looks for anomalies when asked', async () => {

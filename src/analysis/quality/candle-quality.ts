@@ -8,14 +8,8 @@ import { DAY, type TimeRange } from '../../model/time.ts'
 import { RecordValidator, recordStages } from '../validate/records/record-validator.ts'
 import type { Finding } from '../validate/records/stage.ts'
 import { type Disagreement, isMadeOf, LargerCheck, type LargerSeries } from './larger.ts'
-import {
-  pointsLost,
-  QUALITY_PARTS,
-  type QualityPart,
-  type QualityReason,
-  type QualityShares,
-  scoreOf,
-} from './score.ts'
+import { type QualityShares, scoreOf } from './score.ts'
+import { type DayQuality, type Reason, reason, reasonsOf, type SeriesQuality, seriesQuality } from './tally.ts'
 
 export interface CandleQualityOptions {
   readonly interval: Interval
@@ -34,43 +28,7 @@ export interface CandleQualityOptions {
   readonly now?: number
 }
 
-/** How good the candles of one UTC day are. */
-export interface DayQuality extends TimeRange {
-  /** ISO date. */
-  readonly day: string
-  /** 0 to 100. */
-  readonly score: number
-  readonly expected: number
-  readonly rows: number
-  readonly missing: number
-  /** Candles that the exchange never published. */
-  readonly unpublished: number
-  readonly parts: QualityShares
-  readonly reasons: readonly QualityReason[]
-}
-
-export interface SeriesQuality {
-  /** The days' scores, each weighing as much as it should hold candles. */
-  readonly score: number
-  readonly parts: QualityShares
-  readonly expected: number
-  readonly rows: number
-  readonly days: readonly DayQuality[]
-}
-
-const EXAMPLES = 20
 const STAGES = recordStages('candle').flatMap(({ name }) => (name === 'closed' ? [] : [name]))
-
-/** Rows that share a reason. */
-class Reason {
-  count = 0
-  readonly rows: number[] = []
-
-  add(time: number, count = 1): void {
-    this.count += count
-    if (this.rows.length < EXAMPLES) this.rows.push(time)
-  }
-}
 
 /** What is gathered of one day. */
 interface DayTally {
@@ -290,61 +248,6 @@ export class CandleQuality {
 }
 
 const FROM_ELSEWHERE = CandleFlag.rest | CandleFlag.stream | CandleFlag.user | CandleFlag.filled
-
-/** What a part lost is shared among its reasons by the rows behind each. */
-function reasonsOf(day: DayTally, parts: QualityShares): QualityReason[] {
-  const found = [...day.reasons].map(([key, { count, rows }]) => {
-    const part = key.slice(0, key.indexOf(' ')) as QualityPart
-    return { part, detail: key.slice(part.length + 1), count, rows }
-  })
-  const rowsOf = (part: QualityPart) => found.reduce((sum, entry) => (entry.part === part ? sum + entry.count : sum), 0)
-  return found
-    .map((entry) => ({ ...entry, points: (pointsLost(parts, entry.part) * entry.count) / rowsOf(entry.part) }))
-    .sort(
-      (a, b) =>
-        b.points - a.points ||
-        QUALITY_PARTS.indexOf(a.part) - QUALITY_PARTS.indexOf(b.part) ||
-        (a.detail < b.detail ? -1 : 1),
-    )
-}
-
-function reason(day: DayTally, part: QualityPart, detail: string): Reason {
-  const key = `${part} ${detail}`
-  let found = day.reasons.get(key)
-  if (!found) {
-    found = new Reason()
-    day.reasons.set(key, found)
-  }
-  return found
-}
-
-function seriesQuality(days: readonly DayQuality[]): SeriesQuality {
-  let weights = 0
-  let points = 0
-  const sums = new Map<QualityPart, { share: number; weight: number }>()
-  for (const { score, expected, rows, parts } of days) {
-    const weight = Math.max(expected, rows)
-    weights += weight
-    points += score * weight
-    for (const part of QUALITY_PARTS) {
-      const share = parts[part]
-      if (share === null) continue
-      const sum = sums.get(part) ?? { share: 0, weight: 0 }
-      sums.set(part, { share: sum.share + share * weight, weight: sum.weight + weight })
-    }
-  }
-  const shareOf = (part: QualityPart): number | null => {
-    const sum = sums.get(part)
-    return sum === undefined ? null : sum.share / sum.weight
-  }
-  return {
-    score: weights === 0 ? 100 : points / weights,
-    parts: Object.fromEntries(QUALITY_PARTS.map((part) => [part, shareOf(part)])) as QualityShares,
-    expected: days.reduce((sum, { expected }) => sum + expected, 0),
-    rows: days.reduce((sum, { rows }) => sum + rows, 0),
-    days,
-  }
-}
 
 /** Scores candles that are all in memory. See `CandleQuality`. */
 export function scoreCandles(batches: Iterable<Batch>, options: CandleQualityOptions): SeriesQuality {

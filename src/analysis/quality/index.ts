@@ -6,13 +6,14 @@ export {
   findAnomalies,
   type PeerSeries,
 } from './anomalies.ts'
+export { CandleQuality, type CandleQualityOptions, scoreCandles } from './candle-quality.ts'
 export {
-  CandleQuality,
-  type CandleQualityOptions,
-  type DayQuality,
-  type SeriesQuality,
-  scoreCandles,
-} from './candle-quality.ts'
+  EventQuality,
+  type EventQualityOptions,
+  SCORED_EVENTS,
+  type ScoredEvent,
+  scoreEvents,
+} from './event-quality.ts'
 export { type Disagreement, isMadeOf, LargerCheck, type LargerSeries } from './larger.ts'
 export {
   QUALITY_PARTS,
@@ -21,3 +22,4 @@ export {
   type QualityReason,
   type QualityShares,
 } from './score.ts'
+export type { DayQuality, SeriesQuality } from './tally.ts'

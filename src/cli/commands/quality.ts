@@ -1,6 +1,14 @@
-import type { Anomaly, DayQuality, LargerSeries, PeerSeries, SeriesQuality } from '../../analysis/quality/index.ts'
+import type {
+  Anomaly,
+  DayQuality,
+  LargerSeries,
+  PeerSeries,
+  ScoredEvent,
+  SeriesQuality,
+} from '../../analysis/quality/index.ts'
 import { ConfigError } from '../../model/errors.ts'
 import { type Interval, intervalLength } from '../../model/interval.ts'
+import { kindOf } from '../../model/kinds.ts'
 import type { SeriesId } from '../../model/series.ts'
 import type { TimeRange } from '../../model/time.ts'
 import type { SeriesCoverage } from '../../store/lake/coverage-file.ts'
@@ -57,6 +65,7 @@ export const verb: Verb<QualityOptions> = {
 A day's score, of 100: completeness 35, continuity 15, validity 25, timeliness 10, agreement 15. What cannot be judged
 (no second source) gives its points to the others. Candles that the exchange never published cost no completeness.
 Agreement asks the published checksums, and larger intervals of the same symbol where the lake has them.
+Of trades, books and quotes: ids and chains tell what is missing, and values (crossed books too) and times what is wrong.
 Nothing is changed. --json gives a line per series with every day, its reasons and the rows behind them.`,
     )
     examples(command, [
@@ -71,7 +80,9 @@ Nothing is changed. --json gives a line per series with every day, its reasons a
     const shown = readNumber('--reasons', options.reasons, 0, Number.POSITIVE_INFINITY) ?? 3
     const asked = readRange(options)
     const lake = await openLake(context)
-    const series = (await selectSeries(context, lake, symbols, options)).filter(({ kind }) => kind === 'candle')
+    const { SCORED_EVENTS } = await import('../../analysis/quality/index.ts')
+    const kinds: readonly string[] = ['candle', ...SCORED_EVENTS]
+    const series = (await selectSeries(context, lake, symbols, options)).filter(({ kind }) => kinds.includes(kind))
     if (series.length === 0) {
       sayNothing(context, lake, symbols.length > 0)
       return ExitCode.done
@@ -111,6 +122,7 @@ async function score(
   withAnomalies: boolean,
 ): Promise<Scored> {
   const { AnomalyDetector, CandleQuality } = await import('../../analysis/quality/index.ts')
+  if (id.kind !== 'candle') return scoreOfEvents(context, lake, id, coverage, asked)
   const interval = id.interval as Interval
   const range: TimeRange = {
     from: asked.from ?? coverage.covered[0]?.from ?? 0,
@@ -136,6 +148,26 @@ async function score(
   const report = detector?.report
   const counts = Object.values(report?.counts ?? {}).reduce((sum, count) => sum + count, 0)
   return { id, quality: quality.result, anomalies: report?.anomalies ?? [], anomalyCount: counts }
+}
+
+/** Trades, books and quotes: by what their ids, values and times say. */
+async function scoreOfEvents(
+  context: Context,
+  lake: Lake,
+  id: SeriesId,
+  coverage: SeriesCoverage,
+  asked: OpenRange,
+): Promise<Scored> {
+  const { EventQuality } = await import('../../analysis/quality/index.ts')
+  const range = {
+    ...(asked.from === undefined ? {} : { from: asked.from }),
+    ...(asked.to === undefined ? {} : { to: asked.to }),
+  }
+  const whole = { from: asked.from ?? Number.NEGATIVE_INFINITY, to: asked.to ?? Number.POSITIVE_INFINITY }
+  const quality = new EventQuality(id.kind as ScoredEvent, { range: whole, gaps: coverage.gaps })
+  const columns = kindOf(id.kind).columns.map(({ name }) => name)
+  for await (const batch of lake.readEvents(id, { ...range, columns, signal: context.signal })) quality.add(batch)
+  return { id, quality: quality.result, anomalies: [], anomalyCount: 0 }
 }
 
 const COLUMNS = [
@@ -200,7 +232,7 @@ async function print(
   const columns = [
     { title: 'market' },
     { title: 'symbol' },
-    { title: 'interval' },
+    { title: found.some(({ id }) => id.kind !== 'candle') ? 'data' : 'interval' },
     { title: 'days', align: 'right' as const },
     { title: 'rows', align: 'right' as const },
     { title: 'score', align: 'right' as const },
@@ -210,7 +242,7 @@ async function print(
   const rows = found.map(({ id, quality, anomalyCount }) => [
     id.market,
     id.symbol,
-    id.interval ?? '',
+    id.interval ?? id.kind,
     formatCount(quality.days.length),
     formatCount(quality.rows),
     scoreText(quality.score),

@@ -56,6 +56,26 @@ const levels: BookStage = {
   },
 }
 
+const uncrossed: BookStage = {
+  name: 'crossed',
+  meaning: 'of the levels that an update sets, which stand at the same time, no bid reaches an ask',
+  start: () => (row, report) => {
+    const bid = bestOf(row.bids, 1)
+    const ask = bestOf(row.asks, -1)
+    reportCrossed(bid, ask, report)
+  },
+}
+
+/** The best price of a side that has a quantity. */
+function bestOf(list: readonly number[] = [], sign: 1 | -1): number | undefined {
+  let best: number | undefined
+  for (let i = 0; i + 1 < list.length; i += 2) {
+    const price = list[i]!
+    if (list[i + 1]! > 0 && (best === undefined || (price - best) * sign > 0)) best = price
+  }
+  return best
+}
+
 const sorted: BookStage = {
   name: 'sorted',
   meaning: 'levels come best first, and the best bid is below the best ask',
@@ -120,6 +140,7 @@ export const BOOK_DELTA_RULES: RecordRules<CheckedBook, EventContext> = {
     symbolStage<CheckedBook>(),
     valuesStage(0),
     levels,
+    uncrossed,
     span,
     idStage<CheckedBook>((row) => row.lastUpdateId),
     chain,

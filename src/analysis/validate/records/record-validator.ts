@@ -27,6 +27,8 @@ export interface RecordCheckOptions extends CandleContext, EventContext {
   readonly maxFindings?: number
   /** Called with every finding; `isFirstError` for the first error of its row. Nothing of them need be kept then. */
   readonly onFinding?: (finding: Finding, isFirstError: boolean) => void
+  /** Called with every record and what was found in it. The record may be filled anew afterwards: keep nothing of it. */
+  readonly onRecord?: (record: object, found: readonly Finding[]) => void
 }
 
 /** What was found in many records. */
@@ -49,6 +51,12 @@ export function recordStages(kind: CheckedKind): { readonly name: string; readon
   return rulesOf(kind).stages.map(({ name, meaning }) => ({ name, meaning }))
 }
 
+interface BookRecord {
+  readonly lastUpdateId: unknown
+  readonly bids: unknown[]
+  readonly asks: unknown[]
+}
+
 /** Stands for no findings, so that a good row allocates nothing. */
 const NOTHING: Finding[] = []
 
@@ -62,8 +70,11 @@ export class RecordValidator {
   readonly #checks: readonly { readonly stage: string; readonly check: RowCheck<object> }[]
   readonly #maxFindings: number
   readonly #onFinding: RecordCheckOptions['onFinding']
+  readonly #onRecord: RecordCheckOptions['onRecord']
   readonly #findings: Finding[] = []
   readonly #counts: Record<string, number> = {}
+  /** The newest record of a book, to which the next batch may have more levels. */
+  #open: BookRecord | undefined
   #rows = 0
   #badRows = 0
   #record: object = {}
@@ -82,6 +93,7 @@ export class RecordValidator {
     this.#rules = rulesOf(kind)
     this.#maxFindings = options.maxFindings ?? 10_000
     this.#onFinding = options.onFinding
+    this.#onRecord = options.onRecord
     const names = this.#rules.stages.map(({ name }) => name)
     const unknown = options.stages?.find((name) => !names.includes(name))
     if (unknown !== undefined) {
@@ -96,19 +108,23 @@ export class RecordValidator {
 
   /** Checks one record. @returns what was found in it */
   push(record: object): Finding[] {
+    this.#close()
     return this.#check(record)
   }
 
   /** Checks many records that follow those before. */
   add(input: RecordInput): this {
-    if (!isColumns(input)) for (const record of input) this.#check(record)
-    else if (this.kind === 'bookDelta' || this.kind === 'bookSnapshot') this.#addBooks(input)
+    if (!isColumns(input)) {
+      this.#close()
+      for (const record of input) this.#check(record)
+    } else if (this.kind === 'bookDelta' || this.kind === 'bookSnapshot') this.#addBooks(input)
     else for (const row of rowsOf(KINDS[this.kind]!, input)) this.#check(row)
     return this
   }
 
-  /** What was found so far. */
+  /** What was found so far. A book's newest record counts as whole. */
   get report(): RecordReport {
+    this.#close()
     return {
       kind: this.kind,
       rows: this.#rows,
@@ -120,7 +136,23 @@ export class RecordValidator {
   }
 
   #addBooks(input: RecordColumns): void {
-    for (const { row } of bookRecordsOf(KINDS[this.kind]!, input)) this.#check(row)
+    for (const { row } of bookRecordsOf(KINDS[this.kind]!, input)) {
+      const record = row as unknown as BookRecord
+      const open = this.#open
+      if (open !== undefined && open.lastUpdateId === record.lastUpdateId) {
+        open.bids.push(...record.bids)
+        open.asks.push(...record.asks)
+        continue
+      }
+      this.#close()
+      this.#open = record
+    }
+  }
+
+  #close(): void {
+    const open = this.#open
+    this.#open = undefined
+    if (open !== undefined) this.#check(open)
   }
 
   #check(record: object): Finding[] {
@@ -132,6 +164,7 @@ export class RecordValidator {
     }
     this.#rows++
     if (this.#found.length > 0) this.#keep(this.#found)
+    this.#onRecord?.(record, this.#found)
     return this.#found === NOTHING ? [] : this.#found
   }
 
