@@ -211,7 +211,7 @@ describe('the programs in the pages', () => {
     const section = /## BinanceClient\n([\s\S]*?)\n## /.exec(page('docs/library.md'))![1]!
     const rows = section.split('\n').filter((line) => line.startsWith('| `'))
     const documented = rows.flatMap((row) => [...row.split('|')[1]!.matchAll(/`(\w+)`/g)].map((match) => match[1]!))
-    const inner = ['marketOf', 'native', 'path', 'get', 'many', 'single', 'explained', 'readLimits']
+    const inner = ['marketOf', 'futuresOf', 'native', 'path', 'get', 'many', 'single', 'explained', 'readLimits']
     const members = membersOf(library.BinanceClient.prototype).filter((member) => !inner.includes(member))
     expect(documented.toSorted()).toEqual(members.toSorted())
   })
@@ -295,7 +295,7 @@ describe('the reference tables', () => {
     ].join('\n')
     expect(others.filter((name) => !readers.includes(name))).toEqual([])
     const named = [...pages.values()].flatMap((text) =>
-      [...text.matchAll(/`([A-Z]+(?:_[A-Z]+)+)`/g)].map((match) => match[1]!),
+      [...text.matchAll(/`([A-Z]+(?:_[A-Z]+)+)`/g)].map((match) => match[1]!).filter((name) => !name.endsWith('_PERP')),
     )
     const codes = firstCells(page('docs/troubleshooting.md'), '## Error codes')
     const known = [...settings, ...others, ...codes, 'HTTP_PROXY']

@@ -68,7 +68,7 @@ describe('the frame', () => {
     [['list', '--kind', 'klines'], '--kind is "klines"', 'Did you mean candle?'],
     [['download', 'BTCUSDT', '--parallel', 'many'], '--parallel is "many"', 'a whole number from 1 to 64'],
     [['download', 'BTCUSDT', '--exchange', 'binanse'], 'exchange is "binanse"', 'Did you mean binance?'],
-    [['download', 'BTCUSDT', '--market', 'coinm'], 'market is "coinm"', 'binance has spot, usdm'],
+    [['download', 'BTCUSDT', '--market', 'option'], 'market is "option"', 'binance has spot, usdm, coinm'],
     [['download', '--update', '--days', '3'], '--update', 'leave --days out'],
     [['download', 'BTC/USDT:USDT', '--market', 'spot'], 'a symbol of market usdm', '--market is "spot"'],
     [['download', 'BTC USDT!'], 'Unknown symbol "USDT!"', 'write BTCUSDT'],
