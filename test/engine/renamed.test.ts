@@ -54,13 +54,26 @@ describe('a coin that was renamed', () => {
 
   it('is asked for once more where the archive did not answer', async () => {
     const sandbox = await bench.start(NAMES)
-    sandbox.addFaults([{ type: 'http-error', status: 503, match: { path: 'NANOUSDT' } }])
+    sandbox.addFaults([{ type: 'http-error', status: 503, match: { path: 'data/spot.*NANOUSDT' } }])
     const from = Date.UTC(2021, 11, 1)
     const first = await bench.download(XNO, from, NOW)
     expect(first.complete).toBe(false)
+    expect(first.error).toMatch(/503/)
+    // What goes by the new name does not wait for the old one.
+    expect(await stored(BEGAN, NOW)).toEqual(await bench.truth(XNO, BEGAN, NOW))
     sandbox.clearFaults()
     const second = await bench.download(XNO, from, NOW)
     expect(second.gaps).toMatchObject([{ from: ENDED, to: BEGAN }])
+    expect(await stored(from, BEGAN)).toEqual(await bench.truth(NANO, from, BEGAN))
+  })
+
+  it('is left open by REST alone, which has forgotten the old name', async () => {
+    await bench.start(NAMES)
+    const from = Date.UTC(2022, 0, 20)
+    const first = await bench.download(XNO, from, NOW, { source: 'rest' })
+    expect(first).toMatchObject({ complete: false, unsettled: [{ from, to: BEGAN }] })
+    expect(await stored(BEGAN, NOW)).toEqual(await bench.truth(XNO, BEGAN, NOW))
+    expect((await bench.download(XNO, from, NOW)).unsettled).toEqual([])
     expect(await stored(from, BEGAN)).toEqual(await bench.truth(NANO, from, BEGAN))
   })
 

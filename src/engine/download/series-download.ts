@@ -119,15 +119,22 @@ export class SeriesDownload {
   /** Takes what is missing of the range that can be had; gives that range. */
   async #take(): Promise<TimeRange> {
     const own = await this.#bounds()
-    const began = await this.#takeFormer()
+    let failure: unknown
+    const began = await this.#takeFormer().catch((error: unknown) => {
+      if (this.context.signal?.aborted || !isTicklakeError(error)) throw error
+      failure = error
+      return undefined
+    })
     this.#began = began ?? this.#listedAt
     const range = this.request.from <= 0 && began !== undefined ? { from: began, to: own.to } : own
-    // What the former name has left open is its own to ask for again.
-    const before = began === undefined ? [] : [{ from: 0, to: this.#listedAt ?? 0 }]
+    // What the former name has left open is its own to ask for again; REST alone can not tell what that had.
+    const isOpen = began !== undefined || failure !== undefined || (this.#former && this.request.source === 'rest')
+    const before = isOpen ? [{ from: 0, to: this.#listedAt ?? 0 }] : []
     const unclosed = this.request.unfinished ? await this.#unclosed(range) : []
     const wanted = subtractRanges(unionRanges(this.#wanted(range), unclosed), before)
     if (wanted.length > 0) await this.#fetch(wanted)
     else if (began !== undefined && !this.#isFormer && !this.rest.down) await this.commit({ listedAt: began })
+    if (failure !== undefined) throw failure
     return range
   }
 
@@ -139,7 +146,7 @@ export class SeriesDownload {
     const { request, context, writer } = this
     const former = this.#former
     const to = Math.min(request.to, this.#listedAt ?? 0, former?.until ?? Number.POSITIVE_INFINITY)
-    if (!former || request.from >= to) return undefined
+    if (!former || request.from >= to || request.source === 'rest') return undefined
     const download = new SeriesDownload({ ...request, to }, context, writer, former.symbol)
     try {
       await download.#take()
