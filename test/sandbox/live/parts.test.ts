@@ -46,16 +46,44 @@ describe('requests', () => {
 describe('paths', () => {
   it('are read or refused, and never fail', () => {
     const word = fc.oneof(
-      fc.constantFrom('ws', 'stream', 'public', 'market', 'private', 'usdm', 'spot', 'btcusdt@trade', '%E5', '%zz', ''),
+      fc.constantFrom(
+        'ws',
+        'stream',
+        'public',
+        'market',
+        'private',
+        'usdm',
+        'dstream',
+        'spot',
+        'btcusdt@trade',
+        '%E5',
+        '%zz',
+        '',
+      ),
       fc.string(),
     )
     fc.assert(
       fc.property(fc.array(word), fc.array(word), (path, query) => {
-        const parsed = parseLivePath(`/${path.join('/')}?streams=${query.join('/')}`, ['spot', 'usdm'])
+        const parsed = parseLivePath(`/${path.join('/')}?streams=${query.join('/')}`, ['spot', 'usdm', 'coinm'])
         if (parsed) expect(parsed.streams.every((name) => name !== '')).toBe(true)
       }),
     )
   })
+})
+
+it.each([
+  ['/ws/btcusdt@trade', { market: 'spot', route: undefined, combined: false }],
+  ['/market/stream?streams=btcusdt@aggTrade', { market: 'usdm', route: 'market', combined: true }],
+  ['/dstream/ws/btcusd_perp@trade', { market: 'coinm', route: undefined }],
+  ['/dstream/public/stream?streams=btcusd_perp@depth', { market: 'coinm', route: 'public' }],
+  ['/coinm/stream', { market: 'coinm', route: undefined, streams: [] }],
+] as const)('%s is a path of its market', (path, parsed) => {
+  expect(parseLivePath(path, ['spot', 'usdm', 'coinm'])).toMatchObject(parsed)
+})
+
+it('a path that names no market is of the only one', () => {
+  expect(parseLivePath('/ws', ['coinm'])?.market).toBe('coinm')
+  expect(parseLivePath('/dstream/ws', ['spot', 'usdm'])).toBeUndefined()
 })
 
 describe('stream names', () => {
@@ -67,6 +95,8 @@ describe('stream names', () => {
     ['btcusdt@depth', 'usdm', { speed: 250 }],
     ['btcusdt@depth', 'spot', { speed: 1000 }],
     ['btcusdt@depth20@500ms', 'usdm', { type: 'partialDepth', levels: 20, speed: 500 }],
+    ['btcusd_perp@markPrice@1s', 'coinm', { type: 'markPrice', speed: 1000, symbol: 'BTCUSD_PERP' }],
+    ['btcusd_261225@depth5@100ms', 'coinm', { type: 'partialDepth', levels: 5, symbol: 'BTCUSD_261225' }],
     ['!markPrice@arr', 'usdm', { type: 'markPrice', speed: 3000, symbol: undefined }],
   ] as const)('%s on %s', (name, market, spec) => {
     expect(parseStream(market, name)).toMatchObject(spec)
