@@ -73,7 +73,8 @@ export class Availability {
         if (source === 'rest' || !health.note(market, error) || !hasArchive()) throw error
       }
     }
-    return this.#archiveOf({ ...series, interval }, signal).start()
+    const { hasInterval } = kindOf(series.kind)
+    return this.#archiveOf(hasInterval ? { ...series, interval } : series, signal).start()
   }
 
   /** Every symbol that the archive ever had candles of, delisted ones included. */

@@ -211,6 +211,15 @@ describe('the archive of futures', () => {
     ])
   })
 
+  it('tells by itself when a series began', async () => {
+    await bench.start(YOUNG)
+    for (const kind of ['quote', 'bookDepth', 'metrics', 'liquidation', 'trade'] as const) {
+      const first = await bench.manager().firstAvailable(eventSeries(kind, 'usdm'), undefined, 'archive')
+      expect(first, kind).toBe(Date.UTC(2024, 2, 5))
+    }
+    expect(await bench.manager().firstAvailable(eventSeries('bookDepth'), undefined, 'archive')).toBeUndefined()
+  })
+
   it('is asked for nothing that neither it nor REST has', async () => {
     await bench.start(YOUNG)
     const spot = await bench.download(eventSeries('quote'), '2024-03-06', '2024-03-07')
