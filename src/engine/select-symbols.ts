@@ -129,13 +129,14 @@ async function candidatesOf(
   }
   if (withDelisted || failure !== undefined) {
     const quotes = new Set(instruments.map(({ quote }) => quote))
+    const known = new Set(instruments.map(({ symbol }) => symbol))
     const archived = await source.archived(market, signal).catch((error: unknown) => {
       // Without REST the archive is all that there is.
       if (failure !== undefined) throw failure
       throw error
     })
     for (const symbol of archived) {
-      if (found.has(symbol) || instruments.some((one) => one.symbol === symbol)) continue
+      if (known.has(symbol)) continue
       const quote = quoteOf(symbol, quotes)
       const base = quote === undefined ? undefined : pairOf(symbol).slice(0, -quote.length)
       found.set(symbol, { symbol, base, quote, isListed: false })
