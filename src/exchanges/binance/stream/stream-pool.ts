@@ -344,14 +344,14 @@ export class StreamPool implements LiveStream, LinkOwner {
       if (other.id < link.id && other !== link.replaces && !other.isDraining) other.drop(entry)
     }
     this.#takeOver(link)
-    if (link.attempt > 0) this.#wakeOthers(link)
+    this.#wakeOthers(link)
   }
 
-  /** One connection to a host got through after failures: the others need not wait for theirs. */
+  /** One connection to a host got through: those that wait after failures need not wait any more. */
   #wakeOthers(link: StreamLink): void {
-    const { host } = new URL(link.url)
-    for (const other of [...this.#links()]) {
-      if (other.isWaiting && other.state === 'connecting' && new URL(other.url).host === host) other.startNow()
+    for (const other of this.#links()) {
+      if (!other.isWaiting || other.state !== 'connecting') continue
+      if (new URL(other.url).host === new URL(link.url).host) other.startNow()
     }
   }
 
