@@ -8,6 +8,8 @@ const EXACT = Math.floor(Number.MAX_SAFE_INTEGER / SCALE)
 const SMALL = 2 ** 22
 /** Added and taken off again, it leaves the nearest whole number of anything below 2^51: quicker than rounding. */
 const ROUND = 1.5 * 2 ** 52
+/** Rows that are added up before it is looked whether they were small: few, so that they mostly are. */
+const RUN = 32
 /** From here on neighbouring float64 are more than a hundred-millionth apart. */
 const CLEAR = 2 ** 26
 
@@ -20,19 +22,43 @@ export class ExactSum {
   count = 0
   whole = 0
   parts = 0
-  plain = 0
+  // Every fourth value each, so that no addition waits for the one before it; by place and not by call, so that the bits
+  // do not depend on how the rows are cut.
+  plain0 = 0
+  plain1 = 0
+  plain2 = 0
+  plain3 = 0
+
+  get plain(): number {
+    return this.plain0 + this.plain1 + (this.plain2 + this.plain3)
+  }
 
   reset(): void {
     this.count = 0
     this.whole = 0
     this.parts = 0
-    this.plain = 0
+    this.plain0 = 0
+    this.plain1 = 0
+    this.plain2 = 0
+    this.plain3 = 0
   }
 
   add(value: number): void {
     const whole = Math.floor(value)
+    switch (this.count & 3) {
+      case 0:
+        this.plain0 += value
+        break
+      case 1:
+        this.plain1 += value
+        break
+      case 2:
+        this.plain2 += value
+        break
+      default:
+        this.plain3 += value
+    }
     this.count++
-    this.plain += value
     if (value < SMALL) {
       const units = value * SCALE + ROUND - ROUND
       this.whole += whole
@@ -44,22 +70,55 @@ export class ExactSum {
   }
 
   addRows(values: Float64Array, from: number, to: number): void {
-    let units = 0
-    let { plain } = this
-    for (let i = from; i < to; i++) {
-      const value = values[i]!
-      units += value * SCALE + ROUND - ROUND
-      plain += value
+    let i = from
+    while (i < to && (this.count & 3) !== 0) this.add(values[i++]!)
+    while (i + 3 < to) {
+      const end = Math.min(to, i + RUN) | 0
+      i = this.#addRun(values, i, end)
+    }
+    for (; i < to; i++) this.add(values[i]!)
+  }
+
+  /** Takes a multiple of four rows. @returns the row after the last one taken */
+  #addRun(values: Float64Array, from: number, to: number): number {
+    let { plain0: a, plain1: b, plain2: c, plain3: d } = this
+    const before = a + b + (c + d)
+    // Whole numbers, whose sums are exact in any order.
+    let unitsA = 0
+    let unitsB = 0
+    let unitsC = 0
+    let unitsD = 0
+    let i = from
+    for (; i + 3 < to; i += 4) {
+      const valueA = values[i]!
+      const valueB = values[i + 1]!
+      const valueC = values[i + 2]!
+      const valueD = values[i + 3]!
+      a += valueA
+      b += valueB
+      c += valueC
+      d += valueD
+      unitsA += valueA * SCALE + ROUND - ROUND
+      unitsB += valueB * SCALE + ROUND - ROUND
+      unitsC += valueC * SCALE + ROUND - ROUND
+      unitsD += valueD * SCALE + ROUND - ROUND
     }
     // Each value is small where their sum is, as quantities are not negative; a sum of large ones is done with care.
-    const grown = plain - this.plain
-    if (grown >= 0 && grown < SMALL) {
-      const whole = Math.floor(units / SCALE)
-      this.whole += whole
-      this.parts += units - whole * SCALE
-      this.plain = plain
-      this.count += to - from
-    } else for (let i = from; i < to; i++) this.add(values[i]!)
+    const grown = a + b + (c + d) - before
+    if (!(grown >= 0 && grown < SMALL)) {
+      for (let k = from; k < i; k++) this.add(values[k]!)
+      return i
+    }
+    const units = unitsA + unitsB + (unitsC + unitsD)
+    const whole = Math.floor(units / SCALE)
+    this.whole += whole
+    this.parts += units - whole * SCALE
+    this.plain0 = a
+    this.plain1 = b
+    this.plain2 = c
+    this.plain3 = d
+    this.count += i - from
+    return i
   }
 
   /** The sum so far. */
