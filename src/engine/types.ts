@@ -15,6 +15,8 @@ export interface DownloadRequest {
   readonly source: SourceChoice
   /** Also ask again about what the archive may have published since it was found missing. */
   readonly unfinished?: boolean
+  /** Of events: archive files that were published anew, by path. Their rows are compared with the stored ones. */
+  readonly renew?: readonly string[]
 }
 
 /** What happens during a download, in order, per series. */

@@ -96,8 +96,8 @@ export async function verifySeries(series: SeriesId, context: VerifyContext): Pr
   const open = isEvents ? coverage.gaps.filter((gap) => isOpen(gap) && !isLost(gap)) : []
   const findings: Findings = {
     damaged: context.repair ? damaged.map(({ file }) => file) : [],
-    // The records of a former version stay: their ids are held, and the new file adds what it has besides.
-    replaced: !isEvents && (context.repair || context.takeReplaced) ? replaced : [],
+    // Of records without ids nobody can tell which one is which.
+    replaced: (!isEvents || coverage.ids) && (context.repair || context.takeReplaced) ? replaced : [],
     lost: context.repair ? [...lost, ...open] : [],
   }
   const mended = await mend(series, coverage, findings, context)
@@ -168,8 +168,8 @@ function isLost(gap: Gap): boolean {
 }
 
 /** Nobody has asked for what is missing. */
-function isOpen({ cause, checked, firstId }: Gap): boolean {
-  return cause === 'unknown' && checked.length === 0 && firstId !== undefined
+function isOpen({ cause, checked, firstId, note }: Gap): boolean {
+  return cause === 'unknown' && checked.length === 0 && (firstId !== undefined || note === LOST)
 }
 
 function spanOf(file: LakeFile, coverage: SeriesCoverage): TimeRange {
@@ -229,7 +229,8 @@ async function refetch(
     // Between two records of one instant a gap has no length.
     const gaps = (await context.lake.coverage(series))?.gaps.filter(isOpen) ?? []
     const missing = normaliseRanges(gaps.map(({ from, to }) => ({ from, to: to + 1 })))
-    return { replaced: !failed(await context.download(missing.map(request))) }
+    const isFilled = !failed(await context.download(missing.map(request)))
+    return { replaced: isFilled && (replaced.length === 0 || (await renew(series, replaced, context))) }
   }
   await withWriter(series, context, (writer) =>
     writer.commit({
@@ -270,6 +271,19 @@ async function refetch(
     })
   }
   return { replaced: ok }
+}
+
+/** Compares stored records with archive files that were published anew. @returns whether all of those were taken in. */
+async function renew(series: SeriesId, replaced: readonly Replaced[], context: VerifyContext): Promise<boolean> {
+  const checked = async () =>
+    new Map((await context.lake.coverage(series))?.checks.map((one) => [one.path, one.sha256]))
+  const before = await checked()
+  const paths = replaced.map(({ path }) => path)
+  const from = Math.min(...replaced.map((file) => file.from))
+  const to = Math.max(...replaced.map((file) => file.to))
+  await context.download([{ series, from, to, source: 'auto', renew: paths }])
+  const after = await checked()
+  return paths.every((path) => after.get(path) !== undefined && after.get(path) !== before.get(path))
 }
 
 async function withWriter(

@@ -9,6 +9,7 @@ import { intersectRanges, normaliseRanges, subtractRanges } from '../../model/ra
 import type { SeriesId } from '../../model/series.ts'
 import { floorDay, MINUTE, SECOND, type TimeRange } from '../../model/time.ts'
 import type { EventFacts } from '../../store/lake/event-coverage.ts'
+import { LOST } from '../../store/lake/event-give-up.ts'
 import type { EventStage } from '../../store/lake/event-stage.ts'
 import type { EventWriter } from '../../store/lake/event-writer.ts'
 import { PARTS_FOLDER } from '../../store/lake/series-writer.ts'
@@ -75,6 +76,7 @@ export class EventDownload {
     try {
       this.#checkSource()
       range = await this.#bounds()
+      await this.#renew()
       const wanted = range.from < range.to ? subtractRanges([range], this.#settled()) : []
       const left = await this.#fetch(await this.#skipUnlisted(wanted))
       if (this.writer.held) {
@@ -106,6 +108,18 @@ export class EventDownload {
     if (!(await this.writer.adopt(stage, facts))) return false
     this.#tell(facts, rows)
     return true
+  }
+
+  /** Gives stored records what their archive file, published anew, tells now. */
+  async revise(
+    stage: EventStage,
+    ranges: readonly TimeRange[],
+    columns: readonly string[],
+    path: string,
+    facts: EventFacts,
+  ): Promise<void> {
+    const { changed, added } = await this.writer.revise(stage, ranges, columns, path, facts)
+    this.#tell(facts, changed + added)
   }
 
   /** Stores what waits, with what is known besides. */
@@ -167,7 +181,7 @@ export class EventDownload {
     const asksAgain = this.request.unfinished === true && this.request.source !== 'rest'
     const open = gaps.filter(
       (gap) =>
-        (gap.cause === 'unknown' && !gap.checked[0] && gap.firstId !== undefined) ||
+        (gap.cause === 'unknown' && !gap.checked[0] && (gap.firstId !== undefined || gap.note === LOST)) ||
         mayBeFilled(gap) ||
         (asksAgain && awaitsArchive(gap, this.#now, floorDay(this.#now - this.context.recentMs))),
     )
@@ -230,6 +244,16 @@ export class EventDownload {
     if (this.rest.down) this.context.health.tell(this.series.market)
     if (this.rest.unknown && this.writer.held) await this.#giveUpDelisted(left)
     return left
+  }
+
+  /** Takes archive files in that were published anew. */
+  async #renew(): Promise<void> {
+    const { renew = [], from, to } = this.request
+    if (renew.length === 0 || this.writer.held === undefined) return
+    const range = { from, to }
+    const files = [...(await this.archive.list('monthly', range)), ...(await this.archive.list('daily', range))]
+    for (const file of files.filter(({ path }) => renew.includes(path)))
+      await this.context.limitFiles(() => takeEventFile(this, file, [file], true), this.context.signal)
   }
 
   #take(file: ListedFile, ranges: readonly TimeRange[]): Promise<boolean> {

@@ -17,6 +17,7 @@ export async function takeEventFile(
   download: EventDownload,
   file: ListedFile,
   ranges: readonly TimeRange[],
+  isRenewed = false,
 ): Promise<boolean> {
   const { context, writer, series } = download
   const { archive } = context
@@ -27,7 +28,8 @@ export async function takeEventFile(
   // What the file's end cuts off by another time than the stored one belongs to it all the same.
   const taken = slackMs === 0 ? ranges : ranges.map((range) => withSlack(range, file, slackMs))
   let release: (() => void) | undefined
-  let stage = writer.stage(taken)
+  const open = () => (isRenewed ? writer.stageAnew(taken) : writer.stage(taken))
+  let stage = open()
   let adopted = false
   try {
     const fetched = await fetchFile(
@@ -46,7 +48,7 @@ export async function takeEventFile(
         },
         reset: async () => {
           await stage.discard()
-          stage = writer.stage(taken)
+          stage = open()
           release?.()
           release = undefined
         },
@@ -62,6 +64,8 @@ export async function takeEventFile(
         ...(context.signal ? { signal: context.signal } : {}),
       },
     )
+    // The former rows are better than none, and than doubtful ones.
+    if (isRenewed && fetched.state !== 'verified') return false
     if (fetched.state === 'missing' || fetched.state === 'unreadable') {
       await download.note({ checks: [checkOf(file, fetched, fetched.state)], defects: [lostFile(file, fetched)] })
       return false
@@ -69,6 +73,14 @@ export async function takeEventFile(
     await stage.finish()
     if (fetched.state !== 'verified') await stage.mark(RecordFlag.unverified)
     const { defects, defectCount, inexactValues } = fetched.result
+    if (isRenewed) {
+      const told = fields.flatMap(({ column }) =>
+        column === undefined || column === writer.kind.sortKey ? [] : [column],
+      )
+      const facts = { checks: [verdict(file, fetched)], defects: [...defects, ...orderDefects(file, stage.tally)] }
+      await download.revise(stage, taken, told, file.path, facts)
+      return true
+    }
     adopted = await download.adopt(stage, {
       covered: ranges.map((range) => ({ ...range, source: 'archive' as const })),
       gaps: stage.silences(ranges).map((silence) => explainSilence(download, silence)),

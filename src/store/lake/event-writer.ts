@@ -15,6 +15,7 @@ import { describeEventFile } from './event-inspect.ts'
 import { writeEvents } from './event-parquet.ts'
 import { PendingEvents, type PendingPart } from './event-pending.ts'
 import { readKeys } from './event-read.ts'
+import { reviseFiles, scanStaged } from './event-revise.ts'
 import { EventStage, overlaps } from './event-stage.ts'
 import { removeEmpty, removeIfThere, sweepTemps, TEMP_PREFIX } from './files.ts'
 import { type HeldIds, IdRanges } from './ids.ts'
@@ -172,9 +173,58 @@ export class EventWriter implements AsyncDisposable {
    * @param wanted ranges of the kind's time that rows are taken of.
    */
   stage(wanted: readonly TimeRange[]): EventStage {
+    return this.#stage(wanted, this.#held)
+  }
+
+  /** Begins to take the rows of a source that was published anew, those included that are stored: for `revise`. */
+  stageAnew(wanted: readonly TimeRange[]): EventStage {
+    return this.#stage(wanted, this.#held && new IdRanges())
+  }
+
+  #stage(wanted: readonly TimeRange[], held: IdRanges | undefined): EventStage {
     const { folder, kind } = this
     const tempName = (day: string): string => this.#tempName(day)
-    return new EventStage({ folder, kind, compression: this.#options.compression, held: this.#held, tempName }, wanted)
+    return new EventStage({ folder, kind, compression: this.#options.compression, held, tempName }, wanted)
+  }
+
+  /**
+   * Gives stored records the values that a source tells now; the former ones go on record. Records that are not stored
+   * are added. Only for kinds whose ids are counted.
+   * @param columns what the source tells, the id left out.
+   * @returns how many records changed, and how many came besides.
+   */
+  revise(
+    stage: EventStage,
+    wanted: readonly TimeRange[],
+    columns: readonly string[],
+    where: string,
+    facts: EventFacts = {},
+  ): Promise<{ readonly changed: number; readonly added: number }> {
+    return this.#enqueue(async () => {
+      const staged = await stage.finish()
+      await this.#finishEarlier()
+      const { folder, kind } = this
+      const parts = { folder, kind, compression: this.#options.compression, columns, where }
+      const revised = await reviseFiles(this.#coverage.files, staged, parts, (file) => this.#tempName(file.period))
+      const made = new Map(revised.map(({ file }) => [file.name, file]))
+      const changed = revised.reduce((sum, one) => sum + one.changed, 0)
+      const told = revised.flatMap((one) => one.defects)
+      const coverage = nextEventCoverage(kind, this.#coverage, {
+        ...facts,
+        files: this.#coverage.files.map((file) => made.get(file.name) ?? file),
+        held: this.#held && readHeld(this.#coverage.ids),
+        defects: [...(facts.defects ?? []), ...told],
+        moreDefects: (facts.moreDefects ?? 0) + changed - told.length,
+      })
+      const renames = revised.map(({ file, temp }) => [temp, file.name] as const)
+      await this.#commit({ renames, removes: [], coverage }, () => {})
+      const besides = this.stage(wanted)
+      for await (const chunk of scanStaged(folder, kind, staged, columns)) await besides.add(chunk)
+      await besides.finish()
+      const { rows } = besides.tally
+      if (rows === 0 || !(await this.#adopt(besides, {}))) await besides.discard()
+      return { changed, added: rows }
+    }, 'the records could not be stored')
   }
 
   /**
