@@ -69,6 +69,14 @@ export class ExactSum {
     }
   }
 
+  /** Adds wholes and hundred-millionths, each a sum of whole numbers and exact, of so many values with that plain sum. */
+  addParts(wholes: number, parts: number, plain: number, count: number): void {
+    this.whole += wholes
+    this.parts += parts
+    this.plain0 += plain
+    this.count += count
+  }
+
   addRows(values: Float64Array, from: number, to: number): void {
     let i = from
     while (i < to && (this.count & 3) !== 0) this.add(values[i++]!)

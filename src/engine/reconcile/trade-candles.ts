@@ -139,10 +139,10 @@ export class TradeCandles {
       bar.rows += rows
       bar.trades += counts === undefined ? rows : sumOf(counts, from, i)
       if (largest < CLEAR) {
-        addParts(bar.volume, wholes, parts, plain, rows)
-        addParts(bar.quote, quoteWholes, quoteParts, quotePlain, rows)
-        addParts(bar.takerVolume, takerWholes, takerParts, takerWholes + takerParts / SCALE, rows)
-        addParts(bar.takerQuote, takerQuoteWholes, takerQuoteParts, takerQuoteWholes + takerQuoteParts / SCALE, rows)
+        bar.volume.addParts(wholes, parts, plain, rows)
+        bar.quote.addParts(quoteWholes, quoteParts, quotePlain, rows)
+        bar.takerVolume.addParts(takerWholes, takerParts, takerWholes + takerParts / SCALE, rows)
+        bar.takerQuote.addParts(takerQuoteWholes, takerQuoteParts, takerQuoteWholes + takerQuoteParts / SCALE, rows)
       } else bar.addSlowly(prices, quantities, makers, from, i)
     }
     return this.#take()
@@ -192,14 +192,6 @@ export class TradeCandles {
     }
     return { length, columns }
   }
-}
-
-/** Adds wholes and hundred-millionths, each a sum of whole numbers and exact. */
-function addParts(sum: ExactSum, wholes: number, parts: number, plain: number, rows: number): void {
-  sum.whole += wholes
-  sum.parts += parts
-  sum.plain += plain
-  sum.count += rows
 }
 
 function sumOf(values: Float64Array, from: number, to: number): number {
