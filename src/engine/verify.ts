@@ -218,7 +218,8 @@ async function refetch(
     return errors.length > 0
   }
   // A range that is settled already: the download only asks what time it is, and fails when nobody answers.
-  const settled = coverage.covered[0]
+  // Not one whose rows would be counted in a damaged file.
+  const settled = subtractRanges(coverage.covered, spans)[0] ?? coverage.covered[0]
   const probe = settled ? { from: settled.from, to: Math.min(settled.to, settled.from + 1) } : undefined
   if (probe && !lost.some((gap) => gap.from < probe.to && gap.to > probe.from)) {
     if (failed(await context.download([request(probe)]))) return undefined

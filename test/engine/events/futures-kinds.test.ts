@@ -1,3 +1,5 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { SeriesId } from '../../../src/model/series.ts'
 import { parseTime } from '../../../src/model/time.ts'
@@ -210,6 +212,23 @@ describe('the archive of futures', () => {
       { cause: 'not-published', to: Date.UTC(2024, 0, 5), note: "the archive's files begin with 2024-01-05" },
     ])
   })
+
+  it.each(['quote', 'bookDepth', 'metrics', 'liquidation'] as const)(
+    'mends a damaged file of the lake: %s',
+    async (kind) => {
+      await bench.start({ ...YOUNG, listedAt: '2024-03-06T23:00Z' })
+      const series = eventSeries(kind, 'usdm')
+      const [from, to] = ['2024-03-06T23:00', '2024-03-07']
+      await bench.download(series, from, to)
+      const lake = await bench.manager().lake()
+      const [file] = (await lake.coverage(series))!.files
+      await writeFile(join(lake.folder(series), file!.name), 'no Parquet')
+      const [found] = await bench.manager().verify([series], { repair: true })
+      expect(found).toMatchObject({ ok: true, problems: [{ repaired: true }] })
+      await expectTruth(series, from, to)
+      expect(await bench.download(series, from, to)).toMatchObject({ complete: true, gaps: [] })
+    },
+  )
 
   it('tells by itself when a series began', async () => {
     await bench.start(YOUNG)
