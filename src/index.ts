@@ -39,6 +39,8 @@ export {
   type VerifyOptions,
 } from './engine/data-source-manager.ts'
 export * from './engine/live/index.ts'
+export type { SelectedSymbol, SymbolSelection } from './engine/select-symbols.ts'
+export type { ParallelReport, TimedDecision, TuningReason } from './engine/tuning/decide.ts'
 export type {
   DownloadEvent,
   DownloadRequest,
@@ -63,6 +65,7 @@ export type {
   Ticker,
   Trade,
 } from './exchanges/binance/market-data.ts'
+export { RENAMES, type Rename } from './exchanges/binance/renames.ts'
 export type { CallOptions, RestOptions } from './exchanges/binance/rest.ts'
 export {
   BinanceStream,
@@ -78,11 +81,13 @@ export type {
   ClientOptions,
   Endpoints,
   Exchange,
+  FormerSymbol,
   RetryInfo,
 } from './exchanges/exchange.ts'
 export { EXCHANGES, exchangeOf } from './exchanges/index.ts'
 export * from './exchanges/stream.ts'
 export * from './model/index.ts'
+export type { BudgetLog } from './net/budget-log.ts'
 export { createLog, type LogLevel, type LogOptions, type OpenLog } from './net/log.ts'
 export { type Permit, type RateLimit, RateLimiter, type RateLimiterOptions } from './net/rate-limiter.ts'
 export { type RetryOptions, retryWithBackoff } from './net/retry.ts'
