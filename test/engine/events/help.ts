@@ -15,6 +15,10 @@ const TRUTH_COLUMNS: Readonly<Record<string, readonly string[]>> = {
   trade: ['id', 'time', 'price', 'quantity', 'buyer_is_maker'],
   aggTrade: ['id', 'time', 'price', 'quantity', 'first_trade_id', 'last_trade_id', 'buyer_is_maker'],
   fundingRate: ['funding_time', 'funding_rate'],
+  metrics: [
+    ...['time', 'open_interest', 'open_interest_value', 'top_account_ratio', 'top_position_ratio'],
+    ...['account_ratio', 'taker_ratio'],
+  ],
 }
 
 /** Rows of a lake as plain numbers. */

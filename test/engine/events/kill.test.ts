@@ -26,6 +26,7 @@ async function run(args: readonly string[], lifeMs?: number): Promise<number | s
 it.each([
   ['aggTrade', 'spot'],
   ['aggTrade', 'usdm'],
+  ['metrics', 'usdm'],
 ] as const)(
   'a download of %s (%s) that is killed again and again under faults gives the whole truth in the end',
   async (kind, market) => {
@@ -50,7 +51,7 @@ it.each([
     const [verdict] = await bench.manager().verify([series])
     expect(verdict).toMatchObject({ ok: true, complete: true, problems: [] })
     const names = await readdir(join(lake, seriesKey(series)))
-    expect(names.filter((name) => !/^(\d{4}-\d{2}-\d{2}.*\.parquet|series\.json|\.readers)$/.test(name))).toEqual([])
+    expect(names.filter((name) => !/^(\d{4}-\d{2}(-\d{2})?.*\.parquet|series\.json|\.readers)$/.test(name))).toEqual([])
   },
   90_000,
 )
