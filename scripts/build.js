@@ -10,7 +10,10 @@ const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
 if (!existsSync(join(root, 'src')) || !existsSync(tsc)) process.exit(0)
 removeOrphans(join(root, 'dist'))
 const built = spawnSync(process.execPath, [tsc, '-p', join(root, 'tsconfig.build.json')], { stdio: 'inherit' })
-if (built.status === 0) for (const part of ['analysis', 'engine/live']) await joinFolder(join(root, 'dist'), part)
+if (built.status === 0) {
+  for (const part of ['analysis', 'engine/live']) await joinFolder(join(root, 'dist'), part)
+  useJoined(join(root, 'dist', 'engine'), 'analysis')
+}
 process.exit(built.status ?? 1)
 
 /**
@@ -29,6 +32,17 @@ async function joinFolder(dist, part) {
   await bundle.close()
   const index = join(dist, 'index.js')
   writeFileSync(index, readFileSync(index, 'utf8').replace(`'./${part}/index.js'`, `'./${part}/bundle.js'`))
+}
+
+/** Lets a layer take a joined folder as the package root does: what users register there must be there for it too. */
+function useJoined(layer, part) {
+  for (const entry of readdirSync(layer, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile() || !entry.name.endsWith('.js')) continue
+    const file = join(entry.parentPath ?? entry.path, entry.name)
+    const code = readFileSync(file, 'utf8')
+    const changed = code.replaceAll(`/${part}/index.js`, `/${part}/bundle.js`)
+    if (changed !== code) writeFileSync(file, changed)
+  }
 }
 
 /** Deletes what the compiler made of sources that no longer exist: it would be published and imported otherwise. */

@@ -173,7 +173,7 @@ export class DataSourceManager implements AsyncDisposable {
    * (`ticklake.complete`) and lists the gaps (`ticklake.gaps`, JSON).
    */
   async getData(request: GetDataRequest): Promise<Table> {
-    const change = transformerOf(request, this.#options.transforms)
+    const change = await transformerOf(request, this.#options.transforms)
     if (!change) return this.#getData(request)
     return change.apply(await this.#getData({ ...request, columns: change.columns }))
   }
@@ -228,7 +228,7 @@ export class DataSourceManager implements AsyncDisposable {
     const all = new Map(named.map(({ series }) => [seriesKey(series), series]))
     const settled = source === 'auto' ? await this.#settle([...all.values()], range, signal) : []
     const complete = new Map([...all.keys()].map((key, index) => [key, settled[index] ?? true]))
-    const change = transformerOf(request, this.#options.transforms)
+    const change = await transformerOf(request, this.#options.transforms)
     const wish = change ? { ...request, columns: change.columns } : request
     for (const { symbol, series } of named) {
       const table = stored
@@ -244,7 +244,7 @@ export class DataSourceManager implements AsyncDisposable {
    * worked on, what comes next is fetched. Leaving the loop ends it.
    */
   async *getDataBatches(request: GetBatchesRequest): AsyncGenerator<Table, void, void> {
-    const change = transformerOf(request, this.#options.transforms, true)
+    const change = await transformerOf(request, this.#options.transforms, true)
     if (!change) return yield* this.#getDataBatches(request)
     for await (const table of this.#getDataBatches({ ...request, columns: change.columns })) {
       yield await change.apply(table)

@@ -1,17 +1,10 @@
 import type { Table } from 'apache-arrow'
-import { readColumns } from '../analysis/indicators/columns.ts'
-import {
-  applyTransforms,
-  BatchTransformer,
-  inputsOfAll,
-  outputsOfAll,
-  type Transform,
-  type TransformRegistry,
-  transformRegistry,
-} from '../analysis/transform/index.ts'
+import type { BatchTransformer, Transform, TransformRegistry } from '../analysis/index.ts'
 import { type ColumnSpec, column } from '../model/kind.ts'
 import { kindOf, selectColumns } from '../model/kinds.ts'
 import { batchesToTable } from './arrow.ts'
+
+type Analysis = typeof import('../analysis/index.ts')
 
 interface Wish {
   readonly kind: string
@@ -29,29 +22,31 @@ export class TableTransformer {
   readonly #transforms: readonly Transform[]
   readonly #made: ReadonlySet<string>
   readonly #batches: BatchTransformer | undefined
+  readonly #analysis: Analysis
 
   /**
    * @param isPiece whether tables follow one another; transforms then keep what they look back on.
    * @throws ConfigError for a name that is not registered; InvalidRangeError for a column that does not exist;
    * LookAheadError for a transform that needs later rows where tables follow one another.
    */
-  constructor({ kind, columns, transforms, registry = transformRegistry }: Wish, isPiece = false) {
+  constructor(analysis: Analysis, { kind, columns, transforms, registry }: Wish, isPiece = false) {
+    this.#analysis = analysis
     const known = kindOf(kind)
-    this.#transforms = registry.resolve(transforms)
+    this.#transforms = (registry ?? analysis.transformRegistry).resolve(transforms)
     this.#wanted = selectColumns(known, columns)
-    this.#made = new Set(outputsOfAll(this.#transforms))
-    const names = new Set([...this.#wanted.map(({ name }) => name), ...inputsOfAll(this.#transforms)])
+    this.#made = new Set(analysis.outputsOfAll(this.#transforms))
+    const names = new Set([...this.#wanted.map(({ name }) => name), ...analysis.inputsOfAll(this.#transforms)])
     this.columns = selectColumns(known, [...names]).map(({ name }) => name)
-    this.#batches = isPiece ? new BatchTransformer(this.#transforms) : undefined
+    this.#batches = isPiece ? new analysis.BatchTransformer(this.#transforms) : undefined
   }
 
   async apply(table: Table): Promise<Table> {
-    const arrays = readColumns(table, this.columns)
+    const arrays = this.#analysis.readColumns(table, this.columns)
     const read = {
       length: table.numRows,
       columns: Object.fromEntries(this.columns.map((name, index) => [name, arrays[index]!])),
     }
-    const result = this.#batches ? this.#batches.push(read) : applyTransforms(read, this.#transforms)
+    const result = this.#batches ? this.#batches.push(read) : this.#analysis.applyTransforms(read, this.#transforms)
     const there = Object.keys(result.columns)
     const kept = this.#wanted.filter(({ name }) => there.includes(name) && !this.#made.has(name))
     const made = there.filter((name) => this.#made.has(name) || !this.columns.includes(name))
@@ -69,11 +64,12 @@ interface TransformedRequest {
 }
 
 /** What to do with the tables of a request; undefined where nothing is to be done. */
-export function transformerOf(
+export async function transformerOf(
   { kind = 'candle', columns, transforms }: TransformedRequest,
   registry: TransformRegistry | undefined,
   isPiece = false,
-): TableTransformer | undefined {
+): Promise<TableTransformer | undefined> {
   if (transforms === undefined || transforms.length === 0) return undefined
-  return new TableTransformer({ kind, columns, transforms, registry }, isPiece)
+  // Only those who transform load what that takes.
+  return new TableTransformer(await import('../analysis/index.ts'), { kind, columns, transforms, registry }, isPiece)
 }

@@ -1,5 +1,11 @@
-import { type CandleLike, type IndicatorInput, IndicatorRunner } from '../../analysis/indicators/index.ts'
-import { type Row, type Transform, TransformStream } from '../../analysis/transform/index.ts'
+import {
+  type CandleLike,
+  type IndicatorInput,
+  IndicatorRunner,
+  type Row,
+  type Transform,
+  TransformStream,
+} from '../../analysis/index.ts'
 import { kindOf } from '../../model/kinds.ts'
 import type { LiveCandle, LiveRecord } from '../../model/live/index.ts'
 

@@ -1,6 +1,5 @@
 import type { Table } from 'apache-arrow'
-import { type IndicatorInput, IndicatorRunner } from '../../analysis/indicators/index.ts'
-import { type Transform, transformRegistry } from '../../analysis/transform/index.ts'
+import { type IndicatorInput, IndicatorRunner, type Transform, transformRegistry } from '../../analysis/index.ts'
 import type { EventBus } from '../../bus/event-bus.ts'
 import { topicOf } from '../../bus/topics.ts'
 import { InvalidRangeError } from '../../model/errors.ts'
