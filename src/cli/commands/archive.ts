@@ -4,7 +4,8 @@ import { DAY, HOUR, parseTime } from '../../model/time.ts'
 import { tellError } from '../failure.ts'
 import { seriesLabel } from '../progress/state.ts'
 import { formatBytes, plural } from '../render/text.ts'
-import { openLake, type SelectOptions, sayNothing, selectOptions, selectSeries, seriesFields } from '../select.ts'
+import { type SelectOptions, sayNothing, selectOptions, selectSeries, seriesFields } from '../select.ts'
+import { tidySeries } from '../tidy.ts'
 import { ExitCode, examples, type Verb } from '../verb.ts'
 
 interface ArchiveOptions extends SelectOptions {
@@ -39,7 +40,9 @@ Exit code 3: some series could not be moved, because a collector writes them or 
     if (options.to === undefined) throw new ConfigError('Say where to with --to: a folder, or s3://bucket/prefix.')
     if (options.olderThan === undefined) throw new ConfigError('Say what to move with --older-than, e.g. 90d.')
     const before = readAge(options.olderThan, Date.now())
-    const lake = await openLake(context)
+    const { dataDir, maxFileSize, compression } = (await context.settings()).data
+    const { Lake } = await import('../../store/lake/lake.ts')
+    const lake = await Lake.open(dataDir, { maxFileSize, compression, log: await context.log() })
     const { openDepot, parseDepot } = await import('../../store/lake/depot/depot.ts')
     const address = parseDepot(options.to, context.cwd)
     if (address.type === 'folder' && `${resolve(address.path)}${sep}`.startsWith(`${lake.dataDir}${sep}`))
@@ -54,6 +57,8 @@ Exit code 3: some series could not be moved, because a collector writes them or 
       let moved = { files: 0, bytes: 0 }
       let error: string | undefined
       try {
+        // A day that is one file is moved as one.
+        await tidySeries(lake, id, context.signal)
         await moveToDepot(lake.folder(id), id, depot, {
           before,
           signal: context.signal,

@@ -1,13 +1,12 @@
 import { isTicklakeError } from '../../model/errors.ts'
-import { kindOf } from '../../model/kinds.ts'
 import type { SeriesId } from '../../model/series.ts'
-import type { Lake } from '../../store/lake/lake.ts'
 import type { Compression } from '../../store/lake/parquet.ts'
 import { tellError } from '../failure.ts'
 import { wordOption } from '../options.ts'
 import { seriesLabel } from '../progress/state.ts'
 import { formatBytes, plural } from '../render/text.ts'
 import { type SelectOptions, sayNothing, selectOptions, selectSeries, seriesFields } from '../select.ts'
+import { tidySeries } from '../tidy.ts'
 import { ExitCode, examples, type Verb } from '../verb.ts'
 
 interface CompactOptions extends SelectOptions {
@@ -48,7 +47,7 @@ Exit code 3: some series could not be compacted, because a collector writes them
     for (const id of series) {
       context.signal.throwIfAborted()
       try {
-        const joined = await joinFiles(lake, id, context.signal)
+        const joined = await tidySeries(lake, id, context.signal)
         const { signal } = context
         const done = await recompress(lake.folder(id), id, { compression, maxFileSize, waitMs: WAIT_MS, signal })
         total.files += done.files
@@ -71,13 +70,6 @@ Exit code 3: some series could not be compacted, because a collector writes them
     }
     return failed > 0 ? ExitCode.incomplete : ExitCode.done
   },
-}
-
-/** Joins the small files of events that were collected. */
-async function joinFiles(lake: Lake, id: SeriesId, signal: AbortSignal): Promise<number> {
-  if (kindOf(id.kind).hasInterval) return 0
-  await using writer = await lake.eventWriter(id, { signal })
-  return writer.tidy(Date.now(), signal)
 }
 
 function tell(

@@ -69,9 +69,23 @@ export async function importFiles(options: ImportOptions): Promise<ImportReport[
   }
   await using pool = new ParsePool()
   const context: Context = { lake, exchange, pool, permits: new Permits(FILES_AT_ONCE + 1), signal }
-  for (const same of targets.values()) await importSeries(same, context, tell)
+  for (const same of targets.values()) {
+    const before = reports.length
+    try {
+      await importSeries(same, context, tell)
+    } catch (error) {
+      if (signal?.aborted || !isTicklakeError(error) || !OWN.includes(error.code)) throw error
+      // The series can not be written; the others are not to suffer.
+      const told = new Set(reports.slice(before).map(({ path }) => path))
+      for (const { path, series, format } of same)
+        if (!told.has(path)) tell({ ...NOTHING, path, series, format, outcome: 'failed', error: error.message })
+    }
+  }
   return reports
 }
+
+/** Codes of what stands in the way of one series only. */
+const OWN: readonly string[] = ['LAKE_LOCKED', 'DAMAGED_COVERAGE']
 
 interface Context {
   readonly lake: Lake

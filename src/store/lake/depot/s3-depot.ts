@@ -27,6 +27,8 @@ export class S3Depot implements Depot {
 
   /** @throws ConfigError when the library is not installed. */
   static async open(address: S3Address): Promise<S3Depot> {
+    // The package warns of Node's version with every call; which one is used is not decided here.
+    process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true'
     const sdk = await import('@aws-sdk/client-s3').catch((cause: NodeJS.ErrnoException) => {
       if (cause.code !== 'ERR_MODULE_NOT_FOUND') throw cause
       throw new ConfigError('S3 storage needs the package @aws-sdk/client-s3. Run: npm install @aws-sdk/client-s3', {
