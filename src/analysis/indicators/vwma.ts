@@ -31,19 +31,29 @@ class VwmaKernel implements Kernel {
       const early = i < from + period
       const end = (early ? Math.min(to, from + period, i + period - place) : Math.min(to, i + renewal - age)) | 0
       age = (age + end - i) | 0
-      for (let k = place; i < end; i++, k++) {
-        const amount = volume![i]!
-        const value = x![i]! * amount
-        sum += value - (early ? values[k]! : x![i - period]! * volume![i - period]!)
-        weight += amount - (early ? volumes[k]! : volume![i - period]!)
-        empty = amount === 0 ? empty + 1 : 0
-        out![i] = empty >= period || weight === 0 ? Number.NaN : sum / weight
+      if (early) {
+        for (let k = place; i < end; i++, k++) {
+          const amount = volume![i]!
+          sum += x![i]! * amount - values[k]!
+          weight += amount - volumes[k]!
+          empty = amount === 0 ? empty + 1 : 0
+          out![i] = empty >= period || weight === 0 ? Number.NaN : sum / weight
+        }
+      } else {
+        for (; i < end; i++) {
+          const amount = volume![i]!
+          const gone = volume![i - period]!
+          sum += x![i]! * amount - x![i - period]! * gone
+          weight += amount - gone
+          empty = amount === 0 ? empty + 1 : 0
+          out![i] = empty >= period || weight === 0 ? Number.NaN : sum / weight
+        }
       }
       if (age !== renewal && i < to && early) continue
       // The rings hold the newest rows again before the sums are worked out of them.
       for (let row = Math.max(from, i - period); row < i; row++) {
-        const gone = age - (i - row)
-        const at = ((gone % period) + period) % period
+        const place = (age - (i - row)) % period
+        const at = place < 0 ? place + period : place
         values[at] = x![row]! * volume![row]!
         volumes[at] = volume![row]!
       }

@@ -217,6 +217,27 @@ it.each(CASES.filter(([id]) => !BY_MARKET.includes(id)))('%s: %s has a value rig
   }
 })
 
+it.each(CASES)('%s: %s has no value of nothing, and only finite ones of a candle that never changes', (_, text) => {
+  const empty = computeIndicators(candles([], 1), text)
+  for (const values of Object.values(empty)) expect(values).toEqual(new Float64Array(0))
+  const { results } = new IndicatorRunner(text)
+  // Step 3 moves nothing: a candle without range, without volume (3) or with some (131).
+  for (const step of [3, 131]) {
+    for (const length of [1, 2, 60]) {
+      const found = computeIndicators(candles(new Array(length).fill(step), 1), text)
+      for (const { name, warmUp } of results) {
+        const values = found[name]!
+        expect(values.length).toBe(length)
+        expect(values.subarray(0, warmUp).every(Number.isNaN), name).toBe(true)
+        expect(
+          values.every((value) => Number.isNaN(value) || Number.isFinite(value)),
+          name,
+        ).toBe(true)
+      }
+    }
+  }
+})
+
 describe('scale and shift', () => {
   const prices = (): Candles =>
     candles(
