@@ -1,12 +1,14 @@
 import { InvalidRangeError } from '../model/errors.ts'
+import type { StoredRecord, StoredRecordOf } from '../model/history/index.ts'
 import { kindOf } from '../model/kinds.ts'
-import type { LiveKind, LiveRecord, RecordOf } from '../model/live/index.ts'
+import type { LiveRecord } from '../model/live/index.ts'
 import { type Market, parseMarket, type SeriesId } from '../model/series.ts'
 import { parseTime, type TimeInput } from '../model/time.ts'
 import type { SeriesCoverage } from './lake/coverage-file.ts'
 import type { EventBatch } from './lake/event-columns.ts'
 import { toRecords } from './lake/event-records.ts'
 import { Lake, type LakeOptions, type ReadOptions, type SeriesStats } from './lake/lake.ts'
+import { type StoredExchangeInfo, storedExchangeInfo } from './stored-exchange-info.ts'
 
 export interface EventStorageOptions extends LakeOptions {
   readonly dataDir: string
@@ -14,8 +16,8 @@ export interface EventStorageOptions extends LakeOptions {
   readonly market?: Market | string
 }
 
-/** Kinds of events: all live kinds but candles, which `CandleStorage` keeps. */
-export type EventKind = Exclude<LiveKind, 'candle'>
+/** Kinds of events: all but candles, which `CandleStorage` keeps. */
+export type EventKind = Exclude<StoredRecord['kind'], 'candle'>
 
 export interface EventLoadOptions {
   /** First instant wanted, of the kind's own time. */
@@ -39,9 +41,9 @@ export class EventStorage {
    * @returns how many were new.
    * @throws InvalidRangeError for a record of another kind or symbol.
    */
-  async save<K extends EventKind>(kind: K, symbol: string, records: readonly RecordOf<K>[]): Promise<number> {
+  async save<K extends EventKind>(kind: K, symbol: string, records: readonly StoredRecordOf<K>[]): Promise<number> {
     const series = this.#series(kind, symbol)
-    const list: readonly LiveRecord[] = records
+    const list: readonly StoredRecord[] = records
     for (const [index, record] of list.entries()) {
       if (record.kind !== kind || record.symbol !== symbol)
         throw new InvalidRangeError(
@@ -51,10 +53,22 @@ export class EventStorage {
     await using writer = await (await this.#open()).eventWriter(series)
     let stored = 0
     for (const record of list) {
-      writer.append(record)
+      // The writer goes by the columns of its kind, whatever they are.
+      writer.append(record as LiveRecord)
       if (writer.isFull) stored += (await writer.flush()).records
     }
     return stored + (await writer.flush()).records
+  }
+
+  /**
+   * The newest exchangeInfo of the market that the lake holds, or the newest one of the days up to `at`: JSON text, which
+   * `DataValidator` takes. `ticklake download --kind exchangeInfo` stores one a day.
+   * @throws InvalidRangeError when there is none; StorageError when its file is missing or was changed.
+   */
+  async exchangeInfo(options: { readonly market?: string; readonly at?: TimeInput } = {}): Promise<StoredExchangeInfo> {
+    const { exchange, market } = this.#options
+    const own = { ...(exchange === undefined ? {} : { exchange }), ...(market === undefined ? {} : { market }) }
+    return storedExchangeInfo(await this.#open(), { ...own, ...options })
   }
 
   /** Stored records in order. */
@@ -62,11 +76,11 @@ export class EventStorage {
     kind: K,
     symbol: string,
     options: EventLoadOptions = {},
-  ): AsyncGenerator<RecordOf<K>, void, void> {
+  ): AsyncGenerator<StoredRecordOf<K>, void, void> {
     const series = this.#series(kind, symbol)
     const columns = kindOf(kind).columns.map((spec) => spec.name)
     const batches = (await this.#open()).readEvents(series, { ...readOptions(options), columns })
-    yield* toRecords(kindOf(kind), series, batches) as AsyncGenerator<RecordOf<K>, void, void>
+    yield* toRecords(kindOf(kind), series, batches) as AsyncGenerator<StoredRecordOf<K>, void, void>
   }
 
   /** Stored records as columns, in batches of bounded size: ids as BigInt64Array, all else as Float64Array. */

@@ -211,17 +211,17 @@ describe('series of live data', () => {
 
   it('have no history to download, and are told so', async () => {
     await using other = await tradesLake()
-    const refused = await runHere(['download', 'BTCUSDT', '--kind', 'quote'], { cwd: other.path })
+    const refused = await runHere(['download', 'BTCUSDT', '--kind', 'bookDelta'], { cwd: other.path })
     expect(refused.code).toBe(2)
-    expect(refused.stderr).toContain('quote has no history download yet; collect it live with "ticklake collect".')
-    const update = await runHere(['download', '--update', '--endpoint', 'http://127.0.0.1:9', '--kind', 'quote'], {
+    expect(refused.stderr).toContain('bookDelta has no history download yet; collect it live with "ticklake collect".')
+    const update = await runHere(['download', '--update', '--endpoint', 'http://127.0.0.1:9', '--kind', 'bookDelta'], {
       cwd: other.path,
     })
     expect(update.code).toBe(2)
     await using engine = new DataSourceManager({ dataDir: other.join('ticklake-data') })
-    const request = { symbol: 'BTCUSDT', interval: '1m', kind: 'quote', from: START, to: START + 1 }
-    await expect(engine.getData(request)).rejects.toThrow(/quote is no kind of candles/)
-    await expect(engine.download([{ series: eventSeries('quote'), from: 0, to: 1, source: 'auto' }])).rejects.toThrow(
+    const request = { symbol: 'BTCUSDT', interval: '1m', kind: 'bookDelta', from: START, to: START + 1 }
+    await expect(engine.getData(request)).rejects.toThrow(/bookDelta is no kind of candles/)
+    await expect(engine.download([{ series: eventSeries('bookDelta'), from: 0, to: 1, source: 'auto' }])).rejects.toThrow(
       /no history/,
     )
   })

@@ -2,10 +2,10 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { DataValidator } from '../../src/analysis/index.ts'
-import { storedExchangeInfo } from '../../src/engine/stored-exchange-info.ts'
 import type { Market, SeriesId } from '../../src/model/series.ts'
 import { DAY, HOUR } from '../../src/model/time.ts'
 import { openQuery } from '../../src/store/lake/query.ts'
+import { storedExchangeInfo } from '../../src/store/stored-exchange-info.ts'
 import { Bench } from './help.ts'
 
 const bench = new Bench()

@@ -19,3 +19,6 @@ export type HistoryRecord = MetricsRecord | BookDepthRecord | ExchangeInfoRecord
 
 /** Whatever a series of events holds. */
 export type StoredRecord = LiveRecord | HistoryRecord
+
+/** The record type of a kind, e.g. `StoredRecordOf<'metrics'>`. */
+export type StoredRecordOf<K extends StoredRecord['kind']> = Extract<StoredRecord, { readonly kind: K }>

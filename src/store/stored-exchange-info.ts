@@ -6,8 +6,8 @@ import { InvalidRangeError, StorageError } from '../model/errors.ts'
 import { exchangeInfo, WHOLE_MARKET } from '../model/history/index.ts'
 import { type Market, parseMarket } from '../model/series.ts'
 import { parseInclusiveEnd, type TimeInput } from '../model/time.ts'
-import { hashFile } from '../store/lake/files.ts'
-import type { Lake } from '../store/lake/lake.ts'
+import { hashFile } from './lake/files.ts'
+import type { Lake } from './lake/lake.ts'
 
 const inflate = promisify(gunzip)
 
