@@ -21,6 +21,8 @@ import { CHUNK, packColumn, SQL_TYPE, vectorType } from './vectors.ts'
 const PART_ROWS = 245_760
 /** Periods that rows go to at the same time: around midnight they may come mixed. */
 const OPEN_PERIODS = 2
+/** Files that may wait for the disk. */
+const MOST_BEHIND = 3
 
 /** A data file that waits for its commit under a temporary name. */
 export interface StagedEvents {
@@ -59,6 +61,9 @@ export class EventStage {
   #open: Part[] = []
   #staged: StagedEvents[] = []
   #writing: Promise<void> = Promise.resolve()
+  /** Files that are made durable and hashed, in their order, and their temporary names. */
+  readonly #described: Promise<StagedEvents>[] = []
+  #packed: string[] = []
   #rows = 0
   #repeated = 0
   #falls = 0
@@ -124,6 +129,8 @@ export class EventStage {
     this.#endRun()
     for (const part of this.#open.splice(0)) await this.#close(part)
     await this.#writing
+    this.#staged.push(...(await Promise.all(this.#described.splice(0))))
+    this.#packed = []
     // Rows that fell far back may be those of an earlier part.
     if (this.#falls > 0 && !this.#parts.held) await this.#dropRepeated()
     return this.#staged
@@ -180,8 +187,10 @@ export class EventStage {
   async discard(): Promise<void> {
     const open = this.#open.splice(0)
     await this.#writing.catch(() => {})
+    await Promise.allSettled(this.#described.splice(0))
     for (const part of open) await part.drop()
-    for (const { temp } of this.#staged.splice(0)) await removeIfThere(join(this.#parts.folder, temp))
+    const temps = [...this.#packed.splice(0), ...this.#staged.splice(0).map(({ temp }) => temp)]
+    for (const temp of temps) await removeIfThere(join(this.#parts.folder, temp))
   }
 
   /** The wanted stretch of a period that holds an instant. */
@@ -265,12 +274,18 @@ export class EventStage {
     return part
   }
 
-  /** Packs a part into its file. One is packed while the next is filled. */
+  /** Packs a part into its file. One is packed while the next is filled, and the one before is made durable. */
   async #close(part: Part): Promise<void> {
     await this.#writing
+    // A disk that is slower than everything else holds up the rest.
+    await this.#described.at(-MOST_BEHIND)
     this.#writing = (async () => {
       const { rows } = part
-      this.#staged.push(await part.write())
+      const { temp, describe } = await part.write()
+      this.#packed.push(temp)
+      const described = describe()
+      described.catch(() => {})
+      this.#described.push(described)
       this.#repeated += rows - part.rows
       this.#rows -= rows - part.rows
     })()
@@ -369,7 +384,7 @@ class Part {
   }
 
   /** Packs the rows into a file. The part is of no use afterwards. */
-  async write(): Promise<StagedEvents> {
+  async write(): Promise<{ readonly temp: string; readonly describe: () => Promise<StagedEvents> }> {
     const { folder, kind, compression, tempName } = this.#parts
     const { period } = this
     const temp = tempName(period)
@@ -408,7 +423,7 @@ class Part {
       firstKey: this.#lowKey,
       lastKey: this.#highKey,
     }
-    return { file: await describeFile(folder, temp, temp, facts), temp }
+    return { temp, describe: async () => ({ file: await describeFile(folder, temp, temp, facts), temp }) }
   }
 
   /** Frees the rows. */
