@@ -96,8 +96,7 @@ export async function verifySeries(series: SeriesId, context: VerifyContext): Pr
   const open = isEvents ? coverage.gaps.filter((gap) => isOpen(gap) && !isLost(gap)) : []
   const findings: Findings = {
     damaged: context.repair ? damaged.map(({ file }) => file) : [],
-    // Of records without ids nobody can tell which one is which.
-    replaced: (!isEvents || coverage.ids) && (context.repair || context.takeReplaced) ? replaced : [],
+    replaced: context.repair || context.takeReplaced ? replaced : [],
     lost: context.repair ? [...lost, ...open] : [],
   }
   const mended = await mend(series, coverage, findings, context)

@@ -84,9 +84,10 @@ export class EventDownload {
         // Records between ids that were seen have happened, however new they are.
         const end = Math.max(range.to, this.request.to)
         await fillIdHoles(this, { from: range.from, to: end }, [...left, { from: range.to, to: end }])
-      } else if (wanted.length > 0) {
-        await explainLack(this, left)
-        await fillSilences(this, range)
+      } else {
+        if (wanted.length > 0) await explainLack(this, left)
+        // Also where nothing was wanted: a run that was killed may have come as far as this.
+        if (range.from < range.to) await fillSilences(this, range)
       }
       if (this.#added > 0) await this.writer.tidy(this.#now, this.context.signal)
       await rm(this.partsFolder, { recursive: true, force: true })
@@ -114,11 +115,10 @@ export class EventDownload {
   async revise(
     stage: EventStage,
     ranges: readonly TimeRange[],
-    columns: readonly string[],
-    path: string,
+    source: Parameters<EventWriter['revise']>[2],
     facts: EventFacts,
   ): Promise<void> {
-    const { changed, added } = await this.writer.revise(stage, ranges, columns, path, facts)
+    const { changed, added } = await this.writer.revise(stage, ranges, source, facts)
     this.#tell(facts, changed + added)
   }
 
@@ -249,11 +249,14 @@ export class EventDownload {
   /** Takes archive files in that were published anew. */
   async #renew(): Promise<void> {
     const { renew = [], from, to } = this.request
-    if (renew.length === 0 || this.writer.held === undefined) return
+    if (renew.length === 0) return
     const range = { from, to }
     const files = [...(await this.archive.list('monthly', range)), ...(await this.archive.list('daily', range))]
-    for (const file of files.filter(({ path }) => renew.includes(path)))
-      await this.context.limitFiles(() => takeEventFile(this, file, [file], true), this.context.signal)
+    for (const file of files.filter(({ path }) => renew.includes(path))) {
+      // Where ids are not counted nothing but the covered time says what was ever taken of a file.
+      const ranges = this.writer.held ? [file] : intersectRanges([file], this.writer.coverage.covered)
+      await this.context.limitFiles(() => takeEventFile(this, file, ranges, true), this.context.signal)
+    }
   }
 
   #take(file: ListedFile, ranges: readonly TimeRange[]): Promise<boolean> {

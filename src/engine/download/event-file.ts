@@ -77,8 +77,21 @@ export async function takeEventFile(
       const told = fields.flatMap(({ column }) =>
         column === undefined || column === writer.kind.sortKey ? [] : [column],
       )
-      const facts = { checks: [verdict(file, fetched)], defects: [...defects, ...orderDefects(file, stage.tally)] }
-      await download.revise(stage, taken, told, file.path, facts)
+      const facts = {
+        checks: [verdict(file, fetched)],
+        defects: [...defects, ...orderDefects(file, stage.tally)],
+        moreDefects: defectCount - defects.length,
+        // What was missing in the former file may be there now, and the other way round.
+        ...(writer.held
+          ? {}
+          : {
+              covered: ranges.map((range) => ({ ...range, source: 'archive' as const })),
+              gaps: stage.silences(ranges).map((silence) => explainSilence(download, silence)),
+            }),
+      }
+      // Rows near an end may be those of the file before or after.
+      const whole = ranges.map((range) => withSlack(range, file, -slackMs)).filter(({ from, to }) => from < to)
+      await download.revise(stage, taken, { columns: told, where: file.path, whole }, facts)
       return true
     }
     adopted = await download.adopt(stage, {

@@ -32,7 +32,10 @@ export async function fillSilences(download: EventDownload, range: TimeRange): P
   const { writer, rest, now } = download
   const pace = paceOf(writer.kind)
   if (!pace) return
-  const known = intersectRanges([range], subtractRanges(writer.coverage.covered, writer.coverage.gaps))
+  // What was found missing while REST could not be asked is looked at again when it can be.
+  const isAsked = ({ cause, checked }: Gap): boolean => cause !== 'unknown' || checked.includes('rest') || !rest.usable
+  const { covered, gaps } = writer.coverage
+  const known = intersectRanges([range], subtractRanges(covered, gaps.filter(isAsked)))
   for (const silence of await silences(download, pace, known)) {
     const asked = rest.usable ? intersectRanges([silence], [{ from: rest.oldest(now), to: now }]) : []
     for (const part of asked) await takeEventRange(download, part)

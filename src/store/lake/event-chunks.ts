@@ -1,4 +1,3 @@
-import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { InvalidRangeError } from '../../model/errors.ts'
 import type { Kind } from '../../model/kind.ts'
@@ -6,7 +5,7 @@ import { narrowId } from '../../model/live/ids.ts'
 import type { RecordId } from '../../model/live/index.ts'
 import type { LakeFile } from './coverage-file.ts'
 import { type EventBatch, numbersOf, pickRows } from './event-columns.ts'
-import { hashFile, syncFile } from './files.ts'
+import { syncAndHash } from './files.ts'
 import { readId, storeId } from './ids.ts'
 import { eventPeriod, periodOf } from './periods.ts'
 
@@ -122,6 +121,29 @@ export function nextChunkName(day: string, names: Iterable<string>): string {
   return `${day}.${String(highest + 1).padStart(4, '0')}.parquet`
 }
 
+/** Files that wait for their commit, under the names that they will have beside those that are stored. */
+export function nameStaged<Staged extends { readonly file: LakeFile; readonly temp: string }>(
+  staged: readonly Staged[],
+  before: readonly LakeFile[],
+): { file: LakeFile; temp: string }[] {
+  const taken = new Set(before.map((file) => file.period))
+  const made: { file: LakeFile; temp: string }[] = []
+  for (const { file, temp } of staged) {
+    const parts = staged.filter((other) => other.file.period === file.period)
+    const names = [...before, ...made.map((one) => one.file)].map((one) => one.name)
+    const name = taken.has(file.period)
+      ? nextChunkName(file.period, names)
+      : wholeDayName(file.period, parts.length, parts.findIndex((part) => part.temp === temp) + 1)
+    made.push({ file: { ...file, name, ...(taken.has(file.period) ? {} : { compacted: true }) }, temp })
+  }
+  return made
+}
+
+/** Name of a file that holds a whole day, or a part of one. */
+function wholeDayName(day: string, parts: number, part: number): string {
+  return parts === 1 ? `${day}.parquet` : `${day}.p${String(part).padStart(3, '0')}.parquet`
+}
+
 /** Describes a file that was written under a temporary name, after making it durable. */
 export async function describeFile(
   folder: string,
@@ -138,15 +160,13 @@ export async function describeFile(
     readonly compacted?: boolean
   },
 ): Promise<LakeFile> {
-  const path = join(folder, temp)
-  await syncFile(path)
-  const { size } = await stat(path)
+  const { size, sha256 } = await syncAndHash(join(folder, temp))
   return {
     name,
     period: facts.day,
     rows: facts.rows,
     bytes: size,
-    sha256: await hashFile(path),
+    sha256,
     first: facts.first,
     last: facts.last,
     firstKey: storeId(facts.firstKey),

@@ -7,7 +7,16 @@ import type { TimeRange } from '../../model/time.ts'
 import { type Commit, commitChange, recoverCommit } from './commit.ts'
 import { emptyCoverage, type LakeFile, readCoverage, type SeriesCoverage, type SpoolMark } from './coverage-file.ts'
 import { storageError } from './errors.ts'
-import { type Chunk, describeFile, highestKey, keyAt, nextChunkName, risingOrder, splitChunks } from './event-chunks.ts'
+import {
+  type Chunk,
+  describeFile,
+  highestKey,
+  keyAt,
+  nameStaged,
+  nextChunkName,
+  risingOrder,
+  splitChunks,
+} from './event-chunks.ts'
 import { type EventBatch, joinEvents, pickRows } from './event-columns.ts'
 import { type CompactionPlan, mergeFiles, planCompaction, planTidying } from './event-compact.ts'
 import { type EventFacts, hasFacts, hasHeldIds, nextEventCoverage, readHeld, storeHeld } from './event-coverage.ts'
@@ -15,7 +24,7 @@ import { describeEventFile } from './event-inspect.ts'
 import { writeEvents } from './event-parquet.ts'
 import { PendingEvents, type PendingPart } from './event-pending.ts'
 import { readKeys } from './event-read.ts'
-import { reviseFiles, scanStaged } from './event-revise.ts'
+import { reviseFiles, scanStaged, withoutStored } from './event-revise.ts'
 import { EventStage, overlaps } from './event-stage.ts'
 import { removeEmpty, removeIfThere, sweepTemps, TEMP_PREFIX } from './files.ts'
 import { type HeldIds, IdRanges } from './ids.ts'
@@ -189,35 +198,49 @@ export class EventWriter implements AsyncDisposable {
 
   /**
    * Gives stored records the values that a source tells now; the former ones go on record. Records that are not stored
-   * are added. Only for kinds whose ids are counted.
-   * @param columns what the source tells, the id left out.
-   * @returns how many records changed, and how many came besides.
+   * are added. Where ids are not counted, records that the source told once and tells no longer go, and are on record.
+   * @param wanted ranges of the kind's time that the source is taken for.
+   * @param columns what the source tells, the sort key left out.
+   * @param whole where the source tells all there is, for kinds whose ids are not counted.
+   * @returns how many records changed or went, and how many came besides.
    */
   revise(
     stage: EventStage,
     wanted: readonly TimeRange[],
-    columns: readonly string[],
-    where: string,
+    source: { readonly columns: readonly string[]; readonly where: string; readonly whole: readonly TimeRange[] },
     facts: EventFacts = {},
   ): Promise<{ readonly changed: number; readonly added: number }> {
     return this.#enqueue(async () => {
       const staged = await stage.finish()
       await this.#finishEarlier()
       const { folder, kind } = this
+      const { columns, where, whole } = source
       const parts = { folder, kind, compression: this.#options.compression, columns, where }
-      const revised = await reviseFiles(this.#coverage.files, staged, parts, (file) => this.#tempName(file.period))
-      const made = new Map(revised.map(({ file }) => [file.name, file]))
+      const tempName = (file: LakeFile): string => this.#tempName(file.period)
+      const isCounted = this.#held !== undefined
+      const { files: before } = this.#coverage
+      const revised = await reviseFiles(before, staged, isCounted ? parts : { ...parts, whole }, tempName)
+      const made = new Map(revised.map(({ file, former }) => [former, file]))
       const changed = revised.reduce((sum, one) => sum + one.changed, 0)
       const told = revised.flatMap((one) => one.defects)
+      const kept = before.map((file) => made.get(file.name) ?? file).filter(({ rows }) => rows > 0)
+      // Ids are counted when they are added, which is a change of its own.
+      const fresh = isCounted
+        ? []
+        : nameStaged(await withoutStored(before, staged, parts, tempName), [...before, ...made.values()])
       const coverage = nextEventCoverage(kind, this.#coverage, {
         ...facts,
-        files: this.#coverage.files.map((file) => made.get(file.name) ?? file),
+        files: [...kept, ...fresh.map(({ file }) => file)],
         held: this.#held && readHeld(this.#coverage.ids),
         defects: [...(facts.defects ?? []), ...told],
         moreDefects: (facts.moreDefects ?? 0) + changed - told.length,
       })
-      const renames = revised.map(({ file, temp }) => [temp, file.name] as const)
-      await this.#commit({ renames, removes: [], coverage }, () => {})
+      const renames = [...revised.filter(({ file }) => file.rows > 0), ...fresh].map(
+        ({ file, temp }) => [temp, file.name] as const,
+      )
+      const removes = revised.flatMap(({ file, former }) => (file.rows > 0 && file.name === former ? [] : [former]))
+      await this.#commit({ renames, removes, coverage })
+      if (!isCounted) return { changed, added: fresh.reduce((sum, { file }) => sum + file.rows, 0) }
       const besides = this.stage(wanted)
       for await (const chunk of scanStaged(folder, kind, staged, columns)) await besides.add(chunk)
       await besides.finish()
@@ -283,16 +306,7 @@ export class EventWriter implements AsyncDisposable {
     if (this.#held && overlaps(this.#held, stage.ids)) return false
     await this.#finishEarlier()
     const { files: before } = this.#coverage
-    const taken = new Set(before.map((file) => file.period))
-    const made: { file: LakeFile; temp: string }[] = []
-    for (const { file, temp } of staged) {
-      const parts = staged.filter((other) => other.file.period === file.period)
-      const names = [...before, ...made.map((one) => one.file)].map((one) => one.name)
-      const name = taken.has(file.period)
-        ? nextChunkName(file.period, names)
-        : wholeDayName(file.period, parts.length, parts.findIndex((part) => part.temp === temp) + 1)
-      made.push({ file: { ...file, name, ...(taken.has(file.period) ? {} : { compacted: true }) }, temp })
-    }
+    const made = nameStaged(staged, before)
     const coverage = nextEventCoverage(this.kind, this.#coverage, {
       ...facts,
       files: [...before, ...made.map(({ file }) => file)],
@@ -468,11 +482,6 @@ export class EventWriter implements AsyncDisposable {
     if (this.#unfinished) return
     for (const temp of temps) await removeIfThere(join(this.folder, temp)).catch(() => {})
   }
-}
-
-/** Name of a file that holds a whole day, or a part of one. */
-function wholeDayName(day: string, parts: number, part: number): string {
-  return parts === 1 ? `${day}.parquet` : `${day}.p${String(part).padStart(3, '0')}.parquet`
 }
 
 /** A coverage that was rebuilt from the data files does not know the ids in them: they are read anew. */

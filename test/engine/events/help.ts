@@ -19,6 +19,9 @@ const TRUTH_COLUMNS: Readonly<Record<string, readonly string[]>> = {
     ...['time', 'open_interest', 'open_interest_value', 'top_account_ratio', 'top_position_ratio'],
     ...['account_ratio', 'taker_ratio'],
   ],
+  quote: ['update_id', 'transaction_time', 'bid_price', 'bid_quantity', 'ask_price', 'ask_quantity'],
+  bookDepth: ['time', 'percentage', 'depth', 'notional'],
+  liquidation: ['time', 'side', 'price', 'average_price', 'quantity'],
 }
 
 /** Rows of a lake as plain numbers. */
@@ -55,7 +58,8 @@ export async function truthRows(
   const query = { market, kind, symbol, from: String(parseTime(from)), to: String(parseTime(to)) }
   const answer = await fetch(`${endpoint}/sandbox/truth?${new URLSearchParams(query)}`)
   const rows = (await answer.json()) as (string | number | boolean)[][]
-  return rows.map((row) => row.map(Number).slice(0, TRUTH_COLUMNS[kind]!.length))
+  const value = (cell: string | number | boolean): number => (cell === 'BUY' ? 1 : cell === 'SELL' ? 2 : Number(cell))
+  return rows.map((row) => row.map(value).slice(0, TRUTH_COLUMNS[kind]!.length))
 }
 
 /** The lake holds the truth of a range, and nothing else. */
