@@ -46,8 +46,6 @@ function feather(): Uint8Array {
 interface Form {
   readonly bytes: Uint8Array
   readonly rows: number
-  /** Where damage may begin that is looked at; anywhere when left out. */
-  readonly body?: number
   readonly read: (path: string, onBatch: OnBatch) => Promise<ReadFacts>
 }
 
@@ -59,8 +57,6 @@ const FORMS: Readonly<Record<string, Form>> = {
   },
   freqtrade: {
     bytes: feather(),
-    // Damaged metadata can make Arrow's own reader go round for ever: that is not ours to test.
-    body: Buffer.from(feather()).indexOf(Buffer.from(BigInt64Array.of(BigInt(START)).buffer)),
     rows: 40,
     read: (path, onBatch) => readFreqtrade(target(path, candle), onBatch, { until, signal: undefined }),
   },
@@ -80,7 +76,7 @@ function target(path: string, series: ImportTarget['series']): ImportTarget {
   return { path, format: 'ccxt', series }
 }
 
-describe.each(Object.entries(FORMS))('a file of %s', (name, { bytes, rows, read, body }) => {
+describe.each(Object.entries(FORMS))('a file of %s', (name, { bytes, rows, read }) => {
   const ending = name === 'tardis' ? '.csv.gz' : ''
 
   it('is read whole', async () => {
@@ -96,8 +92,7 @@ describe.each(Object.entries(FORMS))('a file of %s', (name, { bytes, rows, read,
   it('that is damaged or cut anywhere gives rows or an error that names it, and never anything else', async () => {
     await using folder = await tempFolder('readers')
     const path = folder.join(`file${ending}`)
-    const within = body === undefined ? { min: 0, max: bytes.length - 1 } : { min: body, max: body + rows * 48 - 1 }
-    const change = fc.tuple(fc.integer(within), fc.integer({ min: 1, max: 255 }))
+    const change = fc.tuple(fc.nat(bytes.length - 1), fc.integer({ min: 1, max: 255 }))
     await fc.assert(
       fc.asyncProperty(
         fc.array(change, { maxLength: 4 }),
@@ -120,7 +115,7 @@ describe.each(Object.entries(FORMS))('a file of %s', (name, { bytes, rows, read,
           }
         },
       ),
-      { numRuns: 150 },
+      { numRuns: 300 },
     )
   })
 })
