@@ -67,7 +67,7 @@ export function settingsOf(options: SandboxOptions): Settings {
     markets: marketsOf(options.markets),
     archive: options.archive,
     start: options.now === undefined ? undefined : parseTime(options.now, 'now'),
-    speed: within('speed', options.speed ?? 1, 0.001, 1e6, false),
+    speed: within('speed', options.speed ?? 1, 1e-6, 1e6, false),
     seed: within('seed', options.seed ?? 1, 0, 2 ** 32 - 1, true),
     symbols: options.symbols === undefined || options.symbols.length === 0 ? undefined : [...new Set(options.symbols)],
     tradesPerSecond: within('tradesPerSecond', options.tradesPerSecond ?? 1, 0.0001, 10_000, false),

@@ -5,7 +5,7 @@ import { getJson, klines, NOW, sandboxFor, units } from './help.ts'
 
 const now = Date.parse(NOW)
 /** A clock that hardly moves: what is asked for does not change between two questions. */
-const still = { speed: 0.001, tradesPerSecond: 20 }
+const still = { speed: 1e-6, tradesPerSecond: 20 }
 const BASE = { spot: '/api/v3', usdm: '/fapi/v1' } as const
 const MARKETS = ['spot', 'usdm'] as const
 
