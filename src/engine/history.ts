@@ -1,6 +1,9 @@
+import { exchangeOf } from '../exchanges/index.ts'
 import { ConfigError } from '../model/errors.ts'
 import { SNAPSHOT_KINDS } from '../model/history/index.ts'
 import type { Market } from '../model/series.ts'
+import type { TimeRange } from '../model/time.ts'
+import type { SeriesCoverage } from '../store/lake/coverage-file.ts'
 
 /** Kinds whose past can be downloaded. */
 const KINDS_WITH_HISTORY: readonly string[] = [
@@ -28,6 +31,19 @@ const FUTURES_ONLY: readonly string[] = [
 /** Whether the past of a kind can be downloaded (of a market, where one is named); the others are collected as they happen. */
 export function hasHistory(kind: string, market?: Market): boolean {
   return KINDS_WITH_HISTORY.includes(kind) && (market !== 'spot' || !FUTURES_ONLY.includes(kind))
+}
+
+/**
+ * Of ranges that a series lacks, those that a download may bring. Where the archive has ended and a series was collected
+ * since, only the collector can.
+ */
+export function downloadable<R extends TimeRange>(
+  { series, covered }: Pick<SeriesCoverage, 'series' | 'covered'>,
+  ranges: readonly R[],
+): readonly R[] {
+  const endedAt = exchangeOf(series.exchange).archive?.traits?.(series.market, series.kind)?.endedAt
+  if (endedAt === undefined || !covered.some(({ source }) => source === 'stream')) return ranges
+  return ranges.filter(({ from }) => from < endedAt)
 }
 
 /** @throws ConfigError for a kind whose past can't be downloaded. */

@@ -209,6 +209,27 @@ describe('series of live data', () => {
     expect(update.stderr).toContain('1 series of live data left alone')
   })
 
+  it('are left alone by an update where the archive has ended, and nothing is made up of what was not collected', async () => {
+    await using other = await tempFolder('live')
+    const dataDir = other.join('ticklake-data')
+    const series = { ...eventSeries('quote'), market: 'usdm' } as const
+    const covered = [{ from: START, to: START + HOUR, source: 'stream' as const }]
+    {
+      await using writer = await (await Lake.open(dataDir)).eventWriter(series)
+      await writer.flush({ covered })
+    }
+    await using sandbox = await startSandbox({ now: START + 365 * 24 * HOUR, tradesPerSecond: 0.002 })
+    const late = [{ from: START + 300 * 24 * HOUR, to: START + 301 * 24 * HOUR, source: 'stream' as const }]
+    {
+      await using writer = await (await Lake.open(dataDir)).eventWriter(series)
+      await writer.flush({ covered: late, uncover: covered })
+    }
+    const update = await runHere(['download', '--update', '--endpoint', sandbox.endpoint], { cwd: other.path })
+    expect(update.code).toBe(0)
+    expect(update.stderr).toContain('1 series left alone: the archive has ended')
+    expect(await (await Lake.open(dataDir)).coverage(series)).toMatchObject({ covered: late, gaps: [] })
+  })
+
   it('have no history to download, and are told so', async () => {
     await using other = await tradesLake()
     const refused = await runHere(['download', 'BTCUSDT', '--kind', 'bookDelta'], { cwd: other.path })
@@ -221,8 +242,8 @@ describe('series of live data', () => {
     await using engine = new DataSourceManager({ dataDir: other.join('ticklake-data') })
     const request = { symbol: 'BTCUSDT', interval: '1m', kind: 'bookDelta', from: START, to: START + 1 }
     await expect(engine.getData(request)).rejects.toThrow(/bookDelta is no kind of candles/)
-    await expect(engine.download([{ series: eventSeries('bookDelta'), from: 0, to: 1, source: 'auto' }])).rejects.toThrow(
-      /no history/,
-    )
+    await expect(
+      engine.download([{ series: eventSeries('bookDelta'), from: 0, to: 1, source: 'auto' }]),
+    ).rejects.toThrow(/no history/)
   })
 })

@@ -1,6 +1,6 @@
 import type { DataSourceManager } from '../../engine/data-source-manager.ts'
 import { unclosedCandles, unfinishedRanges } from '../../engine/download/unfinished.ts'
-import { hasHistory } from '../../engine/history.ts'
+import { downloadable, hasHistory } from '../../engine/history.ts'
 import type { DownloadRequest } from '../../engine/types.ts'
 import { exchangeInfo } from '../../model/history/index.ts'
 import { HOUR } from '../../model/time.ts'
@@ -23,9 +23,10 @@ export async function planUpdate(
   const lake = await openLake(context)
   const selected = await selectSeries(context, lake, typed, { ...options, symbols: [] })
   const series = selected.filter(({ kind, market }) => hasHistory(kind, market) || kind === exchangeInfo.id)
-  const live = selected.length - series.length
+  let live = selected.length - series.length
   if (live > 0)
     context.say(`${plural(live, 'series', 'series')} of live data left alone: they have no history download yet.`)
+  live = 0
   if (series.length === 0) {
     context.say(
       `The lake ${context.shortPath(lake.dataDir)} holds nothing to update. Run first: ticklake download BTCUSDT`,
@@ -47,11 +48,20 @@ export async function planUpdate(
     }
     if (!options.update) continue
     const unclosed = await unclosedCandles(lake, coverage, context.signal)
-    for (const range of unfinishedRanges(coverage, now, recentHours * HOUR, unclosed))
-      requests.push({ series: id, ...range, source, unfinished: true })
+    const unfinished = unfinishedRanges(coverage, now, recentHours * HOUR, unclosed)
+    const ranges = downloadable(coverage, unfinished)
+    for (const range of ranges) requests.push({ series: id, ...range, source, unfinished: true })
+    if (ranges.length === 0 && unfinished.length > 0) {
+      live++
+      continue
+    }
     // Nothing is known to be missing: the engine says so.
     if (!requests.some((request) => request.series === id)) requests.push({ series: id, from: now, to: now, source })
   }
-  if (requests.length === 0) context.say('There is nothing before what the lake has.')
+  if (live > 0)
+    context.say(
+      `${plural(live, 'series', 'series')} left alone: the archive has ended, and what is new only comes with ticklake collect.`,
+    )
+  else if (requests.length === 0) context.say('There is nothing before what the lake has.')
   return { requests, leftOut: 0 }
 }

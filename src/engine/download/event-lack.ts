@@ -34,8 +34,14 @@ export async function explainLack(download: EventDownload, left: readonly TimeRa
     add(settled, { from: 0, to: first }, { cause: 'not-published', note })
     add(settled, { from: first, to: last }, { cause: 'archive-defect', note: NO_FILE })
   }
+  // Where it was collected as it happened, what lies behind is nothing that the archive has to explain: somebody may be
+  // collecting it now, or know why nobody did.
+  const collectedFrom = Math.min(
+    Number.POSITIVE_INFINITY,
+    ...download.writer.coverage.covered.flatMap(({ source, from }) => (source === 'stream' ? [from] : [])),
+  )
   const end = endOf(download, span)
-  if (end) add([...settled, ...recent], { from: last, to: Number.POSITIVE_INFINITY }, end)
+  if (end && last < collectedFrom) add([...settled, ...recent], { from: last, to: collectedFrom }, end)
   if (gaps.length > 0)
     await download.note({ covered: gaps.map(({ from, to }) => ({ from, to, source: 'archive' as const })), gaps })
 }

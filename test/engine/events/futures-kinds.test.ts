@@ -202,6 +202,28 @@ describe('the archive of futures', () => {
     expect(before.gaps).toMatchObject([{ cause: 'not-published', note: expect.stringContaining('none any more') }])
   })
 
+  it.each(['quote', 'liquidation'] as const)('has nothing to say of when %ss were collected', async (kind) => {
+    const listedAt = kind === 'quote' ? '2024-04-01T04:30Z' : '2024-03-31T22:00Z'
+    await bench.start({ symbols: ['BTCUSDT'], now: '2024-07-01', listedAt })
+    const series = eventSeries(kind, 'usdm')
+    const at = (hour: number): number => Date.UTC(2024, 5, 20, hour)
+    {
+      await using writer = await (await bench.manager().lake()).eventWriter(series)
+      await writer.flush({ covered: [1, 5].map((hour) => ({ from: at(hour), to: at(hour + 1), source: 'stream' })) })
+    }
+    const report = await bench.download(series, at(0), at(8))
+    expect(report).toMatchObject({ complete: false, added: 0, files: [] })
+    expect(report.gaps).toMatchObject([{ cause: 'not-published', from: at(0), to: at(1) }])
+    expect(report.unsettled).toEqual([
+      { from: at(2), to: at(5) },
+      { from: at(6), to: at(8) },
+    ])
+    // The archive's own time is filled all the same.
+    const old = await bench.download(series, listedAt, '2024-04-02')
+    expect(old).toMatchObject({ complete: true, unsettled: [] })
+    expect(old.added).toBeGreaterThan(0)
+  })
+
   it('begins where its first file does', async () => {
     const sandbox = await bench.start({ ...YOUNG, listedAt: '2024-01-01T00:00Z' })
     const first = Array.from({ length: 4 }, (_, i) => `2024-01-0${i + 1}`)
