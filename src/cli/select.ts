@@ -211,8 +211,8 @@ export async function* readCoverages(
 }
 
 /** What to say when nothing was chosen. */
-export function sayNothing(context: Context, lake: Lake, chosen: boolean): void {
-  const what = chosen ? 'holds nothing of it.' : 'holds nothing yet. Run: ticklake download BTCUSDT'
+export function sayNothing(context: Context, lake: Lake, chosen: boolean, run = 'ticklake download BTCUSDT'): void {
+  const what = chosen ? 'holds nothing of it.' : `holds nothing yet. Run: ${run}`
   context.say(`The lake ${context.shortPath(lake.dataDir)} ${what}`)
 }
 

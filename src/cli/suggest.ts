@@ -9,16 +9,23 @@ export function nearest(word: string, candidates: Iterable<string>, limit = 1): 
   if (wanted === '') return []
   // Two swapped letters count as two; in three letters that would make anything near.
   const bound = wanted.length < 4 ? 1 : Math.max(2, Math.floor(wanted.length / 3))
-  const scored: { candidate: string; score: number }[] = []
+  const scored: { candidate: string; score: number; spelling: number }[] = []
   for (const candidate of candidates) {
     const text = candidate.toLowerCase()
     const score = distance(wanted, text)
     // Someone who types `BTC` means a word that starts so, however much longer it is.
-    if (score <= bound) scored.push({ candidate, score })
-    else if (wanted.length >= 3 && text.startsWith(wanted)) scored.push({ candidate, score: bound + 1 + score })
+    // Among equals the one in the letters that were typed: `7m` means minutes.
+    const spelling = distance(word.trim(), candidate)
+    if (score <= bound) scored.push({ candidate, score, spelling })
+    else if (wanted.length >= 3 && text.startsWith(wanted))
+      scored.push({ candidate, score: bound + 1 + score, spelling })
   }
   scored.sort(
-    (a, b) => a.score - b.score || a.candidate.length - b.candidate.length || (a.candidate < b.candidate ? -1 : 1),
+    (a, b) =>
+      a.score - b.score ||
+      a.spelling - b.spelling ||
+      a.candidate.length - b.candidate.length ||
+      (a.candidate < b.candidate ? -1 : 1),
   )
   return scored.slice(0, limit).map(({ candidate }) => candidate)
 }

@@ -412,12 +412,23 @@ class SandboxServer implements Sandbox {
     const symbols: Record<string, unknown> = {}
     for (const market of this.#settings.markets) symbols[market] = await this.#data.symbols(market, now)
     const { endpoint, rest, ws, archive } = this
-    return { endpoint, rest, ws, archive, now, speed: this.#settings.speed, seed: this.#settings.seed, symbols }
+    const recorded = this.#capture && { recorded: [...this.#capture.symbols] }
+    return {
+      endpoint,
+      rest,
+      ws,
+      archive,
+      now,
+      speed: this.#settings.speed,
+      seed: this.#settings.seed,
+      symbols,
+      ...recorded,
+    }
   }
 
   async #truth(response: ServerResponse, query: URLSearchParams): Promise<void> {
     const now = this.now()
-    const wanted = await parseTruth(query, this.#data, now)
+    const wanted = await parseTruth(query, this.#data, now, this.#capture?.symbols)
     if (typeof wanted === 'string')
       return deliver(response, jsonReply(400, { error: wanted }), true, undefined, () => {})
     response.writeHead(200, { 'Content-Type': wanted.format === 'csv' ? 'text/csv' : 'application/json' })

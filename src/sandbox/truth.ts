@@ -52,14 +52,21 @@ const SPEEDS = [100, 250, 500, 1000]
 /** More levels than any book has. */
 const ALL_LEVELS = 1_000_000
 
-/** What a query string asks for; a text is what is wrong with it. */
+/**
+ * What a query string asks for; a text is what is wrong with it. Of symbols that a capture plays (`recorded`, as
+ * `market|symbol`) the seeded market knows nothing that is true.
+ */
 export async function parseTruth(
   query: URLSearchParams,
   data: MarketData,
   now: number,
+  recorded: ReadonlySet<string> = new Set(),
 ): Promise<((TruthQuery | LiveTruthQuery) & { format: TruthFormat }) | string> {
   try {
-    return await parsed(query, data, now)
+    const wanted = await parsed(query, data, now)
+    const { market, symbol } = wanted.info
+    if (!recorded.has(`${market}|${symbol}`)) return wanted
+    return `${symbol} of ${market} is played from a capture: what happened is in its file, and no truth is told beside it.`
   } catch (error) {
     if (!isTicklakeError(error)) throw error
     return error.message

@@ -170,6 +170,8 @@ describe('suggestions', () => {
     expect(nearest('BTCUSD', ['ETHUSDT', 'BTCUSDT', 'BTCUSDC'], 2)).toEqual(['BTCUSDC', 'BTCUSDT'])
     expect(nearest('BTC', ['BTCUSDT', 'ETHUSDT'])).toEqual(['BTCUSDT'])
     expect(nearest('xyz', ['spot'])).toEqual([])
+    expect(nearest('7m', ['1M', '1m'])).toEqual(['1m'])
+    expect(nearest('7M', ['1m', '1M'])).toEqual(['1M'])
     expect(nearest('', ['spot'])).toEqual([])
     expect(didYouMean('dataDri', ['dataDir'])).toBe(' Did you mean dataDir?')
   })

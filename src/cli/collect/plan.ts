@@ -33,7 +33,7 @@ export async function planChannels(
   typed: readonly string[],
   options: SelectOptions,
 ): Promise<Channel[]> {
-  const settings = await context.settings()
+  const { settings, origins } = await context.load()
   const { live } = exchange
   if (!live) throw new ConfigError(`${exchange.id} has no live side in ticklake.`)
   const { kinds, depth } = settings.collect
@@ -43,6 +43,12 @@ export async function planChannels(
   if (kinds.includes('bookDelta') && kinds.includes('bookSnapshot')) {
     throw new ConfigError(
       '--kinds has both depth and bookSnapshot, which would mix in one series: depth stores the snapshots that its books begin with. Choose one.',
+    )
+  }
+  const asked = origins.get('collect.depth')?.from ?? 'default'
+  if (kinds.includes('bookSnapshot') && asked !== 'default' && !SNAPSHOT_DEPTHS.includes(depth)) {
+    throw new ConfigError(
+      `bookSnapshot comes with ${SNAPSHOT_DEPTHS.join(', ')} levels per side; ${asked} says ${depth}.`,
     )
   }
   const wanted = await (typed.length > 0
@@ -69,7 +75,7 @@ export async function planChannels(
     // Fundings come with the mark price, which nobody needs to know who asked for them.
     const asked = channel.kind === 'markPrice' && !kinds.includes('markPrice') ? 'fundingRate' : channel.kind
     throw new InvalidRangeError(
-      `${exchange.id} ${channel.market} has no ${asked}; ${markets.join(', ')} has. Write BTC/USDT:USDT, or use --market ${markets[0]}.`,
+      `${exchange.id} ${channel.market} has no ${asked}; ${markets.join(' and ')} ${markets.length === 1 ? 'has' : 'have'}. Write BTC/USDT:USDT, or use --market ${markets[0]}.`,
     )
   }
   const found = channels.filter(fits)

@@ -24,7 +24,8 @@ export const verb: Verb<ProveOptions> = {
 Compares the lake with what really happened on the sandbox that --endpoint names: every record, field by field, from the
 first to the last; of order books also the stored snapshots, and books of the past rebuilt from them.
 missing: not there, and nothing says so. lost: not there, and on record as a gap. extra: never happened.
-Exit codes: 0 nothing is wrong or lost, 1 something is wrong, 3 only what is on record as a gap is lost.`,
+Exit codes: 0 nothing is wrong or lost, 1 something is wrong, 3 only what is on record as a gap is lost, or there was
+nothing to compare.`,
     )
     examples(command, [
       ['ticklake prove --endpoint http://127.0.0.1:9000', 'the whole lake'],
@@ -51,8 +52,10 @@ Exit codes: 0 nothing is wrong or lost, 1 something is wrong, 3 only what is on 
         kinds === undefined || kinds.some((one) => one === kind || (one === 'bookDelta' && kind === 'bookSnapshot')),
     )
     if (series.length === 0) {
-      sayNothing(context, lake, symbols.length > 0 || kinds !== undefined)
-      return ExitCode.done
+      // A folder that was mistyped is no proof of anything.
+      const isChosen = symbols.length > 0 || kinds !== undefined || options.interval !== undefined
+      sayNothing(context, lake, isChosen, 'ticklake collect BTCUSDT')
+      return ExitCode.incomplete
     }
     const [{ isRight }, { proveLake }] = await Promise.all([
       import('../../engine/live/proof.ts'),
@@ -67,9 +70,13 @@ Exit codes: 0 nothing is wrong or lost, 1 something is wrong, 3 only what is on 
     const wrong = proofs.some((proof) => !isRight(proof))
     const lost = proofs.reduce((sum, proof) => sum + proof.lost, 0)
     if (!context.json) await tell(context, proofs, wrong, lost)
-    const stored = proofs.reduce((sum, proof) => sum + proof.stored, 0)
-    return wrong ? ExitCode.failed : lost > 0 || stored === 0 ? ExitCode.incomplete : ExitCode.done
+    return wrong ? ExitCode.failed : lost > 0 || !isAnyCompared(proofs) ? ExitCode.incomplete : ExitCode.done
   },
+}
+
+/** Whether there was a record that could be compared: without one nothing is proved. */
+function isAnyCompared(proofs: readonly SeriesProof[]): boolean {
+  return proofs.some(({ stored, unproved }) => stored > 0 && unproved === undefined)
 }
 
 const right = (title: string): { title: string; align: 'right' } => ({ title, align: 'right' })
@@ -102,6 +109,10 @@ export async function tell(
   for (const proof of proofs) {
     for (const problem of proof.problems)
       await context.out.line(`${style.red('wrong')}  ${seriesLabel(proof.series)}: ${problem}`)
+    if (proof.unread !== undefined)
+      await context.out.line(
+        `${style.red('wrong')}  ${seriesLabel(proof.series)}: not read whole; ${firstLine(proof.unread)}`,
+      )
     if (proof.unproved !== undefined)
       await context.out.line(`${seriesLabel(proof.series)}: not compared; ${proof.unproved}`)
   }
@@ -112,5 +123,12 @@ export async function tell(
     )
   else if (proofs.every(({ stored }) => stored === 0))
     await context.out.line(style.yellow('Nothing is stored, so nothing is proved. Is it the right --data-dir?'))
+  else if (!isAnyCompared(proofs))
+    await context.out.line(style.yellow('There was nothing to compare with, so nothing is proved.'))
   else await context.out.line(style.green('Nothing is missing and nothing is wrong.'))
+}
+
+/** What DuckDB says of a file goes on with the SQL that it did not like. */
+function firstLine(text: string): string {
+  return text.split('\n', 1)[0]!.trim()
 }

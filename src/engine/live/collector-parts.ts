@@ -5,6 +5,7 @@ import type { LiveExchange, RepairClient } from '../../exchanges/stream.ts'
 import { ConfigError } from '../../model/errors.ts'
 import { Lake } from '../../store/lake/lake.ts'
 import { Spool } from '../../store/spool/index.ts'
+import { assertOptions } from './assert-options.ts'
 import type { CollectorOptions } from './options.ts'
 import { type FrameRecorder, openRecorder, recordingRepair } from './recorder.ts'
 
@@ -25,9 +26,11 @@ export interface CollectorParts {
 
 /**
  * Opens what a collector needs, all of it or nothing.
- * @throws LakeLockedError when another collector has the lake, ConfigError for an exchange without streams.
+ * @throws LakeLockedError when another collector has the lake, ConfigError for an exchange without streams and for an
+ * option that makes no sense.
  */
 export async function openParts(options: CollectorOptions, signal: AbortSignal | undefined): Promise<CollectorParts> {
+  assertOptions(options)
   const exchange = exchangeOf(options.exchange ?? 'binance')
   const { live } = exchange
   if (!live) throw new ConfigError(`${exchange.id} has no live side in ticklake.`)

@@ -88,6 +88,7 @@ export interface IndicatorFeedOptions extends Omit<FeedOptions<'candle'>, 'kind'
 }
 
 const MAX_GAPS = 1000
+const OVERFLOWS: readonly FeedOverflow[] = ['reread', 'error', 'drop-oldest', 'drop-newest']
 /** Of the longest warm-up: candles before those that are told. */
 const WARM_UPS = 10
 
@@ -135,7 +136,8 @@ export class DataFeed {
    *
    * A record beyond a hole waits until the collector has filled the hole or given it up; see `waitMs` and `bound`. What
    * is missing for good is told to `onGap` in its place, and stands in `gaps`.
-   * @throws BufferOverflowError from the loop when the reader is too slow and `overflow` is `error`.
+   * @throws ConfigError when the service is not running; BufferOverflowError from the loop when the reader is too slow and
+   * `overflow` is `error`.
    */
   subscribeToUpdates<K extends LiveKind>(symbol: string, options: FeedOptions<K>): FeedStream<RecordOf<K>> {
     const { signal } = options
@@ -235,6 +237,9 @@ export class DataFeed {
     const counted = isCounted(series.kind)
     const overflow = options.overflow ?? (counted ? 'reread' : 'error')
     if (!Number.isInteger(bound) || bound < 1) throw new InvalidRangeError(`bound is ${bound}; use a number from 1.`)
+    if (!OVERFLOWS.includes(overflow)) {
+      throw new InvalidRangeError(`overflow is "${overflow}"; use ${OVERFLOWS.join(', ')}.`)
+    }
     if (!(waitMs >= 0)) throw new InvalidRangeError(`waitMs is ${waitMs}; use milliseconds from 0.`)
     const name = seriesKey(series)
     const common = {

@@ -27,11 +27,13 @@ export interface SeriesProof {
   readonly problems: readonly string[]
   /** Why nothing could be compared. */
   readonly unproved?: string
+  /** Why the lake's files could not be read to their end: what was found until then stands beside it. */
+  readonly unread?: string
 }
 
 /** True when a proof found nothing wrong; what is on record as lost is not wrong. */
 export function isRight(proof: SeriesProof): boolean {
-  return proof.missing + proof.duplicates + proof.different + proof.extra === 0
+  return proof.unread === undefined && proof.missing + proof.duplicates + proof.different + proof.extra === 0
 }
 
 const MAX_PROBLEMS = 5

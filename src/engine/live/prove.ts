@@ -1,10 +1,12 @@
 import { columnOf } from '../../model/batch.ts'
 import { candle } from '../../model/candle.ts'
+import { StorageError } from '../../model/errors.ts'
 import { type Interval, intervalLength } from '../../model/interval.ts'
 import type {
   AggTradeRecord,
   BookDelta,
   FundingRateRecord,
+  Liquidation,
   LiveRecord,
   MarkPrice,
   QuoteRecord,
@@ -26,7 +28,7 @@ const CANDLE_CHUNK = 20_000
 interface Comparison {
   /** Place in the series: an id, or a time. */
   readonly key: (record: LiveRecord) => RecordId
-  readonly values: (record: LiveRecord) => readonly (number | boolean)[]
+  readonly values: (record: LiveRecord) => readonly (number | boolean | string)[]
   /** What of a row is compared; its key comes first. */
   readonly row: (row: readonly unknown[], market: Market) => readonly [key: number, ...values: unknown[]]
   readonly by: 'id' | 'time'
@@ -116,6 +118,17 @@ const COMPARISONS: Readonly<Record<string, Comparison>> = {
     by: 'time',
     chunk: CHUNK,
   },
+  liquidation: {
+    // At most one of a second is told, so the time is as good as an id.
+    key: (record) => (record as Liquidation).time,
+    values: (record) => {
+      const { side, price, averagePrice, quantity } = record as Liquidation
+      return [side === 1 ? 'BUY' : 'SELL', price, averagePrice, quantity]
+    },
+    row: ([time, side, ...rest]) => [Number(time), side, ...rest.map(plain)],
+    by: 'time',
+    chunk: CHUNK,
+  },
 }
 
 /**
@@ -132,17 +145,36 @@ export async function* proveLake(
   const truth = await Truth.at(endpoint, signal)
   for (const id of series) {
     signal?.throwIfAborted()
-    const tally = new Tally(id, (await lake.coverage(id))?.gaps ?? [])
-    const comparison = COMPARISONS[id.kind]
-    if (id.kind === 'candle') await proveCandles(lake, id, truth, tally, signal)
-    else if (id.kind === 'bookSnapshot') await proveBooks(lake, id, truth, tally, signal)
-    else if (comparison) await proveEvents(lake, id, truth, tally, comparison, signal)
-    else {
-      yield { ...tally.proof(), stored: await countOf(lake, id), unproved: `the sandbox has no truth of ${id.kind}` }
-      continue
+    let tally = new Tally(id, [])
+    try {
+      tally = new Tally(id, (await lake.coverage(id))?.gaps ?? [])
+      const unproved = await proveSeries(lake, id, truth, tally, signal)
+      if (unproved === undefined) yield tally.proof()
+      else yield { ...tally.proof(), stored: await countOf(lake, id), unproved }
+    } catch (error) {
+      signal?.throwIfAborted()
+      // One damaged file is a finding, and no reason to say nothing of the other series.
+      if (!(error instanceof StorageError)) throw error
+      yield { ...tally.proof(), unread: error.message }
     }
-    yield tally.proof()
   }
+}
+
+/** Fills the tally, or tells why there is nothing to compare with. */
+async function proveSeries(
+  lake: Lake,
+  id: SeriesId,
+  truth: Truth,
+  tally: Tally,
+  signal: AbortSignal | undefined,
+): Promise<string | undefined> {
+  if (truth.isRecorded(id)) return 'the sandbox plays it from a capture, and knows no more than that'
+  const comparison = COMPARISONS[id.kind]
+  if (id.kind === 'candle') await proveCandles(lake, id, truth, tally, signal)
+  else if (id.kind === 'bookSnapshot') await proveBooks(lake, id, truth, tally, signal)
+  else if (comparison) await proveEvents(lake, id, truth, tally, comparison, signal)
+  else return `the sandbox has no truth of ${id.kind}`
+  return undefined
 }
 
 async function countOf(lake: Lake, id: SeriesId): Promise<number> {

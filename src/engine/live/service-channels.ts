@@ -53,6 +53,11 @@ export function joinedState(a: SymbolState, b: SymbolState): SymbolState {
   }
 }
 
+/** A state with its default named: who asks later for another interval of candles keeps the first. */
+export function namedState(state: SymbolState): SymbolState {
+  return state.kinds.includes('candle') && state.intervals.length === 0 ? { ...state, intervals: ['1m'] } : state
+}
+
 /**
  * The channels of a symbol.
  * @throws InvalidRangeError for a kind, interval, depth or speed that the exchange does not have.

@@ -10,11 +10,19 @@ import { type Log, silentLog } from '../../model/log.ts'
 import { type Market, parseMarket, type SeriesId } from '../../model/series.ts'
 import { resolveNative } from '../../model/symbol.ts'
 import { linkSignals } from '../../net/abort.ts'
+import { assertOptions } from './assert-options.ts'
 import { Collector } from './collector.ts'
 import type { CollectorReport } from './collector-report.ts'
 import { DataFeed, type FeedSource, type FeedTarget, type HistoryRequest } from './feed.ts'
 import { LatestValues } from './feed-latest.ts'
-import { changedState, channelsOf, joinedState, type SymbolState, WantedChannels } from './service-channels.ts'
+import {
+  changedState,
+  channelsOf,
+  joinedState,
+  namedState,
+  type SymbolState,
+  WantedChannels,
+} from './service-channels.ts'
 import { ServiceHistory } from './service-history.ts'
 import { assertListed } from './service-symbols.ts'
 import type {
@@ -63,8 +71,12 @@ export class MarketDataService implements AsyncDisposable {
   /** Changes of channels happen one after another. */
   #change: Promise<unknown> = Promise.resolve()
 
-  /** Connects to nothing yet: `start` does. @throws ConfigError for an exchange without streams. */
+  /**
+   * Connects to nothing yet: `start` does.
+   * @throws ConfigError for an exchange without streams, and for an option that makes no sense.
+   */
   constructor(options: MarketDataServiceOptions = {}) {
+    assertOptions(options)
     this.#options = options
     this.#log = options.log ?? silentLog
     this.#exchange = exchangeOf(options.exchange ?? 'binance')
@@ -104,7 +116,7 @@ export class MarketDataService implements AsyncDisposable {
    * @throws InvalidSymbolError for a symbol that the exchange does not have; it is not subscribed any more.
    */
   start(signal?: AbortSignal): Promise<void> {
-    if (this.#stopped) throw new ConfigError('The service was stopped. Make a new one.')
+    this.#assertOpen()
     this.#starting ??= this.#start(signal).catch((error: unknown) => {
       this.#starting = undefined
       throw error
@@ -129,7 +141,7 @@ export class MarketDataService implements AsyncDisposable {
    * what it can't have of it.
    */
   async subscribeSymbol(symbol: string, options: SubscribeSymbolOptions): Promise<SymbolSubscription> {
-    if (this.#stopped) throw new ConfigError('The service was stopped. Make a new one.')
+    this.#assertOpen()
     // Without options, what is missing is told, and what there is.
     const { market, signal, ...wanted } = (options as SubscribeSymbolOptions | undefined) ?? { kinds: [] }
     const native = this.#native(symbol, market)
@@ -270,7 +282,8 @@ export class MarketDataService implements AsyncDisposable {
   }
 
   /** Gives a symbol its channels. When the exchange refuses, the entry is as it was. */
-  async #set(entry: Entry, state: SymbolState, signal: AbortSignal | undefined): Promise<void> {
+  async #set(entry: Entry, wanted: SymbolState, signal: AbortSignal | undefined): Promise<void> {
+    const state = namedState(wanted)
     const channels = channelsOf(this.#live, entry.market, entry.symbol, state)
     const before = { state: entry.state, channels: entry.channels }
     this.#replace(entry, state, channels)
@@ -332,6 +345,10 @@ export class MarketDataService implements AsyncDisposable {
     return kind === 'bookDelta' ? [own, { ...base, kind: 'bookSnapshot' }] : [own]
   }
 
+  #assertOpen(): void {
+    if (this.#stopped) throw new ConfigError('The service was stopped. Make a new one.')
+  }
+
   #native(symbol: string, market: Market | string | undefined): { market: Market; symbol: string } {
     return resolveNative(symbol, market === undefined ? undefined : parseMarket(market), this.#market)
   }
@@ -370,6 +387,8 @@ export class MarketDataService implements AsyncDisposable {
     const service = this
     return {
       get bus() {
+        // Nothing would ever come, nor an end.
+        service.#assertOpen()
         return service.bus
       },
       get collector() {

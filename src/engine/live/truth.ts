@@ -8,9 +8,12 @@ export type TruthLevels = readonly (readonly [price: string, quantity: string])[
 export class Truth {
   readonly #endpoint: string
   readonly #signal: AbortSignal | undefined
+  /** Played from a capture, as `market|symbol`. */
+  readonly #recorded: ReadonlySet<string>
 
-  private constructor(endpoint: string, signal: AbortSignal | undefined) {
+  private constructor(endpoint: string, recorded: readonly string[], signal: AbortSignal | undefined) {
     this.#endpoint = endpoint
+    this.#recorded = new Set(recorded)
     this.#signal = signal
   }
 
@@ -29,7 +32,13 @@ export class Truth {
     if (typeof answer !== 'object' || answer === null || !('endpoint' in answer)) {
       throw new ConfigError(`${endpoint} is no sandbox: only a sandbox can tell what really happened.`)
     }
-    return new Truth(endpoint, signal)
+    const { recorded = [] } = answer as { recorded?: readonly string[] }
+    return new Truth(endpoint, recorded, signal)
+  }
+
+  /** Whether the sandbox plays a recording of this symbol, of which it knows no more than the recording. */
+  isRecorded({ market, symbol }: Pick<SeriesId, 'market' | 'symbol'>): boolean {
+    return this.#recorded.has(`${market}|${symbol}`)
   }
 
   /** @throws HttpError with what the sandbox says is wrong with the question. */

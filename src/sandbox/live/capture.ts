@@ -4,7 +4,7 @@ import { type Reply, textReply } from '../deliver.ts'
 import type { SandboxMarket } from '../market/listing.ts'
 import { frameBatch } from './frames.ts'
 import { recordedRest } from './recorded-rest.ts'
-import { keyOf, type RecordedStream, type Recording } from './recording.ts'
+import { keyOf, type RecordedStream, type Recording, symbolOf } from './recording.ts'
 import type { SteadySource } from './sources/source.ts'
 
 /** Playing begins when no stream was subscribed for so long, real ms: time for a client to name all it wants. */
@@ -25,16 +25,26 @@ export interface CaptureStatus {
 export class CapturePlayer {
   readonly #recording: Recording
   readonly #clock: SandboxClock
+  readonly #symbols: ReadonlySet<string>
   #timer: NodeJS.Timeout | undefined
 
   constructor(recording: Recording, clock: SandboxClock) {
     this.#recording = recording
     this.#clock = clock
+    this.#symbols = new Set([
+      ...recording.answers.keys(),
+      ...[...recording.streams.values()].map(({ market, name }) => keyOf(market, symbolOf(market, name) ?? '')),
+    ])
     clock.hold()
   }
 
   has(market: SandboxMarket, name: string): boolean {
     return this.#find(market, name) !== undefined
+  }
+
+  /** Symbols with recorded streams or books, as `market|symbol`. */
+  get symbols(): ReadonlySet<string> {
+    return this.#symbols
   }
 
   source(market: SandboxMarket, name: string): SteadySource | undefined {

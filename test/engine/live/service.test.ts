@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
+import { Collector } from '../../../src/engine/live/collector.ts'
 import { MarketDataService } from '../../../src/engine/live/service.ts'
 import { channelKey } from '../../../src/exchanges/stream.ts'
 import { ConfigError, InvalidRangeError, InvalidSymbolError } from '../../../src/model/errors.ts'
@@ -170,6 +171,37 @@ describe('a market data service', () => {
     expect(await waiting).toEqual({ done: true, value: undefined })
   })
 
+  it('is over when it was stopped: a reader that comes then is told so, and does not wait for ever', async () => {
+    await using rig = await FeedRig.open()
+    await rig.service.stop()
+    const over = 'The service was stopped. Make a new one.'
+    expect(() => rig.feed.subscribeToUpdates(SYMBOL, { kind: 'trade' })).toThrow(over)
+    await expect(rig.service.subscribeSymbol(SYMBOL, { kinds: ['trade'] })).rejects.toThrow(over)
+    expect(() => rig.service.start()).toThrow(over)
+    expect(rig.feed.getLatestData(SYMBOL, { kind: 'trade' })).toBeUndefined()
+  })
+
+  it('names the interval that it chose, and keeps it when another one is added', async () => {
+    await using rig = await FeedRig.open()
+    const handle = await rig.service.subscribeSymbol(SYMBOL, { kinds: ['candle'] })
+    expect(handle.intervals).toEqual(['1m'])
+    await rig.service.subscribeSymbol(SYMBOL, { kinds: ['candle'], interval: '5m' })
+    await rig.service.subscribeSymbol(SYMBOL, { kinds: ['candle', 'trade'] })
+    expect(handle.intervals).toEqual(['1m', '5m'])
+    expect(keys(rig)).toEqual(['spot/candle/BTCUSDT/1m', 'spot/candle/BTCUSDT/5m', 'spot/trade/BTCUSDT'])
+  })
+
+  it.each([
+    [{ flushMs: -1 }, 'flushMs is -1; use milliseconds from 1.'],
+    [{ holdMs: Number.NaN }, 'holdMs is NaN; use milliseconds from 0.'],
+    [{ bookDepth: 3 }, 'bookDepth is 3; use a whole number from 5.'],
+    [{ maxBackfill: 1.5 }, 'maxBackfill is 1.5; use a whole number from 0.'],
+    [{ snapshotMs: '10m' as never }, 'snapshotMs is 10m; use milliseconds from 0.'],
+  ])('refuses %o, as the collector does', async (options, message) => {
+    expect(() => new MarketDataService(options)).toThrow(message)
+    await expect(Collector.open(options)).rejects.toThrow(message)
+  })
+
   it('leaves nothing open when its start is aborted, so that it can be started again', async () => {
     await using rig = await FeedRig.open()
     await using folder = await tempFolder('service')
@@ -261,6 +293,9 @@ describe('a market data service', () => {
     await expect(rig.service.updateSubscription(SYMBOL)).rejects.toThrow(/call subscribeSymbol/)
     await expect(subscribe(SYMBOL, { kinds: ['candle'], interval: '7m' })).rejects.toThrow(InvalidRangeError)
     await expect(subscribe(SYMBOL, { kinds: ['bookSnapshot'], depth: 7 })).rejects.toThrow(/Use 5, 10, 20/)
+    expect(() => rig.feed.subscribeToUpdates(SYMBOL, { kind: 'trade', overflow: 'drop' as never })).toThrow(
+      /overflow is "drop"; use reread, error, drop-oldest, drop-newest/,
+    )
     await expect(subscribe('no symbol', { kinds: ['trade'] })).rejects.toThrow(InvalidSymbolError)
     await expect(rig.service.updateSubscription(SYMBOL, { kinds: ['trade'] })).rejects.toThrow(/call subscribeSymbol/)
     expect(rig.service.subscriptions).toEqual([])

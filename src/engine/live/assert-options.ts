@@ -1,0 +1,32 @@
+import { ConfigError } from '../../model/errors.ts'
+import type { CollectorOptions } from './options.ts'
+
+/** Least values of the numbers; those of `COUNTS` are whole. */
+const LEAST = {
+  flushMs: 1,
+  flushRecords: 1,
+  holdMs: 0,
+  compactMs: 1,
+  snapshotMs: 0,
+  bookDepth: 5,
+  maxBackfill: 0,
+} as const satisfies Partial<Record<keyof CollectorOptions, number>>
+const COUNTS: ReadonlySet<string> = new Set(['flushRecords', 'bookDepth', 'maxBackfill'])
+
+/**
+ * Refuses numbers that make no sense, before anything is opened: a collector that never flushes, or flushes all the time,
+ * would look like one that works.
+ * @throws ConfigError naming the option and what it may be.
+ */
+export function assertOptions(options: Omit<CollectorOptions, 'channels'>): void {
+  for (const name of Object.keys(LEAST) as (keyof typeof LEAST)[]) {
+    const value: unknown = options[name]
+    if (value === undefined) continue
+    const isCount = COUNTS.has(name)
+    const fits = isCount ? Number.isSafeInteger(value) : typeof value === 'number' && !Number.isNaN(value)
+    if (fits && (value as number) >= LEAST[name]) continue
+    throw new ConfigError(
+      `${name} is ${String(value)}; use ${isCount ? 'a whole number' : 'milliseconds'} from ${LEAST[name]}.`,
+    )
+  }
+}
