@@ -38,7 +38,22 @@ export {
   type GetDataRequest,
   type VerifyOptions,
 } from './engine/data-source-manager.ts'
+export {
+  type ImportFormat,
+  type ImportHints,
+  type ImportOptions,
+  type ImportReport,
+  importFiles,
+} from './engine/import/index.ts'
 export * from './engine/live/index.ts'
+export {
+  candlesOfTrades,
+  type Difference,
+  type Reconciliation,
+  type RemoteWitness,
+  TradeCandles,
+  type Witness,
+} from './engine/reconcile/index.ts'
 export type { SelectedSymbol, SymbolSelection } from './engine/select-symbols.ts'
 export type { ParallelReport, TimedDecision, TuningReason } from './engine/tuning/decide.ts'
 export type {
@@ -82,19 +97,33 @@ export type {
   Endpoints,
   Exchange,
   FormerSymbol,
+  KnownGap,
   RetryInfo,
 } from './exchanges/exchange.ts'
 export { EXCHANGES, exchangeOf } from './exchanges/index.ts'
 export * from './exchanges/stream.ts'
+export {
+  type BookDepthRecord,
+  CONTRACT_TYPES,
+  continuousSymbol,
+  type ExchangeInfoRecord,
+  METRICS_PERIOD,
+  type MetricsRecord,
+  readContinuous,
+  type StoredRecord,
+  type StoredRecordOf,
+} from './model/history/index.ts'
 export * from './model/index.ts'
 export type { BudgetLog } from './net/budget-log.ts'
 export { createLog, type LogLevel, type LogOptions, type OpenLog } from './net/log.ts'
 export { type Permit, type RateLimit, RateLimiter, type RateLimiterOptions } from './net/rate-limiter.ts'
 export { type RetryOptions, retryWithBackoff } from './net/retry.ts'
+export * from './store/cache/index.ts'
 export { batchToRows, CandleStorage, type CandleStorageOptions, type LoadOptions } from './store/candle-storage.ts'
 export { EventStorage } from './store/event-storage.ts'
 export type { SeriesChange, StagedRows } from './store/lake/change.ts'
 export type { LakeFile, SeriesCoverage } from './store/lake/coverage-file.ts'
+export type { ScannedChunk, ScanQuery } from './store/lake/event-scan.ts'
 export type { GapFinding } from './store/lake/gaps.ts'
 export { Lake, type LakeOptions, type ReadOptions, type SeriesStats } from './store/lake/lake.ts'
 export type { Compression } from './store/lake/parquet.ts'
@@ -109,3 +138,4 @@ export {
   type SpoolOptions,
   type SpoolStatus,
 } from './store/spool/index.ts'
+export type { StoredExchangeInfo } from './store/stored-exchange-info.ts'

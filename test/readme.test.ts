@@ -49,15 +49,15 @@ beforeAll(async () => {
   await symlink(join(repositoryRoot, 'bin', 'ticklake.js'), folder.join('node_modules', '.bin', 'ticklake'))
   await writeFile(folder.join('package.json'), '{ "name": "readme", "private": true, "type": "module" }')
   // The programs name no URL, as a user's would not: the hosts of the exchange are changed for the sandbox while the
-  // one module that knows them is loaded.
+  // one file that knows them is loaded.
   await writeFile(
     folder.join('hooks.mjs'),
     `export async function load(url, context, next) {
       const loaded = await next(url, context)
-      if (!/\\/exchanges\\/binance\\/(stream-)?endpoints\\.js$/.test(url)) return loaded
+      if (!/\\/dist\\/core\\.js$/.test(url)) return loaded
       const source = String(loaded.source)
-        .replace(/'https:[^']*'/g, "'${sandbox.endpoint}'")
-        .replace(/'wss:[^']*'/g, "'${sandbox.ws}'")
+        .replace(/"https:[^"]*binance[^"]*"/g, '"${sandbox.endpoint}"')
+        .replace(/"wss:[^"]*binance[^"]*"/g, '"${sandbox.ws}"')
       return { ...loaded, source }
     }`,
   )
