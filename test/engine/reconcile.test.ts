@@ -74,6 +74,16 @@ describe('Candles of the seeded market', () => {
     expect(day!.witness).toBe('1d candles')
   })
 
+  it('are the sum of smaller ones in which often nothing was traded: a candle opens with its first trade', async () => {
+    await bench.start({ now: NOW, tradesPerSecond: 0.1 })
+    for (const interval of ['1s', '1m'] as const)
+      await bench.download(seriesOf('BTCUSDT', interval), '2024-03-05', '2024-03-05T06:00Z')
+    const quiet = await (await bench.manager().lake()).load(seriesOf('BTCUSDT', '1s'), { columns: ['trades'] })
+    expect(quiet.columns.trades!.filter((trades) => trades === 0).length).toBeGreaterThan(10_000)
+    const report = await verify(seriesOf('BTCUSDT', '1m'))
+    expect(against(report.reconciled, 'candle')).toMatchObject({ compared: 360, differing: 0, unresolved: 0 })
+  })
+
   it('agree with REST, and its days with its months', async () => {
     await bench.start({ now: NOW })
     const series = seriesOf('BTCUSDT', '1h')

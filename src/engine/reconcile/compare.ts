@@ -16,8 +16,6 @@ export interface CompareOptions {
   readonly kind: Kind
   /** Sums of rounded values may be off by their last digit: true where the witness was added up. */
   readonly isSum: boolean
-  /** A candle that the witness lacks, for nothing was traded in it, is flat and has no volume. */
-  readonly quietIsFlat: boolean
 }
 
 /** Exchanges round values, but not quantities, to eight decimals. */
@@ -28,7 +26,7 @@ const UNTOLD: readonly string[] = ['close_time', 'samples']
 
 /** Walks stored candles and those of a witness, both rising, side by side. */
 export function compareCandles(stored: Batch, witness: Batch, options: CompareOptions): Compared {
-  const { kind, isSum, quietIsFlat } = options
+  const { kind, isSum } = options
   const names = kind.columns
     .filter(({ name, type }) => type !== 'flags' && name !== kind.sortKey && !(isSum && UNTOLD.includes(name)))
     .map(({ name }) => name)
@@ -44,7 +42,8 @@ export function compareCandles(stored: Batch, witness: Batch, options: CompareOp
     const y = j < witness.length ? b[j]! : Number.POSITIVE_INFINITY
     compared++
     if (x < y) {
-      if (!(quietIsFlat && isQuiet(stored, i)))
+      // Who adds up trades, or candles with trades, has nothing where nothing was traded.
+      if (!(isSum && isQuiet(stored, i)))
         mismatches.push({ time: x, values: Object.fromEntries(pairs.map(([name, left]) => [name, [left[i]!, null]])) })
       i++
     } else if (y < x) {
@@ -75,6 +74,6 @@ function slack(name: string, value: number, count: number): number {
   return name.endsWith('volume') ? 4 * Number.EPSILON * value : 0
 }
 
-function isQuiet(candles: Batch, row: number): boolean {
-  return (candles.columns.trades?.[row] ?? 0) === 0 && (candles.columns.volume?.[row] ?? 0) === 0
+function isQuiet({ columns: { trades, volume } }: Batch, row: number): boolean {
+  return trades !== undefined && trades[row] === 0 && volume?.[row] === 0
 }

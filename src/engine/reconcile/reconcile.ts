@@ -78,7 +78,7 @@ function add({ kind }: Subject, findings: Findings, stored: Batch, witness: Batc
   const { against } = findings
   const isTrades = against === 'trade' || against === 'aggTrade'
   const isSum = isTrades || against === 'candle'
-  const { compared, mismatches } = compareCandles(stored, witness, { kind, isSum, quietIsFlat: isTrades })
+  const { compared, mismatches } = compareCandles(stored, witness, { kind, isSum })
   if (compared === 0) return
   findings.compared += compared
   findings.range = { from: findings.range?.from ?? window.from, to: window.to }

@@ -69,7 +69,7 @@ async function differing(
   for (const range of ranges) {
     const stored = await lake.load(series, { ...range, columns, ...(signal ? { signal } : {}) })
     const candles = await witness.candles(grid, range, signal)
-    const options = { kind, isSum: true, quietIsFlat: witness.against !== 'candle' }
+    const options = { kind, isSum: true }
     for (const { time } of compareCandles(stored, candles, options).mismatches) still.add(time)
   }
   return still
@@ -88,7 +88,7 @@ async function take(
     if (keys.length === 0) continue
     const columns = kind.columns.map(({ name }) => name)
     const stored = await lake.load(series, { from: keys[0]!, to: keys.at(-1)! + 1, columns })
-    const { mismatches } = compareCandles(stored, batch, { kind, isSum: false, quietIsFlat: false })
+    const { mismatches } = compareCandles(stored, batch, { kind, isSum: false })
     for (const { time } of mismatches) {
       const row = lowerBound(keys, time)
       if (keys[row] !== time) continue
