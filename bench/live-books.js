@@ -9,7 +9,8 @@ const SECONDS = Number(process.env.BENCH_SECONDS ?? 10)
 const WANTED = 0.6
 const symbols = Array.from({ length: SYMBOLS }, (_, i) => `S${String(i).padStart(3, '0')}USDT`)
 const failed = []
-for (const stored of [false, true]) {
+const ways = process.env.BENCH_ONLY === 'stored' ? [true] : [false, true]
+for (const stored of ways) {
   const server = await Child.start('live-server.js')
   const port = await server.call('listen')
   const client = await Child.start('live-client.js', ['ticklake', String(port), 'depth'])
@@ -25,7 +26,8 @@ for (const stored of [false, true]) {
   let memory = 0
   const sending = server.call('market', { port, symbols, trades: TRADES / SYMBOLS, seconds: SECONDS + 1 })
   await pause(300)
-  let before = await client.call('usage')
+  const before = await client.call('usage')
+  let last = before
   let at = performance.now()
   for (let second = 0; second < SECONDS; second++) {
     await pause(1000)
@@ -33,10 +35,15 @@ for (const stored of [false, true]) {
     const now = performance.now()
     shares.push(usage.cpuMs / (now - at))
     memory = Math.max(memory, usage.rss)
-    if (usage.published - before.published < SYMBOLS * 5) throw new Error('too little arrives')
-    before = usage
+    if (process.env.DEBUG) {
+      const [rss, heap] = [usage.rss, usage.heapUsed].map((bytes) => Math.round(bytes / 2 ** 20))
+      const share = (usage.cpuMs / (now - at)).toFixed(2)
+      console.error(JSON.stringify({ second, share, rss, heap, published: usage.published - last.published }))
+    }
+    last = usage
     at = now
   }
+  if (last.published - before.published < SYMBOLS * 5 * SECONDS) throw new Error('too little arrives')
   await sending
   state = await client.call('state')
   if (state !== 'fine') throw new Error(state)

@@ -49,11 +49,26 @@ export function summary(name, rounds) {
   }
 }
 
+/** What is in the middle of the summaries of several processes of one contender, and how far apart they are. */
+export function middle(summaries) {
+  const of = (value) => median(summaries.map(value))
+  const costs = summaries.map(({ perCpu }) => perCpu)
+  return {
+    name: summaries[0].name,
+    perCpu: of(({ perCpu }) => perCpu),
+    perWall: of(({ perWall }) => perWall),
+    from: Math.min(...costs),
+    to: Math.max(...costs),
+  }
+}
+
 export function table(title, unit, results) {
   console.log(`\n${title}`)
-  for (const { name, perCpu, perWall } of results) {
+  const thousands = (value) => (value / 1e3).toFixed(1)
+  for (const { name, perCpu, perWall, from, to } of results) {
+    const spread = from === undefined ? '' : `   (${thousands(from)} to ${thousands(to)} by process)`
     console.log(
-      `  ${name.padEnd(40)} ${(perCpu / 1e3).toFixed(1).padStart(8)} k ${unit}/CPU s   ${(perWall / 1e3).toFixed(1).padStart(8)} k ${unit}/s`,
+      `  ${name.padEnd(40)} ${thousands(perCpu).padStart(8)} k ${unit}/CPU s   ${thousands(perWall).padStart(8)} k ${unit}/s${spread}`,
     )
   }
   console.log(
@@ -69,6 +84,8 @@ export function table(title, unit, results) {
 export function targets(wanted) {
   let met = true
   for (const { what, ratio, atLeast } of wanted) {
+    // One of the two did not take part.
+    if (Number.isNaN(ratio)) continue
     const ok = ratio >= atLeast
     met &&= ok
     console.log(`  ${ok ? ' ' : '!'} ${what}: ${ratio.toFixed(2)} × (wanted: ${atLeast})`)

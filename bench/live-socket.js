@@ -1,9 +1,12 @@
 // Messages through a real socket: a sender in a process of its own, each receiver in one of its own, in turn. Processor
-// time of the receiver counts, because it does not depend on what else the machine does. Runs on dist/ (BENCH_DIST names
-// another build): `npm run build && node bench/live-socket.js [trade|depth]`.
-import { Child, pause, summary, table, targets } from './live-parts.js'
+// time of the receiver counts, because it does not depend on what else the machine does. What a process pays per message
+// differs from one to the next by more than the targets do (where its code and memory came to lie), so each contender has
+// several, one after another, and the median of their medians counts. Runs on dist/ (BENCH_DIST names another build):
+// `npm run build && node bench/live-socket.js [trade|depth]`.
+import { Child, middle, pause, summary, table, targets } from './live-parts.js'
 
-const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 7)
+const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 5)
+const PROCESSES = Number(process.env.BENCH_PROCESSES ?? 5)
 const only = process.argv[2]
 const names = process.env.BENCH_ONLY?.split(';')
 
@@ -26,18 +29,22 @@ const DEPTH = {
   'node-binance-api, unsorted': 6000,
 }
 
-async function run(kind, sizes) {
+/** One process of each contender: rounds of one after rounds of the other, so that all meet the same machine. */
+async function race(kind, sizes) {
   const server = await Child.start('live-server.js')
   const field = []
   for (const [name, count] of Object.entries(sizes)) {
     if (names && !names.includes(name)) continue
     const port = await server.call('listen')
-    const client = await Child.start('live-client.js', [name, String(port), kind], ['--expose-gc'])
+    const client = await Child.start(
+      'live-client.js',
+      [name, String(port), kind],
+      ['--expose-gc', ...(process.env.BENCH_EXEC?.split(' ') ?? [])],
+    )
     await client.call('start')
     field.push({ name, count, port, client, rounds: [] })
   }
   await pause(500)
-  if (process.env.DEBUG) console.error('started')
   // Books start with their first updates.
   for (const { port, client, count } of field) {
     await server.call('build', { port, kind, count })
@@ -63,9 +70,15 @@ async function run(kind, sizes) {
     client.stop()
   }
   server.stop()
-  const results = field.map(({ name, rounds }) => summary(name, rounds))
+  return field.map(({ name, rounds }) => summary(name, rounds))
+}
+
+async function run(kind, sizes) {
+  const races = []
+  for (let index = 0; index < PROCESSES; index++) races.push(await race(kind, sizes))
+  const results = races[0].map((_, index) => middle(races.map((race) => race[index])))
   const bytes = kind === 'trade' ? 'trades of one symbol' : 'depth of 16 levels into a book of 1,000 a side'
-  table(`through a socket: ${bytes} (median of ${ROUNDS})`, 'messages', results)
+  table(`through a socket: ${bytes} (${PROCESSES} processes, ${ROUNDS} rounds each)`, 'messages', results)
   const per = Object.fromEntries(results.map((result) => [result.name, result.perCpu]))
   return (name, base) => per[name] / per[base]
 }

@@ -12,9 +12,9 @@ export interface FlusherOptions {
   readonly taken: () => number
   /** Longest time that a record waits for the lake, ms. */
   readonly flushMs: number
-  /** Records that wait at most before all are moved. */
+  /** Records that wait at most before the series that have most are moved. */
   readonly flushRecords: number
-  /** Memory of records that wait, bytes, at which all are moved. Default 32 MB. */
+  /** Memory of records that wait, bytes, at which the series that have most are moved. Default 32 MB. */
   readonly flushBytes?: number
   readonly log?: Log
 }
@@ -33,15 +33,25 @@ export interface FlusherStatus {
 /** Series written at the same time. */
 const PARALLEL = 3
 const FLUSH_BYTES = 32 * 1024 * 1024
+/**
+ * Parts of `flushMs`: in each some of the series have their turn. So hundreds of them are written evenly, and half as
+ * much waits as when all are written at once.
+ */
+const TURNS = 20
+/** Share of what may wait that is left when the series that have most were moved: few files, and large ones. */
+const LEFT = 3 / 4
 /** What a record that waits takes, bytes, without the levels of a book, and each of those. */
-const RECORD_BYTES = 88
-const LEVEL_BYTES = 17
+const RECORD_BYTES = 80
+const LEVEL_BYTES = 16
 /** Times `flushRecords` or `flushBytes` that wait while a flush is under way when it is time to hold the streams back. */
 const MOST = 2
 /** Records that are taken in at least after that: what sockets that stop being read still bring. */
 const SLACK = 10_000
 /** The same where records are large or many of one series: a full sink has half of its memory left for them. */
 const SINK_SLACK = 4000
+
+/** Which series a flush takes: all, those whose turn it is, or those that have most. */
+type Share = 'all' | 'turn' | 'most'
 
 /** Moves records from memory to the lake, in batches bounded by time and number, and shortens the spool behind them. */
 export class Flusher implements AsyncDisposable {
@@ -50,6 +60,7 @@ export class Flusher implements AsyncDisposable {
   readonly #mostBytes: number
   #timer: NodeJS.Timeout | undefined
   #running: Promise<void> | undefined
+  #turn = 0
   #pending = 0
   #memory = 0
   #flushes = 0
@@ -117,21 +128,16 @@ export class Flusher implements AsyncDisposable {
       // A full sink has as much room again: enough until the flush that begins now has taken its share.
       const isMuch = this.#pending >= MOST * this.#options.flushRecords || this.#memory >= MOST * this.#mostBytes
       const isLate = this.#running !== undefined && (isFull || isMuch)
-      if (!this.#running && !(this.#failing && this.#timer)) void this.flush()
+      if (!this.#running && !(this.#failing && this.#timer)) void this.#begin('most')
       else if (isLate || this.#failing) this.#runShort(isFull || this.#memory >= MOST * this.#mostBytes)
-    } else this.#timer ??= setTimeout(() => void this.flush(), this.#options.flushMs)
+    } else this.#timer ??= setTimeout(this.#onTurn, this.#options.flushMs / TURNS)
   }
 
   /** Moves all that waits now. Never throws: what could not be moved waits on, in memory and in the spool. */
   async flush(): Promise<void> {
     // A run that is under way may have passed a series already: the wish is for all that waits now.
     while (this.#running) await this.#running
-    this.#running = this.#run().finally(() => {
-      this.#running = undefined
-      this.#schedule()
-      for (const done of this.#waiting.splice(0)) done()
-    })
-    await this.#running
+    await this.#begin('all')
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -147,9 +153,24 @@ export class Flusher implements AsyncDisposable {
     this.#short = true
   }
 
-  async #run(): Promise<void> {
+  readonly #onTurn = (): void => {
+    this.#timer = undefined
+    if (!this.#running) void this.#begin('turn')
+  }
+
+  #begin(share: Share): Promise<void> {
     clearTimeout(this.#timer)
     this.#timer = undefined
+    const started = performance.now()
+    this.#running = this.#run(share).finally(() => {
+      this.#running = undefined
+      this.#schedule(performance.now() - started)
+      for (const done of this.#waiting.splice(0)) done()
+    })
+    return this.#running
+  }
+
+  async #run(share: Share): Promise<void> {
     const { spool } = this.#options
     const mark = this.#options.taken()
     const permits = new Permits(PARALLEL)
@@ -172,7 +193,7 @@ export class Flusher implements AsyncDisposable {
         release()
       }
     }
-    await Promise.all([...this.#options.series()].map(flushOne))
+    await Promise.all(this.#chosen(share).map(flushOne))
     this.#flushes++
     this.#lastFlushAt = Date.now()
     let pending = 0
@@ -196,15 +217,40 @@ export class Flusher implements AsyncDisposable {
     })
   }
 
+  #chosen(share: Share): IntakeSeries[] {
+    const all = [...this.#options.series()]
+    if (share === 'all') return all
+    if (share === 'turn') {
+      const turn = this.#turn++ % TURNS
+      return all.filter((_, index) => index % TURNS === turn)
+    }
+    const sizes = all.flatMap((entry) => {
+      const { sink } = entry
+      return sink && sink.pending > 0 ? [{ entry, sink, records: sink.pending, bytes: sink.memory }] : []
+    })
+    sizes.sort((a, b) => Number(b.sink.isFull) - Number(a.sink.isFull) || b.bytes - a.bytes)
+    let records = sizes.reduce((sum, size) => sum + size.records, 0)
+    let bytes = sizes.reduce((sum, size) => sum + size.bytes, 0)
+    const chosen: IntakeSeries[] = []
+    for (const size of sizes) {
+      const isLess = records <= LEFT * this.#options.flushRecords && bytes <= LEFT * this.#mostBytes
+      if (isLess && !size.sink.isFull && chosen.length > 0) break
+      chosen.push(size.entry)
+      records -= size.records
+      bytes -= size.bytes
+    }
+    return chosen
+  }
+
   /** Another flush for what came meanwhile, or could not be moved. */
-  #schedule(): void {
+  #schedule(took: number): void {
     if ((this.#pending === 0 && !this.#failing) || this.#closed) return
     const { flushMs } = this.#options
+    clearTimeout(this.#timer)
+    if (this.#failing) this.#timer = setTimeout(() => void this.flush(), Math.min(5000, flushMs))
     // Whoever is held back adds nothing that would begin the next one.
-    const delay = this.#failing ? Math.min(5000, flushMs) : this.#full ? 0 : flushMs
-    if (this.#failing || this.#full) clearTimeout(this.#timer)
-    else if (this.#timer) return
-    this.#timer = setTimeout(() => void this.flush(), delay)
+    else if (this.#full) this.#timer = setTimeout(() => void (this.#running ?? this.#begin('most')), 0)
+    else this.#timer = setTimeout(this.#onTurn, Math.max(0, flushMs / TURNS - took))
   }
 }
 

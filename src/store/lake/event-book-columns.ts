@@ -1,18 +1,12 @@
-import type { ColumnSpec, Kind } from '../../model/kind.ts'
-import { BookSide, type LiveRecord, type RecordId } from '../../model/live/index.ts'
+import type { Kind } from '../../model/kind.ts'
+import { BookSide, type LiveRecord } from '../../model/live/index.ts'
 import type { EventColumn } from './event-columns.ts'
-import { halvesOf, putId } from './event-rows.ts'
+import { type PutRow, putAny } from './event-rows.ts'
+import { Slots } from './event-slots.ts'
 
-const FIRST_RECORDS = 16
-const FIRST_LEVELS = 64
-/** Side, price and quantity. */
-const LEVEL_BYTES = 17
 const LEVEL_COLUMNS: readonly string[] = ['side', 'price', 'quantity']
 
-/** The values of one record, by property. */
-type Values = Readonly<Record<string, unknown>>
-
-/** What an update of a book changes, or what a snapshot holds. */
+/** What an update of a book changes, or what a snapshot holds: price, quantity, price, … */
 interface Levels {
   readonly bids: readonly number[]
   readonly asks: readonly number[]
@@ -21,139 +15,110 @@ interface Levels {
 /**
  * Records of a book kind while they wait. On disk each level is a row that says all about its record; here that is kept
  * once per record, which takes a fifth of the memory where records have many levels.
+ *
+ * A record is its facts (a slot per column that all its levels share), the lengths of its two sides, and the sides as
+ * they are.
  */
 export class BookColumns {
   readonly #kind: Kind
   /** The columns that are the same for all levels of a record. */
-  readonly #specs: readonly ColumnSpec[]
-  #facts: EventColumn[]
-  #halves: (Int32Array | undefined)[]
-  /** The row behind the last one of each record. */
-  #ends = new Uint32Array(FIRST_RECORDS)
-  #sides = new Uint8Array(FIRST_LEVELS)
-  #prices = new Float64Array(FIRST_LEVELS)
-  #quantities = new Float64Array(FIRST_LEVELS)
+  readonly #facts: Kind['columns']
+  readonly #put: PutRow
+  readonly #slots = new Slots()
   #rows = 0
   #records = 0
+  #used = 0
 
   constructor(kind: Kind) {
     this.#kind = kind
-    this.#specs = kind.columns.filter(({ name }) => !LEVEL_COLUMNS.includes(name))
-    this.#facts = this.#specs.map((spec) => newColumn(spec, FIRST_RECORDS))
-    this.#halves = this.#facts.map(halvesOf)
+    this.#facts = kind.columns.filter(({ name }) => !LEVEL_COLUMNS.includes(name))
+    this.#put = putAny(this.#facts)
   }
 
   get rows(): number {
     return this.#rows
   }
 
-  /** Memory used, bytes. As it grows, up to half as much more is held. */
+  get records(): number {
+    return this.#records
+  }
+
+  /** Memory used, bytes. */
   get usedBytes(): number {
-    return this.#records * this.#recordBytes + this.#rows * LEVEL_BYTES
+    return this.#used * 8
   }
 
   /** Memory held, bytes. */
   get capacityBytes(): number {
-    return this.#ends.length * this.#recordBytes + this.#sides.length * LEVEL_BYTES
+    return this.#slots.capacityBytes
   }
 
-  get #recordBytes(): number {
-    return this.#specs.length * 8 + 4
-  }
-
+  /** Forgets everything and gives the memory back. */
   clear(): void {
-    this.#rows = 0
-    this.#records = 0
+    this.#slots.clear()
+    this.#rows = this.#records = this.#used = 0
   }
 
   append(record: LiveRecord): void {
     const { bids, asks } = record as LiveRecord & Levels
-    const levels = (bids.length + asks.length) >> 1
-    const end = this.#rows + Math.max(1, levels)
-    if (this.#records === this.#ends.length) this.#growRecords()
-    if (end > this.#sides.length) this.#growLevels(end)
-    const at = this.#records++
-    const values = record as unknown as Values
-    for (let index = 0; index < this.#specs.length; index++) {
-      const value = values[this.#specs[index]!.property]
-      const halves = this.#halves[index]
-      if (halves === undefined) this.#facts[index]![at] = value as number
-      else putId(halves, this.#facts[index] as BigInt64Array, at, value as RecordId)
-    }
-    if (levels === 0) this.#putLevels([0, 0], BookSide.none)
-    else {
-      this.#putLevels(bids, BookSide.bid)
-      this.#putLevels(asks, BookSide.ask)
-    }
-    this.#ends[at] = this.#rows
+    const facts = this.#facts.length
+    const count = facts + 2 + bids.length + asks.length
+    const at = this.#slots.take(count)
+    const { numbers, halves } = this.#slots
+    this.#put(numbers, halves, at, record)
+    let to = at + facts
+    numbers[to++] = bids.length
+    numbers[to++] = asks.length
+    for (let i = 0; i < bids.length; i++) numbers[to++] = bids[i]!
+    for (let i = 0; i < asks.length; i++) numbers[to++] = asks[i]!
+    this.#used += count
+    this.#rows += Math.max(1, (bids.length + asks.length) >> 1)
+    this.#records++
   }
 
   /** All rows, one per level, in memory of their own, and the number of the record of each. */
   rowsOf(): { readonly columns: Record<string, EventColumn>; readonly record: Uint32Array } {
-    const columns: Record<string, EventColumn> = {}
-    for (const { name } of this.#kind.columns) {
-      if (name === 'side') columns[name] = Float64Array.from(this.#sides.subarray(0, this.#rows))
-      else if (name === 'price') columns[name] = this.#prices.slice(0, this.#rows)
-      else if (name === 'quantity') columns[name] = this.#quantities.slice(0, this.#rows)
-      else columns[name] = this.#spread(this.#facts[this.#specs.findIndex((spec) => spec.name === name)]!)
-    }
-    const record = new Uint32Array(this.#rows)
-    for (let index = 0, row = 0; index < this.#records; index++) {
-      record.fill(index, row, this.#ends[index]!)
-      row = this.#ends[index]!
-    }
-    return { columns, record }
-  }
-
-  /** A value per row out of one per record. */
-  #spread(values: EventColumn): EventColumn {
-    const spread = values instanceof BigInt64Array ? new BigInt64Array(this.#rows) : new Float64Array(this.#rows)
-    for (let index = 0, row = 0; index < this.#records; index++) {
-      spread.fill(values[index] as never, row, this.#ends[index]!)
-      row = this.#ends[index]!
-    }
-    return spread
-  }
-
-  #putLevels(levels: readonly number[], side: number): void {
-    let at = this.#rows
-    for (let i = 0; i < levels.length; i += 2, at++) {
-      this.#sides[at] = side
-      this.#prices[at] = levels[i]!
-      this.#quantities[at] = levels[i + 1]!
-    }
-    this.#rows = at
-  }
-
-  #growRecords(): void {
-    const capacity = grown(this.#ends.length, this.#ends.length + 1)
-    this.#ends = copied(new Uint32Array(capacity), this.#ends)
-    this.#facts = this.#facts.map((old, index) => {
-      const column = newColumn(this.#specs[index]!, capacity)
-      column.set(old as never)
-      return column
+    const rows = this.#rows
+    const side = new Float64Array(rows)
+    const price = new Float64Array(rows)
+    const quantity = new Float64Array(rows)
+    const record = new Uint32Array(rows)
+    const facts = this.#facts.map((spec) => {
+      const column = spec.type === 'id' ? new BigInt64Array(rows) : new Float64Array(rows)
+      return { name: spec.name, column, halves: column instanceof BigInt64Array && new Int32Array(column.buffer) }
     })
-    this.#halves = this.#facts.map(halvesOf)
+    let row = 0
+    let number = 0
+    for (const { numbers, halves, end } of this.#slots.filled()) {
+      for (let at = 0; at < end; number++) {
+        const levels = at + facts.length + 2
+        const asks = levels + numbers[levels - 2]!
+        const next = asks + numbers[levels - 1]!
+        // A record without levels is a row that says so.
+        const last = row + Math.max(1, (next - levels) >> 1)
+        for (let index = 0; index < facts.length; index++) {
+          const fact = facts[index]!
+          if (fact.halves) {
+            const low = halves[2 * (at + index)]!
+            const high = halves[2 * (at + index) + 1]!
+            for (let i = row; i < last; i++) {
+              fact.halves[2 * i] = low
+              fact.halves[2 * i + 1] = high
+            }
+          } else (fact.column as Float64Array).fill(numbers[at + index]!, row, last)
+        }
+        record.fill(number, row, last)
+        for (let i = levels, to = row; i < next; i += 2, to++) {
+          side[to] = i < asks ? BookSide.bid : BookSide.ask
+          price[to] = numbers[i]!
+          quantity[to] = numbers[i + 1]!
+        }
+        row = last
+        at = next
+      }
+    }
+    const made: Record<string, EventColumn> = { side, price, quantity }
+    for (const { name, column } of facts) made[name] = column
+    return { columns: Object.fromEntries(this.#kind.columns.map(({ name }) => [name, made[name]!])), record }
   }
-
-  #growLevels(needed: number): void {
-    const capacity = grown(this.#sides.length, needed)
-    this.#sides = copied(new Uint8Array(capacity), this.#sides)
-    this.#prices = copied(new Float64Array(capacity), this.#prices)
-    this.#quantities = copied(new Float64Array(capacity), this.#quantities)
-  }
-}
-
-/** By half: hundreds of books that are all doubled hold twice what they need. */
-function grown(capacity: number, needed: number): number {
-  return Math.max(needed, Math.ceil(capacity * 1.5))
-}
-
-function copied<A extends Uint8Array | Uint32Array | Float64Array>(to: A, from: A): A {
-  to.set(from)
-  return to
-}
-
-function newColumn(spec: ColumnSpec, rows: number): EventColumn {
-  return spec.type === 'id' ? new BigInt64Array(rows) : new Float64Array(rows)
 }

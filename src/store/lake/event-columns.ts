@@ -1,8 +1,9 @@
 import { InvalidRangeError } from '../../model/errors.ts'
 import type { ColumnSpec, Kind } from '../../model/kind.ts'
-import type { LiveRecord, RecordId } from '../../model/live/index.ts'
+import type { LiveRecord } from '../../model/live/index.ts'
 import { BookColumns } from './event-book-columns.ts'
-import { halvesOf, type PutRow, putId, rowPutter } from './event-rows.ts'
+import { type PutRow, type RowLayout, rowLayout } from './event-rows.ts'
+import { Slots } from './event-slots.ts'
 
 /**
  * Records of a live kind as columns. Ids are BigInt64Array (exact beyond 2^53; -1 where an optional one is lacking), all
@@ -31,120 +32,104 @@ export function numbersOf(batch: EventBatch, name: string): Float64Array {
   throw new InvalidRangeError(`The batch has no column "${name}", only ${Object.keys(batch.columns).join(', ')}.`)
 }
 
-const FIRST_CAPACITY = 64
-
-/** The values of one record, by property. */
-type Values = Readonly<Record<string, unknown>>
-
-/** Columns that records are appended to. They grow as they fill. */
+/** Records that are appended one by one, and become columns when they are written. */
 export class EventColumns {
   readonly kind: Kind
-  readonly #specs: readonly ColumnSpec[]
   /** Of a book kind: all that is appended. */
   readonly #book: BookColumns | undefined
-  /** Puts a record into its row, for kinds that come in thousands a second. */
-  #put: PutRow | undefined
-  #columns: EventColumn[]
-  /** The id columns as halves: writing a BigInt per id would be several times slower. */
-  #halves: (Int32Array | undefined)[]
-  #capacity = FIRST_CAPACITY
+  readonly #slots = new Slots()
+  readonly #layout: RowLayout
+  readonly #put: PutRow
+  readonly #width: number
   #rows = 0
-  #records = 0
 
   constructor(kind: Kind) {
     this.kind = kind
-    this.#specs = kind.columns
     this.#book = isBookKind(kind) ? new BookColumns(kind) : undefined
-    // A book's rows are kept elsewhere.
-    if (this.#book) this.#capacity = 0
-    this.#columns = kind.columns.map((spec) => newColumn(spec, this.#capacity))
-    this.#halves = this.#columns.map(halvesOf)
-    this.#put = rowPutter(kind, this.#columns)
+    this.#layout = rowLayout(kind)
+    this.#put = this.#layout.put
+    this.#width = kind.columns.length
   }
 
   get rows(): number {
-    return this.#rows
+    return this.#book === undefined ? this.#rows : this.#book.rows
   }
 
   get records(): number {
-    return this.#records
+    return this.#book === undefined ? this.#rows : this.#book.records
   }
 
   /** What one row takes when it is written, bytes. */
   get rowBytes(): number {
-    return this.#columns.length * 8
+    return this.#width * 8
   }
 
   /** Size of what was appended when it is written, bytes. */
   get bytes(): number {
-    return this.#rows * this.rowBytes
+    return this.rows * this.rowBytes
   }
 
   /** Memory used, bytes: of books less than what is written. */
   get usedBytes(): number {
-    return this.#book ? this.#book.usedBytes : this.bytes
+    return this.#book === undefined ? this.bytes : this.#book.usedBytes
   }
 
   /** Memory held, bytes. */
   get capacityBytes(): number {
-    return this.#book ? this.#book.capacityBytes : this.#capacity * this.rowBytes
+    return this.#book === undefined ? this.#slots.capacityBytes : this.#book.capacityBytes
   }
 
-  /** Forgets the rows and keeps the memory. Views of it must not be in use any more. */
+  /** Forgets everything and gives the memory back. */
   clear(): void {
     this.#rows = 0
-    this.#records = 0
+    this.#slots.clear()
     this.#book?.clear()
   }
 
   append(record: LiveRecord): void {
-    if (this.#book) {
+    if (this.#book !== undefined) {
       this.#book.append(record)
-      this.#rows = this.#book.rows
-    } else {
-      this.#reserve()
-      const at = this.#rows++
-      if (this.#put !== undefined) this.#put(record, at)
-      else this.#putAny(record as unknown as Values, at)
+      return
     }
-    this.#records++
+    // One row behind another: to write into a column each would cost a line of the processor's cache per value.
+    const slots = this.#slots
+    const at = slots.take(this.#width)
+    this.#put(slots.numbers, slots.halves, at, record)
+    this.#rows++
   }
 
-  #putAny(values: Values, at: number): void {
-    for (let index = 0; index < this.#specs.length; index++) {
-      const value = values[this.#specs[index]!.property]
-      const halves = this.#halves[index]
-      // Assigning to a Float64Array makes numbers of true and false, and NaN of what is not there.
-      if (halves === undefined) this.#columns[index]![at] = value as number
-      else putId(halves, this.#columns[index] as BigInt64Array, at, value as RecordId)
-    }
-  }
-
-  /** All rows as a batch, of views where that is how they are kept, and the record number of each. */
+  /** All rows as a batch, in memory of its own, and the record number of each. */
   view(): { batch: EventBatch; record: Uint32Array } {
     if (this.#book) {
       const { columns, record } = this.#book.rowsOf()
-      return { batch: { length: this.#rows, columns }, record }
+      return { batch: { length: record.length, columns }, record }
     }
     const columns: Record<string, EventColumn> = {}
-    this.#specs.forEach((spec, index) => {
-      columns[spec.name] = this.#columns[index]!.subarray(0, this.#rows)
-    })
+    for (const spec of this.kind.columns) columns[spec.name] = this.#column(spec)
     const record = new Uint32Array(this.#rows)
     for (let row = 0; row < record.length; row++) record[row] = row
     return { batch: { length: this.#rows, columns }, record }
   }
 
-  #reserve(): void {
-    if (this.#rows < this.#capacity) return
-    this.#capacity *= 2
-    this.#columns = this.#columns.map((old, index) => {
-      const grown = newColumn(this.#specs[index]!, this.#capacity)
-      grown.set(old as never)
-      return grown
-    })
-    this.#halves = this.#columns.map(halvesOf)
-    this.#put = rowPutter(this.kind, this.#columns)
+  #column(spec: ColumnSpec): EventColumn {
+    const column = newColumn(spec, this.#rows)
+    const width = this.#width
+    const slot = this.#layout.names.indexOf(spec.name)
+    let row = 0
+    if (column instanceof BigInt64Array) {
+      const to = new Int32Array(column.buffer)
+      for (const { halves, end } of this.#slots.filled()) {
+        for (let at = slot; at < end; at += width, row++) {
+          to[2 * row] = halves[2 * at]!
+          to[2 * row + 1] = halves[2 * at + 1]!
+        }
+      }
+    } else {
+      for (const { numbers, end } of this.#slots.filled()) {
+        for (let at = slot; at < end; at += width, row++) column[row] = numbers[at]!
+      }
+    }
+    return column
   }
 }
 

@@ -3,7 +3,6 @@ import type { Kind } from '../../model/kind.ts'
 import { type LiveRecord, RecordFlag, type RecordId, type TradeRecord } from '../../model/live/index.ts'
 import { EventColumns } from './event-columns.ts'
 import { idSpanOf } from './event-coverage.ts'
-import { SpareColumns } from './event-spare.ts'
 import type { IdRanges } from './ids.ts'
 
 /** Records that go to disk together. */
@@ -34,7 +33,6 @@ export class PendingEvents {
   readonly #held: IdRanges | undefined
   readonly #isCounted: boolean
   readonly #instantOf: (record: LiveRecord) => number
-  readonly #spare = new SpareColumns()
   /** Takes appends. */
   #open: PendingPart
   #columns: EventColumns
@@ -120,17 +118,16 @@ export class PendingEvents {
   /** Parts that `take` gave are on disk. */
   stored(parts: readonly PendingPart[]): void {
     this.#setTaken(this.#taken.filter((part) => !parts.includes(part)))
-    if (parts[0] !== undefined) this.#spare.keep(parts[0].columns)
+    for (const { columns } of parts) columns.clear()
   }
 
-  /** Gives back the memory that is kept for records to come. */
+  /** Gives the memory back; what still waits is forgotten. */
   close(): void {
-    this.#spare.take()
+    for (const { columns } of [...this.#taken, this.#open]) columns.clear()
   }
 
   #begun(): PendingPart {
-    const columns = this.#spare.take() ?? new EventColumns(this.#options.kind)
-    return { columns, from: Number.POSITIVE_INFINITY, to: -1, inexact: 0 }
+    return { columns: new EventColumns(this.#options.kind), from: Number.POSITIVE_INFINITY, to: -1, inexact: 0 }
   }
 
   #setTaken(parts: readonly PendingPart[]): void {

@@ -1,112 +1,102 @@
 import type { Kind } from '../../model/kind.ts'
 import type { AggTradeRecord, LiveRecord, QuoteRecord, RecordId, TradeRecord } from '../../model/live/index.ts'
-import type { EventColumn } from './event-columns.ts'
 
-/** Puts the values of a record into one row of the columns that it was made for. */
-export type PutRow = (record: LiveRecord, at: number) => void
+/** Puts the values of a record into slots from `at` on: ids by their halves, all else as numbers. */
+export type PutRow = (numbers: Float64Array, halves: Int32Array, at: number, record: LiveRecord) => void
 
-type Numbers = (name: string) => Float64Array
-type Ids = (name: string) => (at: number, id: RecordId) => void
+/** How a record of a kind stands in memory: a slot per column. */
+export interface RowLayout {
+  /** The columns in the order of their slots. */
+  readonly names: readonly string[]
+  readonly put: PutRow
+}
 
 /** Halves of 64-bit integers in memory: little-endian on every platform Node runs on. */
 const TWO_32 = 4_294_967_296
 
-/** An id column as 32-bit halves, because writing a BigInt per id would be several times slower. */
-export function halvesOf(column: EventColumn): Int32Array | undefined {
-  return column instanceof BigInt64Array ? new Int32Array(column.buffer) : undefined
-}
-
-/** Writes an id, -1 for none. */
-export function putId(halves: Int32Array, column: BigInt64Array, at: number, id: RecordId | undefined): void {
+/** Writes an id, -1 for none, as halves: writing a BigInt per id would be several times slower. */
+export function putId(halves: Int32Array, at: number, id: RecordId | undefined): void {
   if (typeof id === 'number' && Number.isSafeInteger(id)) {
     const high = Math.floor(id / TWO_32)
     halves[2 * at] = id - high * TWO_32
     halves[2 * at + 1] = high
-  } else column[at] = typeof id === 'bigint' ? id : -1n
+  } else {
+    const whole = typeof id === 'bigint' ? id : -1n
+    halves[2 * at] = Number(BigInt.asIntN(32, whole))
+    halves[2 * at + 1] = Number(BigInt.asIntN(32, whole >> 32n))
+  }
 }
 
 /**
- * The fast way for a kind that has one; undefined for others, which go column by column. Reading a property whose name
- * is only known at run time costs several times what a written one does.
+ * How records of a kind are kept. Reading a property whose name is only known at run time costs several times what a
+ * written one does, so the kinds that come in thousands a second are written out.
  */
-export function rowPutter(kind: Kind, columns: readonly EventColumn[]): PutRow | undefined {
-  const of = (name: string): EventColumn => columns[kind.columns.findIndex((spec) => spec.name === name)]!
-  const numbers: Numbers = (name) => of(name) as Float64Array
-  const ids: Ids = (name) => {
-    const column = of(name) as BigInt64Array
-    const halves = halvesOf(column)!
-    return (at, id) => putId(halves, column, at, id)
-  }
-  switch (kind.id) {
-    case 'trade':
-      return putTrade(numbers, ids)
-    case 'aggTrade':
-      return putAggTrade(numbers, ids)
-    case 'quote':
-      return putQuote(numbers, ids)
-    default:
-      return undefined
-  }
+export function rowLayout(kind: Kind): RowLayout {
+  return LAYOUTS[kind.id] ?? { names: kind.columns.map(({ name }) => name), put: putAny(kind.columns) }
 }
 
-function putTrade(numbers: Numbers, ids: Ids): PutRow {
-  const putTail = tail(numbers)
-  const id = ids('id')
-  const [time, price, quantity] = [numbers('time'), numbers('price'), numbers('quantity')]
-  const maker = numbers('buyer_is_maker')
-  return (record, at) => {
-    const trade = record as TradeRecord
-    id(at, trade.id)
-    time[at] = trade.time
-    price[at] = trade.price
-    quantity[at] = trade.quantity
-    maker[at] = Number(trade.buyerIsMaker)
-    putTail(trade, at)
-  }
-}
-
-function putAggTrade(numbers: Numbers, ids: Ids): PutRow {
-  const putTail = tail(numbers)
-  const [id, firstId, lastId] = [ids('id'), ids('first_trade_id'), ids('last_trade_id')]
-  const [time, price, quantity] = [numbers('time'), numbers('price'), numbers('quantity')]
-  const maker = numbers('buyer_is_maker')
-  return (record, at) => {
-    const trade = record as AggTradeRecord
-    id(at, trade.id)
-    firstId(at, trade.firstTradeId)
-    lastId(at, trade.lastTradeId)
-    time[at] = trade.time
-    price[at] = trade.price
-    quantity[at] = trade.quantity
-    maker[at] = Number(trade.buyerIsMaker)
-    putTail(trade, at)
-  }
-}
-
-function putQuote(numbers: Numbers, ids: Ids): PutRow {
-  const putTail = tail(numbers)
-  const updateId = ids('update_id')
-  const [bidPrice, bidQuantity] = [numbers('bid_price'), numbers('bid_quantity')]
-  const [askPrice, askQuantity] = [numbers('ask_price'), numbers('ask_quantity')]
-  const transactionTime = numbers('transaction_time')
-  return (record, at) => {
-    const quote = record as QuoteRecord
-    updateId(at, quote.updateId)
-    bidPrice[at] = quote.bidPrice
-    bidQuantity[at] = quote.bidQuantity
-    askPrice[at] = quote.askPrice
-    askQuantity[at] = quote.askQuantity
-    transactionTime[at] = quote.transactionTime
-    putTail(quote, at)
+/** Puts one column after another, whatever they are. */
+export function putAny(columns: Kind['columns']): PutRow {
+  const properties = columns.map(({ property }) => property)
+  const isId = columns.map(({ type }) => type === 'id')
+  return (numbers, halves, at, record) => {
+    const values = record as unknown as Readonly<Record<string, unknown>>
+    for (let index = 0; index < properties.length; index++) {
+      const value = values[properties[index]!]
+      if (isId[index]) putId(halves, at + index, value as RecordId)
+      // Assigning to a Float64Array makes numbers of true and false, and NaN of what is not there.
+      else numbers[at + index] = value as number
+    }
   }
 }
 
 /** The columns that every live kind ends with. */
-function tail(numbers: Numbers): PutRow {
-  const [eventTime, receiveTime, flags] = [numbers('event_time'), numbers('receive_time'), numbers('flags')]
-  return (record, at) => {
-    eventTime[at] = record.eventTime
-    receiveTime[at] = record.receiveTime
-    flags[at] = record.flags
-  }
+const TAIL = ['event_time', 'receive_time', 'flags']
+
+function putTail(numbers: Float64Array, at: number, record: LiveRecord): void {
+  numbers[at] = record.eventTime
+  numbers[at + 1] = record.receiveTime
+  numbers[at + 2] = record.flags
+}
+
+const LAYOUTS: Readonly<Record<string, RowLayout>> = {
+  trade: {
+    names: ['id', 'time', 'price', 'quantity', 'buyer_is_maker', ...TAIL],
+    put(numbers, halves, at, record) {
+      const trade = record as TradeRecord
+      putId(halves, at, trade.id)
+      numbers[at + 1] = trade.time
+      numbers[at + 2] = trade.price
+      numbers[at + 3] = trade.quantity
+      numbers[at + 4] = trade.buyerIsMaker ? 1 : 0
+      putTail(numbers, at + 5, trade)
+    },
+  },
+  aggTrade: {
+    names: ['id', 'first_trade_id', 'last_trade_id', 'time', 'price', 'quantity', 'buyer_is_maker', ...TAIL],
+    put(numbers, halves, at, record) {
+      const trade = record as AggTradeRecord
+      putId(halves, at, trade.id)
+      putId(halves, at + 1, trade.firstTradeId)
+      putId(halves, at + 2, trade.lastTradeId)
+      numbers[at + 3] = trade.time
+      numbers[at + 4] = trade.price
+      numbers[at + 5] = trade.quantity
+      numbers[at + 6] = trade.buyerIsMaker ? 1 : 0
+      putTail(numbers, at + 7, trade)
+    },
+  },
+  quote: {
+    names: ['update_id', 'bid_price', 'bid_quantity', 'ask_price', 'ask_quantity', 'transaction_time', ...TAIL],
+    put(numbers, halves, at, record) {
+      const quote = record as QuoteRecord
+      putId(halves, at, quote.updateId)
+      numbers[at + 1] = quote.bidPrice
+      numbers[at + 2] = quote.bidQuantity
+      numbers[at + 3] = quote.askPrice
+      numbers[at + 4] = quote.askQuantity
+      numbers[at + 5] = quote.transactionTime
+      putTail(numbers, at + 6, quote)
+    },
+  },
 }

@@ -20,6 +20,20 @@ export async function syncFile(path: string): Promise<void> {
   await withHandle(path, 'r+', (handle) => handle.sync())
 }
 
+/** Files up to this size are read at once to be hashed. */
+const SMALL_FILE = 1 << 20
+
+/** Makes a file's content survive a power cut, and tells its size and its SHA-256, lower-case hex. */
+export async function syncAndHash(path: string): Promise<{ readonly size: number; readonly sha256: string }> {
+  return withHandle(path, 'r+', async (handle) => {
+    await handle.sync()
+    const { size } = await handle.stat()
+    if (size > SMALL_FILE) return { size, sha256: await hashFile(path) }
+    const content = await handle.readFile()
+    return { size, sha256: createHash('sha256').update(content).digest('hex') }
+  })
+}
+
 /** Makes the names in a folder (renames, deletions) survive a power cut. */
 export async function syncFolder(path: string): Promise<void> {
   // Windows can't open a folder; its renames are journalled by the file system.
