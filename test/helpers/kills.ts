@@ -52,7 +52,7 @@ const FAULTS: readonly FaultSpec[] = [
 const LEFTOVERS = /^(\.lock|\.tmp-.*|\.commit\.json|\.parts|.*\.part)$/
 
 /** Numbers from 0 to 1 that follow from the seed (mulberry32). */
-function randomFrom(seed: number): () => number {
+export function randomFrom(seed: number): () => number {
   let state = seed >>> 0
   return () => {
     state = (state + 0x6d2b79f5) >>> 0

@@ -77,7 +77,9 @@ export class EventDownload {
       this.#checkSource()
       range = await this.#bounds()
       await this.#renew()
-      const wanted = range.from < range.to ? subtractRanges([range], this.#settled()) : []
+      // Whoever asks for a file again wants no more than the lake has of it.
+      const asks = range.from < range.to && this.request.renew === undefined
+      const wanted = asks ? subtractRanges([range], this.#settled()) : []
       const left = await this.#fetch(await this.#skipUnlisted(wanted))
       if (this.writer.held) {
         if (wanted.length > 0) await fillEdges(this, range)
@@ -253,8 +255,7 @@ export class EventDownload {
     const range = { from, to }
     const files = [...(await this.archive.list('monthly', range)), ...(await this.archive.list('daily', range))]
     for (const file of files.filter(({ path }) => renew.includes(path))) {
-      // Where ids are not counted nothing but the covered time says what was ever taken of a file.
-      const ranges = this.writer.held ? [file] : intersectRanges([file], this.writer.coverage.covered)
+      const ranges = intersectRanges([file], this.writer.coverage.covered)
       await this.context.limitFiles(() => takeEventFile(this, file, ranges, true), this.context.signal)
     }
   }
