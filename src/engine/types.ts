@@ -105,6 +105,8 @@ export interface VerifyReport {
 export interface VerifyProblem {
   readonly type:
     | 'missing-file'
+    /** An archived file whose disk or storage does not answer: nothing is known to be wrong with it. */
+    | 'out-of-reach'
     | 'damaged-file'
     | 'hash-mismatch'
     | 'row-count'

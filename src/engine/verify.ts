@@ -95,7 +95,7 @@ export async function verifySeries(series: SeriesId, context: VerifyContext): Pr
   // What streams missed and nobody has asked for yet is no fault of the lake, but a repair asks for it.
   const open = isEvents ? coverage.gaps.filter((gap) => isOpen(gap) && !isLost(gap)) : []
   const findings: Findings = {
-    damaged: context.repair ? damaged.map(({ file }) => file) : [],
+    damaged: context.repair ? damaged.filter(isMendable).map(({ file }) => file) : [],
     replaced: context.repair || context.takeReplaced ? replaced : [],
     lost: context.repair ? [...lost, ...open] : [],
   }
@@ -106,7 +106,10 @@ export async function verifySeries(series: SeriesId, context: VerifyContext): Pr
   const isMended = (range: TimeRange): boolean =>
     context.repair && mended !== undefined && intersectRanges([reach(range)], still.map(reach)).length === 0
   problems.push(
-    ...damaged.map(({ file, problem }) => ({ ...problem, repaired: isMended(spanOf(file, coverage)) })),
+    ...damaged.map(({ file, problem }) => ({
+      ...problem,
+      repaired: isMendable({ problem }) && isMended(spanOf(file, coverage)),
+    })),
     ...lost.map(
       (gap): VerifyProblem => ({
         type: 'not-covered',
@@ -153,7 +156,14 @@ export async function verifySeries(series: SeriesId, context: VerifyContext): Pr
 /** The report of a series of which nothing can be read. */
 const NOTHING = { files: 0, rows: 0, bytes: 0, gaps: [], holes: [], reconciled: [], complete: false } as const
 /** With these there is nothing to compare. */
-const UNREADABLE: readonly VerifyProblem['type'][] = ['missing-file', 'damaged-file', 'damaged-coverage', 'row-count']
+const UNREADABLE: readonly VerifyProblem['type'][] = [
+  ...(['missing-file', 'out-of-reach', 'damaged-file', 'damaged-coverage', 'row-count'] as const),
+]
+
+/** What is on a disk that is away must not be given up. */
+function isMendable({ problem }: { readonly problem: VerifyProblem }): boolean {
+  return problem.type !== 'out-of-reach'
+}
 
 interface Findings {
   readonly damaged: readonly LakeFile[]

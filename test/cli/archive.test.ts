@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { lstat, readdir, readFile, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises'
+import { lstat, readdir, readFile, rename, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
@@ -234,7 +234,7 @@ describe('an archive', () => {
     const held = [await localFiles(), await localFiles(minutes)]
     expect(held.map((names) => names.length)).toEqual([2, 3])
     // What is in use stays, however little room there is.
-    await makeRoom(dataDir, 0, 3_600_000)
+    await makeRoom(dataDir, 0, { inUse: 3_600_000 })
     expect((await localFiles()).length).toBe(2)
     for (const name of held[0]!)
       await utimes(join((await open()).folder(series), name), new Date(START), new Date(START))
@@ -242,9 +242,54 @@ describe('an archive', () => {
       held[1]!.map(async (name) => (await stat(join((await open()).folder(minutes), name))).size),
     )
     const room = sizes.reduce((a, b) => a + b)
-    expect(await makeRoom(dataDir, room, 0)).toBe(room)
+    expect(await makeRoom(dataDir, room, { inUse: 0 })).toBe(room)
     expect([await localFiles(), await localFiles(minutes)]).toEqual([[], held[1]])
     expect((await closes()).length).toBe(12_000)
+  })
+
+  it('in S3 is brought back a few files at a time, so that a range may be larger than the disk', async () => {
+    const lake = await open()
+    for (let day = 0; day < 20; day++)
+      await storeEvents(lake, trades, tradesFrom(1 + day * 50, 50 + day * 50, T0 + day * DAY))
+    await here('archive', '--older-than', '2100-01-01', '--to', await placeOf('s3'))
+    expect(await localFiles(trades)).toEqual([])
+    const ids: bigint[] = []
+    const local: number[] = []
+    for await (const batch of lake.readEvents(trades, { columns: ['id'] })) {
+      ids.push(...(batch.columns.id as BigInt64Array).subarray(0, batch.length))
+      const names = await localFiles(trades)
+      local.push(names.length)
+      // As if another process made room meanwhile.
+      for (const name of names) await rm(join(lake.folder(trades), name))
+    }
+    expect(ids).toEqual(Array.from({ length: 1000 }, (_, n) => BigInt(n + 1)))
+    expect(Math.max(...local)).toBeLessThan(20)
+  })
+
+  it('is left as it is by verify --repair while its disk is away', async () => {
+    await fill()
+    await here('archive', '--older-than', '2100-01-01', '--to', 'cold')
+    const coverage = async (id: SeriesId) => readFile(join((await open()).folder(id), 'series.json'), 'utf8')
+    const all = [series, minutes, trades]
+    const before = await Promise.all(all.map(coverage))
+    await rename(folder.join('cold'), folder.join('away'))
+    for (const args of [[], ['--repair']]) {
+      const ran = await here('verify', ...args)
+      expect([ran.code, ran.stdout]).toEqual([1, expect.stringContaining('out-of-reach')])
+      expect(ran.stderr).toContain('left as it is')
+      expect(ran.stderr).not.toContain('Mend it')
+    }
+    expect(await Promise.all(all.map(coverage))).toEqual(before)
+    await rename(folder.join('away'), folder.join('cold'))
+    expect((await here('verify')).stdout).not.toContain('out-of-reach')
+    // A file that is gone though its folder is there is lost, and can be fetched again.
+    const [name] = (await readdir(folder.join('cold'), { recursive: true })).filter((path) => path.endsWith('.parquet'))
+    await rm(folder.join('cold', name!))
+    const ran = await here('verify')
+    expect([ran.stdout, ran.stderr]).toEqual([
+      expect.stringContaining('missing-file'),
+      expect.stringContaining('Mend it'),
+    ])
   })
 
   it('does not move a file that is damaged, and says so', async () => {

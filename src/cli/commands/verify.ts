@@ -117,7 +117,9 @@ REST). --json gives a line per series; times are epoch ms.`,
       const problems = reports.flatMap((report) => report.problems)
       if (problems.some(({ type }) => type === 'not-checked'))
         context.say('What could not be checked is not known to be wrong: ask again when the archive answers.')
-      if (!options.repair && problems.some((problem) => problem.type !== 'not-checked' && !isNote(problem)))
+      if (problems.some(({ type }) => type === 'out-of-reach'))
+        context.say('What is out of reach was left as it is: check it when its disk or storage is there again.')
+      if (!options.repair && problems.some((problem) => !isUnknown(problem) && !isNote(problem)))
         context.say(`Mend it with: ticklake verify ${[...symbols, '--repair'].join(' ')}`)
       return ExitCode.failed
     }
@@ -147,8 +149,13 @@ function isNote(problem: VerifyProblem): boolean {
   return problem.type === 'stray-file'
 }
 
+/** Whether nobody could look: neither right nor wrong. */
+function isUnknown({ type }: VerifyProblem): boolean {
+  return type === 'not-checked' || type === 'out-of-reach'
+}
+
 function stateOf(problem: VerifyProblem, style: Style): string {
-  if (problem.type === 'not-checked') return style.yellow('unknown')
+  if (isUnknown(problem)) return style.yellow('unknown')
   return isNote(problem) ? style.yellow('note') : style.red('wrong')
 }
 

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { StorageError } from '../../model/errors.ts'
 import type { Kind } from '../../model/kind.ts'
 import type { LakeFile } from '../../store/lake/coverage-file.ts'
-import { ensureLocal } from '../../store/lake/depot/local-copies.ts'
+import { holdLocal } from '../../store/lake/depot/local-copies.ts'
 import { connectDuck, quote, quoteName } from '../../store/lake/duckdb.ts'
 import { boundsSql, orderedSql } from '../../store/lake/event-read.ts'
 import { type Compression, sqlTime } from '../../store/lake/parquet.ts'
@@ -33,7 +33,7 @@ export async function writeParquetFile(job: ParquetExport): Promise<{ rows: numb
   job.signal.addEventListener('abort', stop)
   try {
     job.signal.throwIfAborted()
-    await ensureLocal(job.folder, job.files, job.signal)
+    using _held = await holdLocal(job.folder, job.files, job.signal)
     const compression = job.compression === 'none' ? 'uncompressed' : job.compression
     const result = await connection.runAndReadAll(
       `COPY (${selectAll(job)}) TO ${quote(job.target)} (FORMAT parquet, COMPRESSION ${compression}, PARQUET_VERSION v2)`,

@@ -1,6 +1,7 @@
 import type { Batch } from '../../model/batch.ts'
 import { CandleFlag } from '../../model/candle.ts'
 import type { Gap } from '../../model/coverage.ts'
+import { StorageError } from '../../model/errors.ts'
 import { ceilOpen, floorOpen, nextOpen } from '../../model/interval.ts'
 import { kindOf } from '../../model/kinds.ts'
 import { intersectRanges, subtractRanges } from '../../model/ranges.ts'
@@ -26,8 +27,13 @@ export async function reconcile(series: SeriesId, context: ReconcileContext): Pr
   const subject: Subject = { series, kind, coverage, grid: gridOf(coverage) }
   const reports: Reconciliation[] = []
   for (const witness of await witnessesOf(context.lake, series)) {
-    const findings = await inLake(subject, witness, context)
-    if (findings.compared > 0) reports.push(await judge(subject, findings, context))
+    const findings = await inLake(subject, witness, context).catch((error: unknown) => {
+      context.signal?.throwIfAborted()
+      // Files of the witness that cannot be read stand in the report of its own series.
+      if (!(error instanceof StorageError)) throw error
+      return undefined
+    })
+    if (findings && findings.compared > 0) reports.push(await judge(subject, findings, context))
   }
   for (const against of new Set(context.compare)) {
     const findings = await remote(subject, against, context)

@@ -4,7 +4,7 @@ import type { Kind } from '../../model/kind.ts'
 import { maxId, minId } from '../../model/live/ids.ts'
 import type { RecordId } from '../../model/live/index.ts'
 import type { LakeFile } from './coverage-file.ts'
-import { ensureLocal } from './depot/local-copies.ts'
+import { holdLocal } from './depot/local-copies.ts'
 import { connectDuck, quote, withWriteSlot } from './duckdb.ts'
 import { dayEnd, describeFile, nextChunkName } from './event-chunks.ts'
 import { sortFiles } from './event-coverage.ts'
@@ -115,7 +115,7 @@ export async function mergeFiles(
   const sum = (of: (file: LakeFile) => number): number => sources.reduce((total, file) => total + of(file), 0)
   const rows = sum((file) => file.rows)
   const options = copyOptions(kind, compression, compacted ? 'day' : 'chunk', rows)
-  await ensureLocal(folder, sources, signal)
+  using _held = await holdLocal(folder, sources, signal)
   await withWriteSlot(async () => {
     signal?.throwIfAborted()
     using connection = await connectDuck()

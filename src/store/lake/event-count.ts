@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import type { Kind } from '../../model/kind.ts'
 import type { TimeRange } from '../../model/time.ts'
 import type { LakeFile } from './coverage-file.ts'
-import { ensureLocal } from './depot/local-copies.ts'
+import { holdLocal } from './depot/local-copies.ts'
 import { connectDuck, quote, quoteName } from './duckdb.ts'
 import { storageError } from './errors.ts'
 import { boundsSql } from './event-read.ts'
@@ -19,7 +19,7 @@ export async function countRecords(
   const whole = touched.filter(isInside).reduce((sum, file) => sum + (file.records ?? file.rows), 0)
   const partly = touched.filter((file) => !isInside(file))
   if (partly.length === 0) return whole
-  await ensureLocal(folder, partly)
+  using _held = await holdLocal(folder, partly)
   const paths = partly.map((file) => quote(join(folder, file.name))).join(', ')
   // A book has a row per level: rows of one key are one record.
   const what =

@@ -6,7 +6,7 @@ import { countIds } from '../../model/live/ids.ts'
 import type { SeriesId } from '../../model/series.ts'
 import { commitChange, recoverCommit } from './commit.ts'
 import { type LakeFile, readCoverage, type SeriesCoverage } from './coverage-file.ts'
-import { ensureLocal } from './depot/local-copies.ts'
+import { holdLocal } from './depot/local-copies.ts'
 import { hasHeldIds, isFinding, nextEventCoverage, readHeld } from './event-coverage.ts'
 import { describeEventFile } from './event-inspect.ts'
 import { type HeldIds, IdRanges, type IdSpan, readId, storeId } from './ids.ts'
@@ -69,7 +69,7 @@ export async function giveUpEventFiles(
 
 async function heldIn(folder: string, kind: Kind, files: readonly LakeFile[], signal?: AbortSignal): Promise<IdRanges> {
   const held = new IdRanges()
-  await ensureLocal(folder, files, signal)
+  using _held = await holdLocal(folder, files, signal)
   for (const { name } of files) {
     signal?.throwIfAborted()
     await describeEventFile(folder, name, kind, held)

@@ -3,7 +3,7 @@ import type { ColumnSpec, Kind } from '../../model/kind.ts'
 import { maxId } from '../../model/live/ids.ts'
 import type { RecordId } from '../../model/live/index.ts'
 import type { LakeFile } from './coverage-file.ts'
-import { ensureLocal } from './depot/local-copies.ts'
+import { holdLocal } from './depot/local-copies.ts'
 import { quote, quoteName } from './duckdb.ts'
 import { keyAt, timeColumnsOf } from './event-chunks.ts'
 import type { EventBatch } from './event-columns.ts'
@@ -75,18 +75,16 @@ export async function* readEventFiles(
   query: EventQuery,
 ): AsyncGenerator<EventBatch, void, void> {
   const { from = Number.NEGATIVE_INFINITY, to = Number.POSITIVE_INFINITY } = query
-  await ensureLocal(
-    folder,
-    files.filter((file) => file.last >= from && file.first < to),
-    query.signal,
-  )
   // Each group is a question of its own: what needs no sorting is streamed, whatever follows it.
   let run: LakeFile[] = []
   const wanted = groupOverlapping(files.filter((file) => file.last >= from && file.first < to))
   for (const [index, group] of wanted.entries()) {
     const next = wanted[index + 1]
     run.push(...group)
-    if (group.length === 1 && next?.length === 1 && run.length < MAX_FILES_AT_ONCE) continue
+    const isAway = run.some((file) => file.depot !== undefined)
+    if (group.length === 1 && next?.length === 1 && run.length < (isAway ? MAX_AWAY_AT_ONCE : MAX_FILES_AT_ONCE))
+      continue
+    using _held = await holdLocal(folder, run, query.signal)
     const isInside = run.every((file) => file.first >= from && file.last < to)
     const where = isInside ? '' : ` WHERE ${boundsSql(kind, from, to)}`
     yield* readEventSql(orderedSql(folder, kind, run, query.columns, where), query.columns, folder, query.signal)
@@ -96,6 +94,8 @@ export async function* readEventFiles(
 
 /** DuckDB opens the files of a question at once. */
 const MAX_FILES_AT_ONCE = 64
+/** A range of archived files may be larger than the disk: they are brought back a few at a time. */
+const MAX_AWAY_AT_ONCE = 8
 
 /** SQL for the rows whose instant lies in a range. */
 export function boundsSql(kind: Kind, from: number, to: number): string {
@@ -122,7 +122,7 @@ export async function readKeys(
     (file) => readId(file.firstKey ?? file.first) <= span.last && readId(file.lastKey ?? file.last) >= span.first,
   )
   if (overlapping.length === 0) return keys
-  await ensureLocal(folder, overlapping)
+  using _held = await holdLocal(folder, overlapping)
   const bound = (key: RecordId): string => (spec.type === 'time' ? sqlTime(Number(key)) : String(key))
   const name = quoteName(kind.sortKey)
   const paths = overlapping.map((file) => quote(join(folder, file.name))).join(', ')

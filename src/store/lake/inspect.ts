@@ -1,7 +1,7 @@
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Batch, columnOf } from '../../model/batch.ts'
-import { isTicklakeError } from '../../model/errors.ts'
+import { isTicklakeError, type TicklakeError } from '../../model/errors.ts'
 import { isOpenTime, nextOpen } from '../../model/interval.ts'
 import { kindOf } from '../../model/kinds.ts'
 import type { SeriesId } from '../../model/series.ts'
@@ -16,7 +16,7 @@ import { readParquet } from './parquet.ts'
 import { periodLength, periodOf } from './periods.ts'
 
 export interface FileProblem {
-  readonly type: 'missing-file' | 'damaged-file' | 'hash-mismatch' | 'row-count' | 'order' | 'values'
+  readonly type: 'missing-file' | 'out-of-reach' | 'damaged-file' | 'hash-mismatch' | 'row-count' | 'order' | 'values'
   readonly detail: string
 }
 
@@ -32,7 +32,7 @@ export async function inspectFile(
     if (!isTicklakeError(error)) throw error
     return error
   })
-  if (brought) return { type: 'missing-file', detail: brought.message }
+  if (brought) return { type: typeOf(brought), detail: brought.message }
   const info = await stat(path).catch(() => undefined)
   if (!info) return { type: 'missing-file', detail: 'the file is gone' }
   if (info.size !== file.bytes)
@@ -68,6 +68,12 @@ export async function inspectFile(
   }
   if (rows !== file.rows) return { type: 'row-count', detail: `the file has ${rows} rows, ${file.rows} were written` }
   return undefined
+}
+
+/** A disk that is away, or storage that does not answer, comes back: its files are not lost. */
+function typeOf({ retryable, code }: TicklakeError): FileProblem['type'] {
+  if (retryable) return 'out-of-reach'
+  return code === 'CHECKSUM' ? 'hash-mismatch' : 'missing-file'
 }
 
 function findNaN(batch: Batch): string | undefined {

@@ -8,7 +8,7 @@ import { type Log, silentLog } from '../../model/log.ts'
 import { type SeriesId, seriesKey } from '../../model/series.ts'
 import { JOURNAL_FILE } from './commit.ts'
 import { COVERAGE_FILE, coverageRows, type LakeFile, readCoverage, type SeriesCoverage } from './coverage-file.ts'
-import { ensureLocal } from './depot/local-copies.ts'
+import { holdLocal } from './depot/local-copies.ts'
 import { storageError } from './errors.ts'
 import type { EventBatch } from './event-columns.ts'
 import { readEventFiles } from './event-read.ts'
@@ -153,7 +153,8 @@ export class Lake {
   ): AsyncGenerator<Batch, void, void> {
     const kind = kindOf(series.kind)
     const { from, to, columns } = options
-    const files = await this.#filesOf(series, from, to, options.signal, options.seen)
+    const files = await this.#filesOf(series, from, to, options.seen)
+    using _held = await holdLocal(this.folder(series), files, options.signal)
     // A file wholly inside the range needs no filter: DuckDB then copies columns instead of picking rows.
     const inside = files.every((file) => file.first >= from && file.last < to)
     yield* readParquet(kind, {
@@ -179,7 +180,7 @@ export class Lake {
     const { signal } = options
     // Merges wait until the last batch was taken.
     await using _reading = await this.#lockForReading(series)
-    const files = await this.#filesOf(series, from, to, signal)
+    const files = await this.#filesOf(series, from, to)
     const query = { columns, from, to, ...(signal ? { signal } : {}) }
     yield* readEventFiles(this.folder(series), kind, files, query)
   }
@@ -192,7 +193,8 @@ export class Lake {
     const kind = kindOf(series.kind)
     if (kind.hasInterval) throw new InvalidRangeError(`A series of ${kind.id} is read with read.`)
     await using _reading = await this.#lockForReading(series)
-    const files = await this.#filesOf(series, query.from, query.to, query.signal)
+    const files = await this.#filesOf(series, query.from, query.to)
+    using _held = await holdLocal(this.folder(series), files, query.signal)
     yield* scanEventFiles(this.folder(series), kind, files, query)
   }
 
@@ -299,7 +301,6 @@ export class Lake {
     series: SeriesId,
     from: number,
     to: number,
-    signal?: AbortSignal,
     seen?: (revision: number | undefined) => void,
   ): Promise<LakeFile[]> {
     const folder = this.folder(series)
@@ -307,9 +308,10 @@ export class Lake {
       const coverage = await this.coverage(series)
       seen?.(coverage?.revision)
       const files = (coverage?.files ?? []).filter((file) => file.last >= from && file.first < to)
-      await ensureLocal(folder, files, signal)
       const missing: string[] = []
-      for (const file of files) await stat(join(folder, file.name)).catch(() => missing.push(file.name))
+      // Archived ones are brought back by whoever reads them, when he comes to them.
+      for (const file of files)
+        if (file.depot === undefined) await stat(join(folder, file.name)).catch(() => missing.push(file.name))
       if (missing.length === 0) return files
       // A writer may have replaced files since the coverage was read; then it now says so.
       if (attempt === 3) {

@@ -2,7 +2,7 @@ import { access } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { SeriesId } from '../../model/series.ts'
 import type { LakeFile } from './coverage-file.ts'
-import { ensureLocal } from './depot/local-copies.ts'
+import { holdLocal } from './depot/local-copies.ts'
 import { quote } from './duckdb.ts'
 
 /** Archived files of a series. */
@@ -41,11 +41,14 @@ export class AwayViews {
     return files.filter((file) => !absent.has(file))
   }
 
-  /** Brings back what a question may be about. True when the views have to be made anew. */
-  async bring(sql: string, signal: AbortSignal | undefined): Promise<boolean> {
+  /**
+   * Brings back what a question may be about, and keeps it until all of `held` is disposed of. True when the
+   * views have to be made anew.
+   */
+  async bring(sql: string, held: Disposable[], signal: AbortSignal | undefined): Promise<boolean> {
     let isStale = false
     for (const { folder, files } of askedFor(sql, this.#all)) {
-      await ensureLocal(folder, files, signal)
+      held.push(await holdLocal(folder, files, signal))
       isStale ||= files.some(({ name }) => !this.#shown.has(join(folder, name)))
     }
     for (const path of this.#shown) isStale ||= !(await isThere(path))

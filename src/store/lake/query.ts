@@ -82,9 +82,14 @@ export async function openQuery(dataDir: string): Promise<LakeQuery> {
       signal?.throwIfAborted()
       const stop = (): void => connection.interrupt()
       signal?.addEventListener('abort', stop)
-      const free = await hold()
+      const release = await hold()
+      const held: Disposable[] = []
+      const free = (): void => {
+        release()
+        for (const copies of held.splice(0)) copies[Symbol.dispose]()
+      }
       try {
-        if (await away.bring(sql, signal)) await defineViews()
+        if (await away.bring(sql, held, signal)) await defineViews()
         const result = await connection.stream(sql)
         const columns = result.columnNames().map((name, index) => ({ name, type: String(result.columnType(index)) }))
         return { columns, rows: readRows(result, signal, stop, free) }

@@ -10,7 +10,7 @@ import type { TimeRange } from '../../model/time.ts'
 import type { SeriesChange, StagedRows } from './change.ts'
 import { commitChange, recoverCommit } from './commit.ts'
 import { emptyCoverage, type LakeFile, readCoverage, type SeriesCoverage } from './coverage-file.ts'
-import { ensureLocal } from './depot/local-copies.ts'
+import { holdLocal } from './depot/local-copies.ts'
 import { storageError } from './errors.ts'
 import { hashFile, removeEmpty, removeIfThere, sweepTemps, syncFile, TEMP_PREFIX } from './files.ts'
 import { missingOpens } from './gaps.ts'
@@ -326,7 +326,7 @@ export class SeriesWriter implements AsyncDisposable {
       columns === undefined ? this.kind.columns : this.kind.columns.filter((spec) => columns.includes(spec.name))
     const kind = columns === undefined ? this.kind : { ...this.kind, columns: specs }
     const batches: Batch[] = []
-    await ensureLocal(
+    using _held = await holdLocal(
       this.folder,
       this.#coverage.files.filter(({ name }) => names.includes(name)),
     )

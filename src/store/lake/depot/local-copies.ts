@@ -40,10 +40,9 @@ export async function ensureLocal(folder: string, files: readonly LakeFile[], si
   const now = new Date()
   for (const file of away) {
     const path = join(folder, file.name)
-    const info = await stat(path).catch(() => undefined)
-    if (info === undefined) absent.push(file)
-    // Says when it was used last, to whoever makes room.
-    else if ((await lstat(path)).isFile()) await utimes(path, now, now).catch(() => {})
+    // Says when it was used last, to whoever makes room: said before looking, it cannot go in between.
+    if ((await lstat(path).catch(() => undefined))?.isFile()) await utimes(path, now, now).catch(() => {})
+    if (!(await isThere(path))) absent.push(file)
   }
   if (absent.length === 0) return
   await sweepFetches(folder)
@@ -56,7 +55,23 @@ export async function ensureLocal(folder: string, files: readonly LakeFile[], si
   }
   const settled = await Promise.allSettled(Array.from({ length: Math.min(FETCHES, absent.length) }, work))
   for (const outcome of settled) if (outcome.status === 'rejected') throw outcome.reason
-  await makeRoom(rootOf(folder), MAX_COPIES)
+  await makeRoom(rootOf(folder), MAX_COPIES, { kept: new Set(away.map(({ name }) => join(folder, name))) })
+}
+
+/**
+ * As `ensureLocal`, and keeps the copies in use until it is disposed of: whoever makes room meanwhile, in any process,
+ * leaves them alone. For reads that may take their time.
+ */
+export async function holdLocal(folder: string, files: readonly LakeFile[], signal?: AbortSignal): Promise<Disposable> {
+  await ensureLocal(folder, files, signal)
+  const away = files.filter((file) => file.depot !== undefined)
+  if (away.length === 0) return { [Symbol.dispose]: () => {} }
+  const timer = setInterval(() => {
+    // What was taken nevertheless is fetched again; a failure shows where it is read.
+    ensureLocal(folder, away, signal).catch(() => {})
+  }, IN_USE / 4)
+  timer.unref()
+  return { [Symbol.dispose]: () => clearInterval(timer) }
 }
 
 let fetchNumber = 0
@@ -71,7 +86,8 @@ async function bringBack(folder: string, file: LakeFile, signal: AbortSignal | u
       throw new StorageError(
         there,
         `the archived file is not there (it belongs to ${path}). Attach the disk that holds it, or copy it back.`,
-        { code: 'MISSING_FILE' },
+        // Without its folder the disk is away; what is missing in its folder is lost.
+        { code: 'MISSING_FILE', retryable: !(await isThere(dirname(there))) },
       )
     }
     if (await linkTo(there, path)) return
@@ -115,7 +131,11 @@ async function sweepFetches(folder: string): Promise<void> {
 }
 
 /** Deletes copies of archived files, those first that were not used for longest, until they take less than `bytes`. */
-export async function makeRoom(dataDir: string, bytes: number, inUse: number = IN_USE): Promise<number> {
+export async function makeRoom(
+  dataDir: string,
+  bytes: number,
+  { inUse = IN_USE, kept = new Set() }: { readonly inUse?: number; readonly kept?: ReadonlySet<string> } = {},
+): Promise<number> {
   const copies: { path: string; size: number; usedAt: number }[] = []
   for (const series of await findSeries(dataDir)) {
     const folder = join(dataDir, seriesKey(series))
@@ -128,10 +148,20 @@ export async function makeRoom(dataDir: string, bytes: number, inUse: number = I
   let held = copies.reduce((sum, { size }) => sum + size, 0)
   for (const { path, size, usedAt } of copies.sort((a, b) => a.usedAt - b.usedAt)) {
     if (held <= bytes || Date.now() - usedAt < inUse) break
+    // Someone may have begun to use it since it was looked at.
+    const info = kept.has(path) ? undefined : await lstat(path).catch(() => undefined)
+    if (!info || info.mtimeMs !== usedAt) continue
     await removeIfThere(path)
     held -= size
   }
   return held
+}
+
+function isThere(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  )
 }
 
 /** The lake's own folder, from that of a series: `<lake>/<market>/<kind>/<symbol>[/<interval>]`. */
