@@ -35,12 +35,15 @@ export const pick = {
   'linreg(14)': ['linreg(14).value', 'linreg(14).slope'],
 }
 
-/** By expression: a function without arguments that gives the first output. */
-export function plainLoops({ open_time: times, open, high, low, close, volume }) {
-  const N = close.length
+/**
+ * By expression: a function of the columns that gives the first output. The columns are arguments, as they are of anything
+ * that is used on more than one series: a loop that closes over its arrays is compiled for these very ones, addresses and
+ * lengths included, which nothing that is handed its data can be.
+ */
+export function plainLoops(N) {
   const array = () => new Float64Array(N)
   return {
-    'sma(20)'() {
+    'sma(20)'({ close }) {
       const out = array()
       let sum = 0
       for (let i = 0; i < N; i++) {
@@ -50,7 +53,7 @@ export function plainLoops({ open_time: times, open, high, low, close, volume })
       }
       return out
     },
-    'ema(20)'() {
+    'ema(20)'({ close }) {
       const out = array()
       const alpha = 2 / 21
       let value = 0
@@ -65,7 +68,7 @@ export function plainLoops({ open_time: times, open, high, low, close, volume })
       }
       return out
     },
-    'wma(20)'() {
+    'wma(20)'({ close }) {
       const out = array()
       let sum = 0
       let weighted = 0
@@ -77,7 +80,7 @@ export function plainLoops({ open_time: times, open, high, low, close, volume })
       }
       return out
     },
-    'dema(20)'() {
+    'dema(20)'({ close }) {
       const out = array()
       const alpha = 2 / 21
       let a = close[0]
@@ -89,7 +92,7 @@ export function plainLoops({ open_time: times, open, high, low, close, volume })
       }
       return out
     },
-    'tema(20)'() {
+    'tema(20)'({ close }) {
       const out = array()
       const alpha = 2 / 21
       let a = close[0]
@@ -103,7 +106,7 @@ export function plainLoops({ open_time: times, open, high, low, close, volume })
       }
       return out
     },
-    'hma(14)'() {
+    'hma(14)'({ close }) {
       const out = array()
       const raw = array()
       let shortSum = 0
@@ -125,7 +128,7 @@ export function plainLoops({ open_time: times, open, high, low, close, volume })
       }
       return out
     },
-    'kama(10)'() {
+    'kama(10)'({ close }) {
       const out = array()
       let walked = 0
       let value = close[9]
@@ -139,7 +142,7 @@ export function plainLoops({ open_time: times, open, high, low, close, volume })
       }
       return out
     },
-    'vwma(20)'() {
+    'vwma(20)'({ close, volume }) {
       const out = array()
       let sum = 0
       let weight = 0
@@ -154,7 +157,7 @@ export function plainLoops({ open_time: times, open, high, low, close, volume })
       }
       return out
     },
-    vwap() {
+    vwap({ high, low, close, volume }) {
       const out = array()
       let sum = 0
       let weight = 0
@@ -165,7 +168,7 @@ export function plainLoops({ open_time: times, open, high, low, close, volume })
       }
       return out
     },
-    'vwap(day)'() {
+    'vwap(day)'({ open_time: times, high, low, close, volume }) {
       const out = array()
       let sum = 0
       let weight = 0
@@ -182,7 +185,7 @@ export function plainLoops({ open_time: times, open, high, low, close, volume })
       }
       return out
     },
-    macd() {
+    macd({ close }) {
       const line = array()
       const signal = array()
       const histogram = array()
@@ -199,7 +202,7 @@ export function plainLoops({ open_time: times, open, high, low, close, volume })
       }
       return line
     },
-    ppo() {
+    ppo({ close }) {
       const line = array()
       const signal = array()
       const histogram = array()
@@ -217,7 +220,7 @@ export function plainLoops({ open_time: times, open, high, low, close, volume })
       }
       return line
     },
-    'trix(15)'() {
+    'trix(15)'({ close }) {
       const out = array()
       const signal = array()
       const alpha = 2 / 16
@@ -236,7 +239,7 @@ export function plainLoops({ open_time: times, open, high, low, close, volume })
       }
       return out
     },
-    'rsi(14)'() {
+    'rsi(14)'({ close }) {
       const out = array().fill(Number.NaN, 0, 14)
       let gain = 0
       let loss = 0
@@ -253,7 +256,7 @@ export function plainLoops({ open_time: times, open, high, low, close, volume })
       }
       return out
     },
-    'rsi(14, cutler)'() {
+    'rsi(14, cutler)'({ close }) {
       const out = array()
       let gain = 0
       let loss = 0
@@ -270,7 +273,7 @@ export function plainLoops({ open_time: times, open, high, low, close, volume })
       }
       return out
     },
-    'stochastic(14, 3, 3)'() {
+    'stochastic(14, 3, 3)'({ high, low, close }) {
       const raw = array()
       const k = array()
       const d = array()
@@ -289,7 +292,7 @@ export function plainLoops({ open_time: times, open, high, low, close, volume })
       }
       return k
     },
-    stochRsi() {
+    stochRsi({ close }) {
       const rsi = array()
       const k = array()
       const d = array()
@@ -312,7 +315,7 @@ export function plainLoops({ open_time: times, open, high, low, close, volume })
       }
       return k
     },
-    'williamsR(14)'() {
+    'williamsR(14)'({ high, low, close }) {
       const out = array()
       for (let i = 13; i < N; i++) {
         let top = high[i]
@@ -325,7 +328,7 @@ export function plainLoops({ open_time: times, open, high, low, close, volume })
       }
       return out
     },
-    'cci(20)'() {
+    'cci(20)'({ high, low, close }) {
       const out = array()
       const typical = array()
       let sum = 0
@@ -341,17 +344,17 @@ export function plainLoops({ open_time: times, open, high, low, close, volume })
       }
       return out
     },
-    'roc(10)'() {
+    'roc(10)'({ close }) {
       const out = array()
       for (let i = 10; i < N; i++) out[i] = (100 * (close[i] - close[i - 10])) / close[i - 10]
       return out
     },
-    'momentum(10)'() {
+    'momentum(10)'({ close }) {
       const out = array()
       for (let i = 10; i < N; i++) out[i] = close[i] - close[i - 10]
       return out
     },
-    'aroon(25)'() {
+    'aroon(25)'({ high, low }) {
       const up = array()
       const down = array()
       const oscillator = array()
@@ -368,7 +371,7 @@ export function plainLoops({ open_time: times, open, high, low, close, volume })
       }
       return up
     },
-    'adx(14)'() {
+    'adx(14)'({ high, low, close }) {
       const lines = [array(), array(), array(), array(), array()]
       let range = 0
       let plus = 0
@@ -392,7 +395,7 @@ export function plainLoops({ open_time: times, open, high, low, close, volume })
       }
       return lines[0]
     },
-    psar() {
+    psar({ high, low }) {
       const out = array()
       const direction = array()
       let rising = true
@@ -429,7 +432,7 @@ export function plainLoops({ open_time: times, open, high, low, close, volume })
       }
       return out
     },
-    'supertrend(10, 3)'() {
+    'supertrend(10, 3)'({ high, low, close }) {
       const line = array()
       const direction = array()
       let range = high[0] - low[0]
@@ -451,7 +454,7 @@ export function plainLoops({ open_time: times, open, high, low, close, volume })
       }
       return line
     },
-    ichimoku() {
+    ichimoku({ high, low }) {
       const tenkan = array()
       const kijun = array()
       const senkouA = array()
@@ -476,7 +479,7 @@ export function plainLoops({ open_time: times, open, high, low, close, volume })
       }
       return tenkan
     },
-    pivots() {
+    pivots({ open_time: times, high, low, close }) {
       const lines = [array(), array(), array(), array(), array(), array(), array()]
       let end = 0
       let [top, bottom, last] = [0, 0, 0]
@@ -504,7 +507,7 @@ export function plainLoops({ open_time: times, open, high, low, close, volume })
       }
       return lines[0]
     },
-    'bollinger(20, 2)'() {
+    'bollinger(20, 2)'({ close }) {
       const middle = array()
       const upper = array()
       const lower = array()
@@ -522,7 +525,7 @@ export function plainLoops({ open_time: times, open, high, low, close, volume })
       }
       return middle
     },
-    'keltner(20, 2)'() {
+    'keltner(20, 2)'({ high, low, close }) {
       const middle = array()
       const upper = array()
       const lower = array()
@@ -538,7 +541,7 @@ export function plainLoops({ open_time: times, open, high, low, close, volume })
       }
       return middle
     },
-    'donchian(20)'() {
+    'donchian(20)'({ high, low }) {
       const upper = array()
       const middle = array()
       const lower = array()
@@ -555,12 +558,12 @@ export function plainLoops({ open_time: times, open, high, low, close, volume })
       }
       return upper
     },
-    tr() {
+    tr({ high, low, close }) {
       const out = array()
       for (let i = 1; i < N; i++) out[i] = Math.max(high[i], close[i - 1]) - Math.min(low[i], close[i - 1])
       return out
     },
-    'atr(14)'() {
+    'atr(14)'({ high, low, close }) {
       const out = array()
       let value = high[0] - low[0]
       for (let i = 1; i < N; i++) {
@@ -570,7 +573,7 @@ export function plainLoops({ open_time: times, open, high, low, close, volume })
       }
       return out
     },
-    'natr(14)'() {
+    'natr(14)'({ high, low, close }) {
       const out = array()
       let value = high[0] - low[0]
       for (let i = 1; i < N; i++) {
@@ -580,7 +583,7 @@ export function plainLoops({ open_time: times, open, high, low, close, volume })
       }
       return out
     },
-    obv() {
+    obv({ close, volume }) {
       const out = array()
       let sum = 0
       for (let i = 1; i < N; i++) {
@@ -590,7 +593,7 @@ export function plainLoops({ open_time: times, open, high, low, close, volume })
       }
       return out
     },
-    'cmf(20)'() {
+    'cmf(20)'({ high, low, close, volume }) {
       const out = array()
       const flows = array()
       let flow = 0
@@ -607,7 +610,7 @@ export function plainLoops({ open_time: times, open, high, low, close, volume })
       }
       return out
     },
-    'mfi(14)'() {
+    'mfi(14)'({ high, low, close, volume }) {
       const out = array()
       const flows = array()
       let into = 0
@@ -629,7 +632,7 @@ export function plainLoops({ open_time: times, open, high, low, close, volume })
       }
       return out
     },
-    'min(20)'() {
+    'min(20)'({ close }) {
       const out = array()
       for (let i = 19; i < N; i++) {
         let least = close[i]
@@ -638,7 +641,7 @@ export function plainLoops({ open_time: times, open, high, low, close, volume })
       }
       return out
     },
-    'max(20)'() {
+    'max(20)'({ close }) {
       const out = array()
       for (let i = 19; i < N; i++) {
         let most = close[i]
@@ -647,7 +650,7 @@ export function plainLoops({ open_time: times, open, high, low, close, volume })
       }
       return out
     },
-    'std(20)'() {
+    'std(20)'({ close }) {
       const out = array()
       let mean = 0
       let deviation = 0
@@ -660,7 +663,7 @@ export function plainLoops({ open_time: times, open, high, low, close, volume })
       }
       return out
     },
-    'zscore(20)'() {
+    'zscore(20)'({ close }) {
       const out = array()
       let mean = 0
       let deviation = 0
@@ -673,7 +676,7 @@ export function plainLoops({ open_time: times, open, high, low, close, volume })
       }
       return out
     },
-    'linreg(14)'() {
+    'linreg(14)'({ close }) {
       const out = array()
       const slopes = array()
       let sum = 0
@@ -687,7 +690,7 @@ export function plainLoops({ open_time: times, open, high, low, close, volume })
       }
       return out
     },
-    'correlation(close, open, 20)'() {
+    'correlation(close, open, 20)'({ open, close }) {
       const out = array()
       let [a, b, aa, bb, ab] = [0, 0, 0, 0, 0]
       for (let i = 0; i < N; i++) {

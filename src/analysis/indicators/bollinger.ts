@@ -11,16 +11,20 @@ class BollingerKernel implements Kernel {
     this.width = width
   }
 
-  run(
-    [x]: readonly Float64Array[],
-    from: number,
-    to: number,
-    [middle, upper, lower, percentB, bandwidth]: readonly Float64Array[],
-  ): void {
+  run([x]: readonly Float64Array[], from: number, to: number, outputs: readonly Float64Array[]): void {
+    this.#rows(x!, from, to, outputs, false)
+  }
+
+  attempt([x]: readonly Float64Array[], from: number, to: number, outputs: readonly Float64Array[]): boolean {
+    return this.#rows(x!, from, to, outputs, true)
+  }
+
+  #rows(x: Float64Array, from: number, to: number, outputs: readonly Float64Array[], checking: boolean): boolean {
     const { window, width } = this
+    const [middle, upper, lower, percentB, bandwidth] = outputs
     const means = scratch(1, to - from)
     const deviations = scratch(2, to - from)
-    window.run(x!, from, to, means, deviations)
+    if (!window.run(x, from, to, means, deviations, 0, checking)) return false
     for (let i = from; i < to; i++) {
       const mean = means[i - from]!
       const reach = width * deviations[i - from]!
@@ -28,13 +32,14 @@ class BollingerKernel implements Kernel {
       upper![i] = mean + reach
       lower![i] = mean - reach
     }
-    if (percentB!.length === 0 && bandwidth!.length === 0) return
+    if (percentB!.length === 0 && bandwidth!.length === 0) return true
     for (let i = from; i < to; i++) {
       const mean = means[i - from]!
       const reach = width * deviations[i - from]!
-      percentB![i] = reach > 0 ? (x![i]! - (mean - reach)) / (2 * reach) : Number.NaN
+      percentB![i] = reach > 0 ? (x[i]! - (mean - reach)) / (2 * reach) : Number.NaN
       bandwidth![i] = mean === 0 ? Number.NaN : (2 * reach) / mean
     }
+    return true
   }
 }
 

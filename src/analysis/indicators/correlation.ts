@@ -1,4 +1,4 @@
-import { define, integer, type Kernel } from './definition.ts'
+import { define, integer, isFiniteSum, type Kernel } from './definition.ts'
 import { keepTail, newestOf, renewalOf } from './windows.ts'
 
 class CorrelationKernel implements Kernel {
@@ -31,11 +31,19 @@ class CorrelationKernel implements Kernel {
   }
 
   run([x, y]: readonly Float64Array[], from: number, to: number, [out]: readonly Float64Array[]): void {
+    this.#rows(x!, y!, from, to, out!, false)
+  }
+
+  attempt([x, y]: readonly Float64Array[], from: number, to: number, [out]: readonly Float64Array[]): boolean {
+    return this.count === this.period && this.#rows(x!, y!, from, to, out!, true)
+  }
+
+  #rows(x: Float64Array, y: Float64Array, from: number, to: number, out: Float64Array, checking: boolean): boolean {
     const { period: n, renewal, ringA, ringB } = this
     if (from < to && this.count === 0) {
       // As if the first values had always been there: their differences from the anchors are 0.
-      this.anchorA = x![from]!
-      this.anchorB = y![from]!
+      this.anchorA = x[from]!
+      this.anchorB = y[from]!
       ringA.fill(this.anchorA)
       ringB.fill(this.anchorB)
     }
@@ -45,36 +53,59 @@ class CorrelationKernel implements Kernel {
       const place = age % n
       const early = i < from + n
       const end = (early ? Math.min(to, from + n, i + n - place) : Math.min(to, i + renewal - age)) | 0
-      const sourceA = early ? ringA : x!
-      const sourceB = early ? ringB : y!
-      const back = early ? (i - place) | 0 : n
       age = (age + end - i) | 0
-      for (; i < end; i++) {
-        const a = x![i]!
-        const b = y![i]!
-        sameA = a === lastA ? sameA + 1 : 1
-        sameB = b === lastB ? sameB + 1 : 1
-        lastA = a
-        lastB = b
-        const da = a - anchorA
-        const db = b - anchorB
-        const oldA = sourceA[i - back]! - anchorA
-        const oldB = sourceB[i - back]! - anchorB
-        sumA += da - oldA
-        sumB += db - oldB
-        squaresA += (da - oldA) * (da + oldA)
-        squaresB += (db - oldB) * (db + oldB)
-        products += da * db - oldA * oldB
-        const varianceA = n * squaresA - sumA * sumA
-        const varianceB = n * squaresB - sumB * sumB
-        const r = (n * products - sumA * sumB) / Math.sqrt(varianceA * varianceB)
-        const flat = sameA >= n || sameB >= n || !(varianceA > 0 && varianceB > 0)
-        out![i] = flat ? Number.NaN : r > 1 ? 1 : r < -1 ? -1 : r
+      if (early) {
+        for (let k = place; i < end; i++, k++) {
+          const a = x[i]!
+          const b = y[i]!
+          sameA = a === lastA ? sameA + 1 : 1
+          sameB = b === lastB ? sameB + 1 : 1
+          lastA = a
+          lastB = b
+          const da = a - anchorA
+          const db = b - anchorB
+          const oldA = ringA[k]! - anchorA
+          const oldB = ringB[k]! - anchorB
+          sumA += da - oldA
+          sumB += db - oldB
+          squaresA += (da - oldA) * (da + oldA)
+          squaresB += (db - oldB) * (db + oldB)
+          products += da * db - oldA * oldB
+          const varianceA = n * squaresA - sumA * sumA
+          const varianceB = n * squaresB - sumB * sumB
+          const r = (n * products - sumA * sumB) / Math.sqrt(varianceA * varianceB)
+          const flat = sameA >= n || sameB >= n || !(varianceA > 0 && varianceB > 0)
+          out[i] = flat ? Number.NaN : r > 1 ? 1 : r < -1 ? -1 : r
+        }
+      } else {
+        for (; i < end; i++) {
+          const a = x[i]!
+          const b = y[i]!
+          sameA = a === lastA ? sameA + 1 : 1
+          sameB = b === lastB ? sameB + 1 : 1
+          lastA = a
+          lastB = b
+          const da = a - anchorA
+          const db = b - anchorB
+          const oldA = x[i - n]! - anchorA
+          const oldB = y[i - n]! - anchorB
+          sumA += da - oldA
+          sumB += db - oldB
+          squaresA += (da - oldA) * (da + oldA)
+          squaresB += (db - oldB) * (db + oldB)
+          products += da * db - oldA * oldB
+          const varianceA = n * squaresA - sumA * sumA
+          const varianceB = n * squaresB - sumB * sumB
+          const r = (n * products - sumA * sumB) / Math.sqrt(varianceA * varianceB)
+          const flat = sameA >= n || sameB >= n || !(varianceA > 0 && varianceB > 0)
+          out[i] = flat ? Number.NaN : r > 1 ? 1 : r < -1 ? -1 : r
+        }
       }
       if (age !== renewal) continue
+      if (checking && !isFiniteSum(squaresA + squaresB + products)) return false
       age = 0
-      const a = newestOf(ringA, x!, from, i)
-      const b = newestOf(ringB, y!, from, i, 1)
+      const a = newestOf(ringA, x, from, i)
+      const b = newestOf(ringB, y, from, i, 1)
       anchorA += sumA / n
       anchorB += sumB / n
       sumA = 0
@@ -92,11 +123,12 @@ class CorrelationKernel implements Kernel {
         products += da * db
       }
     }
+    if (checking && !isFiniteSum(squaresA + squaresB + products)) return false
     const unripe = Math.min(to, from + n - 1 - this.count)
-    for (i = from; i < unripe; i++) out![i] = Number.NaN
+    for (i = from; i < unripe; i++) out[i] = Number.NaN
     this.count = Math.min(n, this.count + (to - from))
-    keepTail(ringA, age % n, x!, from, to)
-    keepTail(ringB, age % n, y!, from, to)
+    keepTail(ringA, age % n, x, from, to)
+    keepTail(ringB, age % n, y, from, to)
     this.age = age
     this.anchorA = anchorA
     this.anchorB = anchorB
@@ -109,6 +141,7 @@ class CorrelationKernel implements Kernel {
     this.lastB = lastB
     this.sameA = sameA
     this.sameB = sameB
+    return true
   }
 }
 

@@ -1,47 +1,108 @@
-import { define, integer, type Kernel } from './definition.ts'
-import { Delay, SumWindow } from './windows.ts'
+import { define, integer, isFiniteSum, type Kernel } from './definition.ts'
+import { keepTail, newestOf, renewalOf } from './windows.ts'
 
 class KamaKernel implements Kernel {
   readonly period: number
-  readonly fastest: number
   readonly slowest: number
-  readonly past: Delay
-  readonly volatility: SumWindow
+  /** Between the weights of the quickest and the slowest average. */
+  readonly reach: number
+  /** The newest prices: those of the window, and the one that the oldest change begins with. */
+  readonly ring: Float64Array
+  /** Rows after which the way is worked out anew: a running sum drifts. */
+  readonly renewal: number
+  /** Rows since then; its remainder by the ring's length is the next place of the ring. */
+  age = 0
   count = 0
+  /** Changes of the window, each without its sign. */
+  walked = 0
+  /** Changes of 0 in a row: when the window holds nothing else, the way is 0 and not what rounding left of it. */
+  still = 0
   before = 0
   value = 0
 
   constructor(period: number, fast: number, slow: number) {
     this.period = period
-    this.fastest = 2 / (fast + 1)
     this.slowest = 2 / (slow + 1)
-    this.past = new Delay(period)
-    this.volatility = new SumWindow(period)
+    this.reach = 2 / (fast + 1) - this.slowest
+    this.ring = new Float64Array(period + 1)
+    this.renewal = renewalOf(period + 1)
   }
 
   run([x]: readonly Float64Array[], from: number, to: number, [out]: readonly Float64Array[]): void {
-    const { period, fastest, slowest, past, volatility } = this
-    let { count, before, value } = this
-    for (let i = from; i < to; i++) {
-      const price = x![i]!
-      const change = Math.abs(price - past.next(price))
-      const walked = count === 0 ? 0 : volatility.next(Math.abs(price - before))
-      before = price
-      if (count < period) {
-        count++
-        // The average begins with the last price of the warm-up.
-        value = price
-        out![i] = Number.NaN
-        continue
-      }
-      const efficiency = change >= walked ? (walked === 0 ? 0 : 1) : change / walked
-      const weight = efficiency * (fastest - slowest) + slowest
-      value += weight * weight * (price - value)
-      out![i] = value
+    this.#rows(x!, from, to, out!, false)
+  }
+
+  attempt([x]: readonly Float64Array[], from: number, to: number, [out]: readonly Float64Array[]): boolean {
+    return this.count >= this.period && this.#rows(x!, from, to, out!, true)
+  }
+
+  #rows(x: Float64Array, from: number, to: number, out: Float64Array, checking: boolean): boolean {
+    const { period, slowest, reach, ring, renewal } = this
+    const size = (period + 1) | 0
+    if (from < to && this.count === 0) {
+      // As if the first price had always been there.
+      ring.fill(x[from]!)
+      this.before = x[from]!
     }
+    let { age, count, walked, still, before, value } = this
+    let i = from
+    while (i < to) {
+      const place = age % size
+      const early = i < from + size
+      const end = (early ? Math.min(to, from + size, i + size - place) : Math.min(to, i + renewal - age)) | 0
+      age = (age + end - i) | 0
+      if (early) {
+        for (let k = place; i < end; i++, k++) {
+          const price = x[i]!
+          const step = Math.abs(price - before)
+          const past = i - from >= period ? x[i - period]! : ring[k + 1 === size ? 0 : k + 1]!
+          still = step === 0 ? still + 1 : 0
+          walked = still >= period ? 0 : walked + (step - Math.abs(past - ring[k]!))
+          before = price
+          if (count < period) {
+            count++
+            // The average begins with the last price of the warm-up.
+            value = price
+            out[i] = Number.NaN
+            continue
+          }
+          const change = Math.abs(price - past)
+          const efficiency = change >= walked ? (walked === 0 ? 0 : 1) : change / walked
+          const weight = efficiency * reach + slowest
+          value += weight * weight * (price - value)
+          out[i] = value
+        }
+      } else {
+        for (; i < end; i++) {
+          const price = x[i]!
+          const past = x[i - period]!
+          const step = Math.abs(price - before)
+          still = step === 0 ? still + 1 : 0
+          walked = still >= period ? 0 : walked + (step - Math.abs(past - x[i - period - 1]!))
+          before = price
+          const change = Math.abs(price - past)
+          const efficiency = change >= walked ? (walked === 0 ? 0 : 1) : change / walked
+          const weight = efficiency * reach + slowest
+          value += weight * weight * (price - value)
+          out[i] = value
+        }
+      }
+      if (age !== renewal) continue
+      if (checking && !isFiniteSum(walked)) return false
+      age = 0
+      const prices = newestOf(ring, x, from, i)
+      walked = 0
+      for (let k = 1; k < size; k++) walked += Math.abs(prices[k]! - prices[k - 1]!)
+    }
+    if (checking && !isFiniteSum(walked + value)) return false
+    keepTail(ring, age % size, x, from, to)
+    this.age = age
     this.count = count
+    this.walked = walked
+    this.still = still
     this.before = before
     this.value = value
+    return true
   }
 }
 

@@ -1,4 +1,4 @@
-import { define, integer, type Kernel } from './definition.ts'
+import { define, integer, isFiniteSum, type Kernel } from './definition.ts'
 import { keepTail, newestOf, renewalOf } from './windows.ts'
 
 class LinregKernel implements Kernel {
@@ -21,12 +21,16 @@ class LinregKernel implements Kernel {
     this.renewal = renewalOf(period)
   }
 
-  run(
-    [y]: readonly Float64Array[],
-    from: number,
-    to: number,
-    [line, slopes, intercepts, fits]: readonly Float64Array[],
-  ): void {
+  run([y]: readonly Float64Array[], from: number, to: number, outputs: readonly Float64Array[]): void {
+    this.#rows(y!, from, to, outputs, false)
+  }
+
+  attempt([y]: readonly Float64Array[], from: number, to: number, outputs: readonly Float64Array[]): boolean {
+    return this.count === this.ring.length && this.#rows(y!, from, to, outputs, true)
+  }
+
+  #rows(y: Float64Array, from: number, to: number, outputs: readonly Float64Array[], checking: boolean): boolean {
+    const [line, slopes, intercepts, fits] = outputs
     const { ring, renewal } = this
     const n = ring.length
     // Of the places 0 to n - 1: their sum, and n times the sum of their squared distances from the middle.
@@ -35,36 +39,54 @@ class LinregKernel implements Kernel {
     // Products, which are many times quicker than quotients, and differ from them by the last bit.
     const perSpread = 1 / spread
     const share = 1 / n
+    const newest = n - 1
     if (from < to && this.count === 0) {
-      ring.fill(y![from]!)
-      this.anchor = y![from]!
+      ring.fill(y[from]!)
+      this.anchor = y[from]!
     }
     const hasSlopes = slopes!.length > 0
     const hasIntercepts = intercepts!.length > 0
     const hasFits = fits!.length > 0
+    // What most want has a loop without a question.
+    const plain = hasSlopes && !hasIntercepts && !hasFits
     let { age, anchor, sum, weighted, squares, last, same } = this
     let i = from
     while (i < to) {
       const place = age % n
       const early = i < from + n
       const end = (early ? Math.min(to, from + n, i + n - place) : Math.min(to, i + renewal - age)) | 0
-      const source = early ? ring : y!
+      const source = early ? ring : y
       const back = early ? (i - place) | 0 : n
       age = (age + end - i) | 0
+      if (!early && plain) {
+        for (; i < end; i++) {
+          const value = y[i]!
+          same = value === last ? same + 1 : 1
+          last = value
+          const d = value - anchor
+          const old = y[i - n]! - anchor
+          weighted += newest * d - (sum - old)
+          sum += d - old
+          const flat = same >= n
+          const slope = flat ? 0 : (n * weighted - places * sum) * perSpread
+          line![i] = (flat ? value : anchor + (sum - slope * places) * share) + slope * newest
+          slopes![i] = slope
+        }
+      }
       for (; i < end; i++) {
-        const value = y![i]!
+        const value = y[i]!
         same = value === last ? same + 1 : 1
         last = value
         const d = value - anchor
         const old = source[i - back]! - anchor
         // Every value moves one place down; the oldest, at place 0, leaves.
-        weighted += (n - 1) * d - (sum - old)
+        weighted += newest * d - (sum - old)
         sum += d - old
         const flat = same >= n
         const cross = n * weighted - places * sum
         const slope = flat ? 0 : cross * perSpread
         const intercept = flat ? value : anchor + (sum - slope * places) * share
-        line![i] = intercept + slope * (n - 1)
+        line![i] = intercept + slope * newest
         if (hasSlopes) slopes![i] = slope
         if (hasIntercepts) intercepts![i] = intercept
         if (hasFits) {
@@ -74,8 +96,9 @@ class LinregKernel implements Kernel {
         }
       }
       if (age !== renewal) continue
+      if (checking && !isFiniteSum(weighted)) return false
       age = 0
-      const values = newestOf(ring, y!, from, i)
+      const values = newestOf(ring, y, from, i)
       anchor += sum / n
       sum = 0
       weighted = 0
@@ -87,6 +110,7 @@ class LinregKernel implements Kernel {
         squares += d * d
       }
     }
+    if (checking && !isFiniteSum(weighted)) return false
     const unripe = Math.min(to, from + n - 1 - this.count)
     for (i = from; i < unripe; i++) {
       line![i] = Number.NaN
@@ -95,7 +119,7 @@ class LinregKernel implements Kernel {
       fits![i] = Number.NaN
     }
     this.count = Math.min(n, this.count + (to - from))
-    keepTail(ring, age % n, y!, from, to)
+    keepTail(ring, age % n, y, from, to)
     this.age = age
     this.anchor = anchor
     this.sum = sum
@@ -103,6 +127,7 @@ class LinregKernel implements Kernel {
     this.squares = squares
     this.last = last
     this.same = same
+    return true
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Kernel } from './definition.ts'
+import { isFiniteSum, type Kernel } from './definition.ts'
 import { EmaCell } from './windows.ts'
 
 export const MACD_SEEDS = ['sma', 'talib', 'first'] as const
@@ -43,38 +43,91 @@ export class MacdKernel implements Kernel {
     let i = from
     for (; i < to && !(fast.warm && slow.warm && signal.warm); i++)
       this.#warmUp(x![i]!, i, line!, signalLine!, histogram!)
-    let a = fast.value
-    let b = slow.value
-    let c = signal.value
+    if (percent) this.#percents(x!, i, to, line!, signalLine!, histogram!, false)
+    else this.#differences(x!, i, to, line!, signalLine!, histogram!, false)
+  }
+
+  attempt(
+    [x]: readonly Float64Array[],
+    from: number,
+    to: number,
+    [line, signalLine, histogram]: readonly Float64Array[],
+  ): boolean {
+    const { fast, slow, signal, percent } = this
+    if (!(fast.warm && slow.warm && signal.warm)) return false
+    return percent
+      ? this.#percents(x!, from, to, line!, signalLine!, histogram!, true)
+      : this.#differences(x!, from, to, line!, signalLine!, histogram!, true)
+  }
+
+  /** Rows when all averages are seeded, in units of the source. */
+  #differences(
+    x: Float64Array,
+    from: number,
+    to: number,
+    line: Float64Array,
+    signalLine: Float64Array,
+    histogram: Float64Array,
+    checking: boolean,
+  ): boolean {
+    const { fast, slow, signal } = this
     const { alpha: alphaA } = fast
     const { alpha: alphaB } = slow
     const { alpha: alphaC } = signal
-    if (percent) {
-      for (; i < to; i++) {
-        const value = x![i]!
-        a += alphaA * (value - a)
-        b += alphaB * (value - b)
-        const difference = (100 * (a - b)) / b
-        c += alphaC * (difference - c)
-        line![i] = difference
-        signalLine![i] = c
-        histogram![i] = difference - c
-      }
-    } else {
-      for (; i < to; i++) {
-        const value = x![i]!
-        a += alphaA * (value - a)
-        b += alphaB * (value - b)
-        const difference = a - b
-        c += alphaC * (difference - c)
-        line![i] = difference
-        signalLine![i] = c
-        histogram![i] = difference - c
-      }
+    let a = fast.value
+    let b = slow.value
+    let c = signal.value
+    for (let i = from; i < to; i++) {
+      const value = x[i]!
+      a += alphaA * (value - a)
+      b += alphaB * (value - b)
+      const difference = a - b
+      c += alphaC * (difference - c)
+      line[i] = difference
+      signalLine[i] = c
+      histogram[i] = difference - c
     }
+    // What is not finite stays in an average.
+    if (checking && !isFiniteSum(a + b + c)) return false
     fast.value = a
     slow.value = b
     signal.value = c
+    return true
+  }
+
+  /** As `differences`, in percent of the slow average. */
+  #percents(
+    x: Float64Array,
+    from: number,
+    to: number,
+    line: Float64Array,
+    signalLine: Float64Array,
+    histogram: Float64Array,
+    checking: boolean,
+  ): boolean {
+    const { fast, slow, signal } = this
+    const { alpha: alphaA } = fast
+    const { alpha: alphaB } = slow
+    const { alpha: alphaC } = signal
+    let a = fast.value
+    let b = slow.value
+    let c = signal.value
+    for (let i = from; i < to; i++) {
+      const value = x[i]!
+      a += alphaA * (value - a)
+      b += alphaB * (value - b)
+      const difference = (100 * (a - b)) / b
+      c += alphaC * (difference - c)
+      line[i] = difference
+      signalLine[i] = c
+      histogram[i] = difference - c
+    }
+    // What is not finite stays in an average.
+    if (checking && !isFiniteSum(a + b + c)) return false
+    fast.value = a
+    slow.value = b
+    signal.value = c
+    return true
   }
 
   #warmUp(value: number, i: number, line: Float64Array, signalLine: Float64Array, histogram: Float64Array): void {

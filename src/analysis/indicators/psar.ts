@@ -1,5 +1,5 @@
 import { ConfigError } from '../../model/errors.ts'
-import { decimal, define, type Kernel } from './definition.ts'
+import { decimal, define, isFiniteSum, type Kernel } from './definition.ts'
 
 class PsarKernel implements Kernel {
   readonly step: number
@@ -28,53 +28,109 @@ class PsarKernel implements Kernel {
     to: number,
     [out, direction]: readonly Float64Array[],
   ): void {
-    const { step, limit } = this
-    for (let i = from; i < to; i++) {
-      const h = highs![i]!
-      const l = lows![i]!
-      const shown = this.known
-      if (this.count === 0) {
-        this.sar = l
-        this.extreme = h
-      } else {
-        let sar = this.sar + this.speed * (this.extreme - this.sar)
-        const several = this.count > 1
-        if (this.rising) {
-          if (several) sar = Math.min(sar, this.low1, this.low2)
-          if (l < sar) {
-            sar = this.extreme
-            this.#turn(false, l)
-          } else if (h > this.extreme) {
-            this.extreme = h
-            this.speed = Math.min(this.speed + step, limit)
-          }
-        } else {
-          if (several) sar = Math.max(sar, this.high1, this.high2)
-          if (h > sar) {
-            sar = this.extreme
-            this.#turn(true, h)
-          } else if (l < this.extreme) {
-            this.extreme = l
-            this.speed = Math.min(this.speed + step, limit)
-          }
-        }
-        this.sar = sar
-      }
-      if (this.count < 2) this.count++
-      this.high2 = this.high1
-      this.high1 = h
-      this.low2 = this.low1
-      this.low1 = l
-      out![i] = shown ? this.sar : Number.NaN
-      direction![i] = shown ? (this.rising ? 1 : -1) : Number.NaN
-    }
+    let i = from
+    for (; i < to && !(this.known && this.count > 1); i++) this.#first(highs![i]!, lows![i]!, i, out!, direction!)
+    this.#rows(highs!, lows!, i, to, out!, direction!, false)
   }
 
-  #turn(rising: boolean, extreme: number): void {
-    this.rising = rising
-    this.known = true
+  attempt(
+    [highs, lows]: readonly Float64Array[],
+    from: number,
+    to: number,
+    [out, direction]: readonly Float64Array[],
+  ): boolean {
+    return this.known && this.count > 1 && this.#rows(highs!, lows!, from, to, out!, direction!, true)
+  }
+
+  /** Rows up to the first reversal. */
+  #first(h: number, l: number, i: number, out: Float64Array, direction: Float64Array): void {
+    const { step, limit } = this
+    if (this.count === 0) {
+      this.sar = l
+      this.extreme = h
+    } else {
+      let sar = this.sar + this.speed * (this.extreme - this.sar)
+      if (this.count > 1) sar = Math.min(sar, this.low1, this.low2)
+      if (l < sar) {
+        sar = this.extreme
+        this.known = true
+        this.rising = false
+        this.extreme = l
+        this.speed = step
+      } else if (h > this.extreme) {
+        this.extreme = h
+        this.speed = Math.min(this.speed + step, limit)
+      }
+      this.sar = sar
+    }
+    if (this.count < 2) this.count++
+    this.high2 = this.high1
+    this.high1 = h
+    this.low2 = this.low1
+    this.low1 = l
+    out[i] = Number.NaN
+    direction[i] = Number.NaN
+  }
+
+  #rows(
+    highs: Float64Array,
+    lows: Float64Array,
+    from: number,
+    to: number,
+    out: Float64Array,
+    direction: Float64Array,
+    checking: boolean,
+  ): boolean {
+    const { step, limit } = this
+    let { sar, extreme, speed, rising, high1, high2, low1, low2 } = this
+    let seen = 0
+    for (let i = from; i < to; i++) {
+      const h = highs[i]!
+      const l = lows[i]!
+      seen += h + l
+      sar += speed * (extreme - sar)
+      if (rising) {
+        const floor = low1 < low2 ? low1 : low2
+        if (floor < sar) sar = floor
+        if (l < sar) {
+          sar = extreme
+          rising = false
+          extreme = l
+          speed = step
+        } else if (h > extreme) {
+          extreme = h
+          speed = Math.min(speed + step, limit)
+        }
+      } else {
+        const ceiling = high1 > high2 ? high1 : high2
+        if (ceiling > sar) sar = ceiling
+        if (h > sar) {
+          sar = extreme
+          rising = true
+          extreme = h
+          speed = step
+        } else if (l < extreme) {
+          extreme = l
+          speed = Math.min(speed + step, limit)
+        }
+      }
+      high2 = high1
+      high1 = h
+      low2 = low1
+      low1 = l
+      out[i] = sar
+      direction[i] = rising ? 1 : -1
+    }
+    if (checking && !isFiniteSum(seen)) return false
+    this.sar = sar
     this.extreme = extreme
-    this.speed = this.step
+    this.speed = speed
+    this.rising = rising
+    this.high1 = high1
+    this.high2 = high2
+    this.low1 = low1
+    this.low2 = low2
+    return true
   }
 }
 

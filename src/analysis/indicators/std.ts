@@ -10,9 +10,11 @@ class StdKernel implements Kernel {
   }
 
   run([x]: readonly Float64Array[], from: number, to: number, [out]: readonly Float64Array[]): void {
-    const deviations = scratch(2, to - from)
-    this.window.run(x!, from, to, scratch(1, to - from), deviations)
-    for (let i = from; i < to; i++) out![i] = deviations[i - from]!
+    this.window.run(x!, from, to, scratch(1, to - from), out!, from, false)
+  }
+
+  attempt([x]: readonly Float64Array[], from: number, to: number, [out]: readonly Float64Array[]): boolean {
+    return this.window.run(x!, from, to, scratch(1, to - from), out!, from, true)
   }
 }
 

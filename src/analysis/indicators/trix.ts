@@ -1,4 +1,4 @@
-import { define, integer, type Kernel, word } from './definition.ts'
+import { define, integer, isFiniteSum, type Kernel, word } from './definition.ts'
 import { CHAIN_SEEDS, type ChainSeed, chainWarmUp, EmaChain } from './ema-chain.ts'
 import { MeanWindow } from './mean-window.ts'
 
@@ -19,21 +19,34 @@ class TrixKernel implements Kernel {
       out![i] = Number.NaN
       signalLine![i] = Number.NaN
     }
-    const first = i
+    this.#steady(x!, i, to, out!, false)
+    // An output that nobody asked for has no places; the means go on all the same.
+    if (signalLine!.length > 0) signal.run(out!, i, to, signalLine!)
+  }
+
+  attempt([x]: readonly Float64Array[], from: number, to: number, [out, signalLine]: readonly Float64Array[]): boolean {
+    if (!this.chain.warm || !this.#steady(x!, from, to, out!, true)) return false
+    if (signalLine!.length > 0) this.signal.run(out!, from, to, signalLine!)
+    return true
+  }
+
+  #steady(x: Float64Array, from: number, to: number, out: Float64Array, checking: boolean): boolean {
+    const { chain } = this
     const { alpha } = chain
     let { a, b, c } = chain
-    for (; i < to; i++) {
+    for (let i = from; i < to; i++) {
       const before = c
-      a += alpha * (x![i]! - a)
+      a += alpha * (x[i]! - a)
       b += alpha * (a - b)
       c += alpha * (b - c)
-      out![i] = before === 0 ? Number.NaN : (100 * (c - before)) / before
+      out[i] = before === 0 ? Number.NaN : (100 * (c - before)) / before
     }
-    // An output that nobody asked for has no places; the means go on all the same.
-    if (signalLine!.length > 0) signal.run(out!, first, to, signalLine!)
+    // What is not finite stays in an average.
+    if (checking && !isFiniteSum(a + b + c)) return false
     chain.a = a
     chain.b = b
     chain.c = c
+    return true
   }
 }
 

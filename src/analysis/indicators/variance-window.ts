@@ -1,3 +1,4 @@
+import { isFiniteSum } from './definition.ts'
 import { keepTail, newestOf, renewalOf } from './windows.ts'
 
 /**
@@ -27,9 +28,22 @@ export class VarianceWindow {
     this.ring = new Float64Array(period)
   }
 
-  /** Writes means and deviations of rows `from` to `to` from place 0 on; NaN until there are `period` values. */
-  run(x: Float64Array, from: number, to: number, means: Float64Array, deviations: Float64Array): void {
+  /**
+   * Writes the mean of row `from` at place 0 of `means` and so on, and the deviations at places that begin at `place`; NaN
+   * until there are `period` values. With `checking`, over values that nobody has looked at: false, and nothing is
+   * remembered, where one was not finite.
+   */
+  run(
+    x: Float64Array,
+    from: number,
+    to: number,
+    means: Float64Array,
+    deviations: Float64Array,
+    place: number,
+    checking: boolean,
+  ): boolean {
     const { ring, period, renewal } = this
+    if (checking && this.count < period) return false
     // Products, which are many times quicker than quotients, and differ from them by the last bit.
     const share = 1 / period
     const degree = 1 / this.degrees
@@ -39,29 +53,46 @@ export class VarianceWindow {
       this.anchor = x[from]!
     }
     let { age, count, anchor, sum, squares, last, same } = this
+    const shift = (from - place) | 0
     let i = from
     while (i < to) {
-      const place = age % period
+      const next = age % period
       const early = i < from + period
-      const end = (early ? Math.min(to, from + period, i + period - place) : Math.min(to, i + renewal - age)) | 0
-      const source = early ? ring : x
-      const back = early ? (i - place) | 0 : period
+      const end = (early ? Math.min(to, from + period, i + period - next) : Math.min(to, i + renewal - age)) | 0
       age = (age + end - i) | 0
-      for (; i < end; i++) {
-        const value = x[i]!
-        const d = value - anchor
-        const old = source[i - back]! - anchor
-        sum += d - old
-        squares += (d - old) * (d + old)
-        same = value === last ? same + 1 : 1
-        last = value
-        const mean = sum * share
-        const squared = squares - sum * mean
-        const flat = same >= period
-        means[i - from] = flat ? value : anchor + mean
-        deviations[i - from] = flat || squared < 0 ? 0 : Math.sqrt(squared * degree)
+      if (early) {
+        for (let k = next; i < end; i++, k++) {
+          const value = x[i]!
+          const d = value - anchor
+          const old = ring[k]! - anchor
+          sum += d - old
+          squares += (d - old) * (d + old)
+          same = value === last ? same + 1 : 1
+          last = value
+          const mean = sum * share
+          const squared = squares - sum * mean
+          const flat = same >= period
+          means[i - from] = flat ? value : anchor + mean
+          deviations[i - shift] = flat || squared < 0 ? 0 : Math.sqrt(squared * degree)
+        }
+      } else {
+        for (; i < end; i++) {
+          const value = x[i]!
+          const d = value - anchor
+          const old = x[i - period]! - anchor
+          sum += d - old
+          squares += (d - old) * (d + old)
+          same = value === last ? same + 1 : 1
+          last = value
+          const mean = sum * share
+          const squared = squares - sum * mean
+          const flat = same >= period
+          means[i - from] = flat ? value : anchor + mean
+          deviations[i - shift] = flat || squared < 0 ? 0 : Math.sqrt(squared * degree)
+        }
       }
       if (age !== renewal) continue
+      if (checking && !isFiniteSum(squares)) return false
       age = 0
       const values = newestOf(ring, x, from, i)
       anchor += sum / period
@@ -73,10 +104,11 @@ export class VarianceWindow {
         squares += d * d
       }
     }
+    if (checking && !isFiniteSum(squares)) return false
     const unripe = Math.min(to - from, period - 1 - count)
     for (let k = 0; k < unripe; k++) {
       means[k] = Number.NaN
-      deviations[k] = Number.NaN
+      deviations[place + k] = Number.NaN
     }
     count = Math.min(period, count + (to - from))
     keepTail(ring, age % period, x, from, to)
@@ -87,5 +119,6 @@ export class VarianceWindow {
     this.squares = squares
     this.last = last
     this.same = same
+    return true
   }
 }

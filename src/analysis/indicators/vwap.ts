@@ -17,44 +17,60 @@ class VwapKernel implements Kernel {
   }
 
   run(inputs: readonly Float64Array[], from: number, to: number, [out]: readonly Float64Array[]): void {
-    const [high, low, close, volumes, times] = inputs
-    const { calendar, anchor, until } = this
-    let { value, volume } = this
-    for (let i = from; i < to; i++) {
-      const time = times ? times[i]! : anchor
-      if (time < anchor) {
-        out![i] = Number.NaN
-        continue
-      }
-      if (calendar && time >= until[0]!) {
-        until[0] = calendar.end(time)
-        value = 0
-        volume = 0
-      }
-      const amount = volumes![i]!
-      value += ((high![i]! + low![i]! + close![i]!) / 3) * amount
-      volume += amount
-      out![i] = volume === 0 ? Number.NaN : value / volume
-    }
-    this.value = value
-    this.volume = volume
+    this.#rows(inputs, from, to, out!, false)
   }
 
   attempt(inputs: readonly Float64Array[], from: number, to: number, [out]: readonly Float64Array[]): boolean {
-    if (inputs.length > 4) return false
-    const [high, low, close, volumes] = inputs
+    return this.#rows(inputs, from, to, out!, true)
+  }
+
+  #rows(inputs: readonly Float64Array[], from: number, to: number, out: Float64Array, checking: boolean): boolean {
+    const [high, low, close, volumes, times] = inputs
+    const { calendar, anchor } = this
     let { value, volume } = this
-    for (let i = from; i < to; i++) {
-      const amount = volumes![i]!
-      value += ((high![i]! + low![i]! + close![i]!) / 3) * amount
-      volume += amount
-      out![i] = volume === 0 ? Number.NaN : value / volume
+    let until = this.until[0]!
+    let i = from
+    while (i < to) {
+      let end = to
+      if (calendar) {
+        const time = times![i]!
+        if (time >= until) {
+          if (checking && !isFiniteSum(time)) return false
+          until = calendar.end(time)
+          value = 0
+          volume = 0
+        }
+        end = rowsBefore(times!, i, to, until)
+        // A time that is not finite ends no session and belongs to none.
+        if (end === i) return false
+      } else if (times) {
+        if (checking && !isFiniteSum(times[i]!)) return false
+        if (times[i]! < anchor) {
+          out[i++] = Number.NaN
+          continue
+        }
+        end = i + 1
+      }
+      for (; i < end; i++) {
+        const amount = volumes![i]!
+        value += ((high![i]! + low![i]! + close![i]!) / 3) * amount
+        volume += amount
+        out[i] = volume === 0 ? Number.NaN : value / volume
+      }
+      if (checking && !isFiniteSum(value)) return false
     }
-    if (!isFiniteSum(value)) return false
+    this.until[0] = until
     this.value = value
     this.volume = volume
     return true
   }
+}
+
+/** The first row from `from` on whose time is not before `end`, or is not finite. */
+function rowsBefore(times: Float64Array, from: number, to: number, end: number): number {
+  let i = from | 0
+  while (i < to && times[i]! < end && times[i]! > Number.NEGATIVE_INFINITY) i++
+  return i
 }
 
 /** The mean price at which the volume since a beginning was traded. */

@@ -1,5 +1,5 @@
-import { define, integer, type Kernel } from './definition.ts'
-import { renewalOf, sumOf } from './windows.ts'
+import { define, integer, isFiniteSum, type Kernel } from './definition.ts'
+import { keepTail, newestOf, renewalOf, scratch, sumOf } from './windows.ts'
 
 class VwmaKernel implements Kernel {
   /** Values times volumes, and volumes. */
@@ -22,6 +22,21 @@ class VwmaKernel implements Kernel {
   }
 
   run([x, volume]: readonly Float64Array[], from: number, to: number, [out]: readonly Float64Array[]): void {
+    this.#rows(x!, volume!, from, to, out!, false)
+  }
+
+  attempt([x, volume]: readonly Float64Array[], from: number, to: number, [out]: readonly Float64Array[]): boolean {
+    return this.#rows(x!, volume!, from, to, out!, true)
+  }
+
+  #rows(
+    x: Float64Array,
+    volume: Float64Array,
+    from: number,
+    to: number,
+    out: Float64Array,
+    checking: boolean,
+  ): boolean {
     const { values, volumes, renewal } = this
     const period = values.length
     let { age, sum, weight, empty } = this
@@ -33,42 +48,46 @@ class VwmaKernel implements Kernel {
       age = (age + end - i) | 0
       if (early) {
         for (let k = place; i < end; i++, k++) {
-          const amount = volume![i]!
-          sum += x![i]! * amount - values[k]!
+          const amount = volume[i]!
+          sum += x[i]! * amount - values[k]!
           weight += amount - volumes[k]!
           empty = amount === 0 ? empty + 1 : 0
-          out![i] = empty >= period || weight === 0 ? Number.NaN : sum / weight
+          out[i] = empty >= period || weight === 0 ? Number.NaN : sum / weight
         }
       } else {
         for (; i < end; i++) {
-          const amount = volume![i]!
-          const gone = volume![i - period]!
-          sum += x![i]! * amount - x![i - period]! * gone
+          const amount = volume[i]!
+          const gone = volume[i - period]!
+          sum += x[i]! * amount - x[i - period]! * gone
           weight += amount - gone
           empty = amount === 0 ? empty + 1 : 0
-          out![i] = empty >= period || weight === 0 ? Number.NaN : sum / weight
+          out[i] = empty >= period || weight === 0 ? Number.NaN : sum / weight
         }
       }
-      if (age !== renewal && i < to && early) continue
-      // The rings hold the newest rows again before the sums are worked out of them.
-      for (let row = Math.max(from, i - period); row < i; row++) {
-        const place = (age - (i - row)) % period
-        const at = place < 0 ? place + period : place
-        values[at] = x![row]! * volume![row]!
-        volumes[at] = volume![row]!
-      }
       if (age !== renewal) continue
+      if (checking && !isFiniteSum(sum)) return false
       age = 0
-      sum = sumOf(values, 0, period)
-      weight = sumOf(volumes, 0, period)
+      const older = Math.max(0, period - (i - from))
+      const products = scratch(1, period)
+      for (let k = 0; k < older; k++) products[k] = values[k]!
+      for (let k = older; k < period; k++) products[k] = x[i - period + k]! * volume[i - period + k]!
+      sum = sumOf(products, 0, period)
+      weight = sumOf(newestOf(volumes, volume, from, i), 0, period)
     }
+    if (checking && !isFiniteSum(sum)) return false
     const unripe = Math.min(to, from + period - 1 - this.count)
-    for (i = from; i < unripe; i++) out![i] = Number.NaN
+    for (i = from; i < unripe; i++) out[i] = Number.NaN
+    for (i = Math.max(from, to - period); i < to; i++) {
+      const place = (age - (to - i)) % period
+      values[place < 0 ? place + period : place] = x[i]! * volume[i]!
+    }
+    keepTail(volumes, age % period, volume, from, to)
     this.count = Math.min(period, this.count + (to - from))
     this.age = age
     this.sum = sum
     this.weight = weight
     this.empty = empty
+    return true
   }
 }
 

@@ -10,13 +10,22 @@ class ZscoreKernel implements Kernel {
   }
 
   run([x]: readonly Float64Array[], from: number, to: number, [out]: readonly Float64Array[]): void {
+    this.#rows(x!, from, to, out!, false)
+  }
+
+  attempt([x]: readonly Float64Array[], from: number, to: number, [out]: readonly Float64Array[]): boolean {
+    return this.#rows(x!, from, to, out!, true)
+  }
+
+  #rows(x: Float64Array, from: number, to: number, out: Float64Array, checking: boolean): boolean {
     const means = scratch(1, to - from)
-    const deviations = scratch(2, to - from)
-    this.window.run(x!, from, to, means, deviations)
+    // The deviations go through the places of the result.
+    if (!this.window.run(x, from, to, means, out, from, checking)) return false
     for (let i = from; i < to; i++) {
-      const deviation = deviations[i - from]!
-      out![i] = deviation > 0 ? (x![i]! - means[i - from]!) / deviation : Number.NaN
+      const deviation = out[i]!
+      out[i] = deviation > 0 ? (x[i]! - means[i - from]!) / deviation : Number.NaN
     }
+    return true
   }
 }
 
