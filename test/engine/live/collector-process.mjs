@@ -24,7 +24,7 @@ setInterval(() => {
 }, 20)
 // What the last lives missed is asked for within the weights of a minute: many kills take some minutes of that.
 process.once('SIGTERM', async () => {
-  const report = await collector.stop({ repairMs: 900_000 })
+  const report = await collector.stop({ repairMs: 2_400_000 })
   say({ stopped: true, complete: report.complete })
   process.exit(0)
 })
