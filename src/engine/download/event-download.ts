@@ -23,6 +23,7 @@ import { fillSilences } from './event-pace.ts'
 import { takeEventRange } from './event-range.ts'
 import { eventReport } from './event-report.ts'
 import { EventRest } from './event-rest.ts'
+import { fundingsAfterEnd } from './rows-after-end.ts'
 import { awaitsArchive } from './unfinished.ts'
 
 /** What has happened is in REST's answers after so long, ms. Where ids are counted they tell of what came later still. */
@@ -90,6 +91,11 @@ export class EventDownload {
         if (wanted.length > 0) await explainLack(this, left)
         // Also where nothing was wanted: a run that was killed may have come as far as this.
         if (range.from < range.to) await fillSilences(this, range)
+      }
+      if (this.rest.unknown && this.#added > 0 && this.series.kind === 'fundingRate') {
+        const { lake, signal } = this.context
+        const defect = await fundingsAfterEnd(lake, this.writer.coverage, signal)
+        if (defect) await this.note({ defects: [defect] })
       }
       if (this.#added > 0) await this.writer.tidy(this.#now, this.context.signal)
       await rm(this.partsFolder, { recursive: true, force: true })

@@ -21,6 +21,7 @@ import type { DownloadContext } from './context.ts'
 import { gapCause, knownGapsOf } from './gap-cause.ts'
 import { seriesReport } from './report.ts'
 import { takeRestRange } from './rest-range.ts'
+import { rowsAfterEnd } from './rows-after-end.ts'
 import { SeriesRest } from './series-rest.ts'
 import { awaitsArchive, unclosedCandles } from './unfinished.ts'
 
@@ -102,6 +103,7 @@ export class SeriesDownload {
     let range: TimeRange = { from: this.request.from <= 0 ? this.request.to : this.request.from, to: this.request.to }
     try {
       range = await this.#take()
+      if (this.rest.unknown && this.market !== 'spot' && this.#added > 0) await this.#noticeEnd()
       await this.writer.dropParts()
       return await this.#report(range)
     } catch (error) {
@@ -114,6 +116,14 @@ export class SeriesDownload {
     } finally {
       await this.#commits.idle()
     }
+  }
+
+  async #noticeEnd(): Promise<void> {
+    await this.#commits.idle()
+    const { lake, signal } = this.context
+    if (this.request.series.kind !== 'candle') return
+    const defect = await rowsAfterEnd(lake, this.writer.coverage, signal)
+    if (defect) await this.commit({ defects: [defect] })
   }
 
   /** Takes what is missing of the range that can be had; gives that range. */

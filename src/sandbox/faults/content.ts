@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import { constants, crc32, deflateRawSync } from 'node:zlib'
-import { floorDay, parseTime } from '../../model/time.ts'
-import { type ArchiveKind, parseKey } from '../archive/keys.ts'
+import { addOpens } from '../../model/interval.ts'
+import { floorDay, HOUR, parseTime } from '../../model/time.ts'
+import { type ArchiveFile, type ArchiveKind, parseKey, periodEnd } from '../archive/keys.ts'
 import { unzip, wrapDeflated, zipOf } from '../archive/zip-writer.ts'
 import { Breath } from '../breath.ts'
 import { hash32 } from '../market/noise.ts'
@@ -15,6 +16,10 @@ export async function distorted(zip: Buffer, fault: VariantFault, source: string
       return zipOf(fault.name ?? '../../evil.csv', content)
     case 'zip-bomb':
       return bomb(name, fault.bytes ?? 512 * 1024 * 1024)
+    case 'rows-after-end': {
+      const longer = goesOn(content.toString('latin1'), parseKey(source))
+      return longer === undefined ? zip : zipOf(name, Buffer.from(longer, 'latin1'))
+    }
     default: {
       const lines = content.toString('latin1').split('\n')
       const changed = changeLines(lines, fault, COLUMNS[parseKey(source)?.kind ?? 'klines'])
@@ -94,6 +99,24 @@ function changeLines(lines: readonly string[], fault: VariantFault, columns: Col
     default:
       return undefined
   }
+}
+
+/** A file of candles or fundings whose rows go on to the end of its period; undefined for one that is full, or another. */
+function goesOn(text: string, file: ArchiveFile | undefined): string | undefined {
+  const last = text.trimEnd().split('\n').at(-1)?.split(',')
+  if (!file || !last || !isData(last[0]!)) return undefined
+  const { kind, interval } = file
+  if (kind !== 'fundingRate' && (kind !== 'klines' || interval === undefined)) return undefined
+  const rows: string[] = []
+  const grid = { interval: interval ?? '8h', origin: Number(last[0]) }
+  const step = kind === 'fundingRate' ? Number(last[1]) * HOUR : 0
+  const after = (time: number): number => (step > 0 ? time + step : addOpens(grid, time, 1))
+  for (let time = after(Number(last[0])); time < periodEnd(file); time = after(time)) {
+    const price = last[4]
+    const candle = [time, price, price, price, price, 0, after(time) - 1, 0, 0, 0, 0, 0]
+    rows.push((kind === 'fundingRate' ? [time, last[1], '0.00010000'] : candle).join(','))
+  }
+  return rows.length === 0 ? undefined : `${text.trimEnd()}\n${rows.join('\n')}\n`
 }
 
 function blanked(line: string, cells: readonly number[]): string {

@@ -42,7 +42,7 @@ export type FaultState = FaultSpec & { readonly seen: number; readonly hits: num
 /** Types that change what an archive file holds; zip and checksum must tell one story. */
 export const VARIANT_TYPES = [
   ...(['missing-rows', 'bad-rows', 'shuffled-rows', 'repeated-rows'] as const),
-  ...(['blank-cells', 'other-labels'] as const),
+  ...(['blank-cells', 'rows-after-end', 'other-labels'] as const),
   ...(['republished', 'zip-bomb', 'zip-path-entry'] as const),
 ] as const
 export type VariantFault = FaultOf<(typeof VARIANT_TYPES)[number]>

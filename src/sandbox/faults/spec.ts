@@ -94,6 +94,8 @@ export type FaultSpec =
   | Of<'repeated-rows', { readonly every?: number }>
   /** One of `every` rows (default 10) lacks cells; the checksum fits. */
   | Of<'blank-cells', { readonly every?: number }>
+  /** The last file of a contract goes on to the end of its period: candles without a trade, fundings of 0.0001. */
+  | Of<'rows-after-end'>
   /** Files of metrics label their periods by the other end than others of their date; the checksum fits. */
   | Of<'other-labels'>
   /** The archive holds an older version with less volume in some rows, until `at` or until fetched `times` times. */
@@ -229,6 +231,7 @@ const TYPES: Readonly<Record<FaultType, Readonly<Record<string, Check>>>> = {
   'shuffled-rows': { rows: whole(1) },
   'repeated-rows': { every: whole(1) },
   'blank-cells': { every: whole(1) },
+  'rows-after-end': {},
   'other-labels': {},
   republished: { at: time, share },
   'clock-skew': { 'ms!': anyNumber },
