@@ -14,7 +14,31 @@ const FORM = /^([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d{1,4}))?$/
  * @throws InvalidRangeError when it is neither.
  */
 export function parseDecimal(input: string | number): Decimal {
-  const text = typeof input === 'number' ? String(input) : input.trim()
+  const given = typeof input === 'number' ? String(input) : input
+  return parsePlain(given) ?? parseAny(given.trim())
+}
+
+/** As many digits make a whole number that a float64 holds exactly. */
+const PLAIN_DIGITS = 15
+
+/** Digits with at most one point among them, as exchanges write: many times quicker than the general form. */
+function parsePlain(text: string): Decimal | undefined {
+  const { length } = text
+  if (length > PLAIN_DIGITS + 1) return undefined
+  let units = 0
+  let point = -1
+  for (let i = 0; i < length; i++) {
+    const digit = text.charCodeAt(i) - 48
+    if (digit >= 0 && digit <= 9) units = units * 10 + digit
+    else if (digit === -2 && point < 0) point = i
+    else return undefined
+  }
+  const digits = point < 0 ? length : length - 1
+  if (digits === 0 || digits > PLAIN_DIGITS) return undefined
+  return { units: BigInt(units), scale: point < 0 ? 0 : length - 1 - point }
+}
+
+function parseAny(text: string): Decimal {
   const form = FORM.exec(text)
   const whole = form?.[2] ?? ''
   const fraction = form?.[3] ?? ''

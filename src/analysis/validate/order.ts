@@ -67,9 +67,16 @@ function decimalOr(value: Numeric): Decimal | undefined {
   }
 }
 
+let lastReading: { readonly value: Numeric; readonly decimal: Decimal } | undefined
+
 /** What is known about the market, not part of the order: a mistake of the caller. */
 function reading(name: string, value: Numeric): Decimal {
+  // The market moves less often than orders are checked.
+  if (lastReading !== undefined && lastReading.value === value) return lastReading.decimal
   const decimal = decimalOr(value)
-  if (decimal !== undefined) return decimal
+  if (decimal !== undefined) {
+    lastReading = { value, decimal }
+    return decimal
+  }
   throw new InvalidRangeError(`${name} is "${value}", not a decimal number.`)
 }

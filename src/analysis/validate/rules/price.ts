@@ -63,6 +63,18 @@ function percentRule(
     const { up, down } = multipliers(order.side)
     return { ...(down && { min: multiplyDecimal(base, down) }), ...(up && { max: multiplyDecimal(base, up) }) }
   }
+  // One reference serves many orders: what was made for the last one of either side is kept.
+  const kept = new Map<CheckedOrder['side'], { readonly base: Decimal; readonly check: BoundCheck }>()
+  const checkOf = (order: CheckedOrder): BoundCheck | undefined => {
+    const base = reference(order)
+    const known = kept.get(order.side)
+    if (known && base && known.base.units === base.units && known.base.scale === base.scale) return known.check
+    const bound = boundOf(order, 'price')
+    if (base === undefined || bound === undefined) return undefined
+    const check = new BoundCheck(bound)
+    kept.set(order.side, { base, check })
+    return check
+  }
   return {
     type,
     about: 'price' as const,
@@ -70,10 +82,9 @@ function percentRule(
       if (order.price === undefined) return
       if (needsSide && order.side === undefined) findings.unchecked.push(unknownSide)
       else if (reference(order) === undefined) findings.unchecked.push(unknownReference)
-      const bound = boundOf(order, 'price')
-      if (bound === undefined) return
-      const part = new BoundCheck(bound).broken(order.price)
-      if (part) findings.broken.push(breakOf(type, 'price', part, order.price, bound))
+      const check = checkOf(order)
+      const part = check?.broken(order.price)
+      if (check && part) findings.broken.push(breakOf(type, 'price', part, order.price, check.bound))
     },
     bound: boundOf,
   }
