@@ -230,6 +230,9 @@ export class OrderBook {
 
   /** What it takes to `buy` from the asks or `sell` to the bids: so much quantity, or so much value in quote. */
   fill(action: 'buy' | 'sell', amount: { readonly quantity: number } | { readonly value: number }): Fill {
+    if (action !== 'buy' && action !== 'sell') {
+      throw new InvalidRangeError(`"${action as string}" can not be filled; use buy or sell.`)
+    }
     const ladder = action === 'buy' ? this.#asks : this.#bids
     const isValue = 'value' in amount
     const wanted = isValue ? checked(amount.value, 'value') : checked(amount.quantity, 'quantity')
@@ -291,7 +294,9 @@ export class OrderBook {
   }
 
   #side(side: Side): Ladder {
-    return side === 'bid' ? this.#bids : this.#asks
+    if (side === 'bid') return this.#bids
+    if (side === 'ask') return this.#asks
+    throw new InvalidRangeError(`side is "${side as string}"; use bid or ask.`)
   }
 
   #applySide(ladder: Ladder, pairs: readonly number[]): void {

@@ -1,4 +1,4 @@
-import { BufferOverflowError } from '../model/errors.ts'
+import { BufferOverflowError, ConfigError } from '../model/errors.ts'
 
 /** What a full queue does with what comes next. */
 export type Overflow =
@@ -8,6 +8,8 @@ export type Overflow =
   | 'drop-newest'
   /** The reader gets a BufferOverflowError after what still waits, and the queue ends. */
   | 'error'
+
+const OVERFLOWS: readonly Overflow[] = ['error', 'drop-oldest', 'drop-newest']
 
 /**
  * A ring with one reader. Never holds more than `bound` items, whatever the writer does; what happens there is the
@@ -27,6 +29,12 @@ export class BoundedQueue<Item> implements AsyncIterableIterator<Item, undefined
   readonly #onEnd: () => void
 
   constructor(options: { name: string; bound: number; overflow: Overflow; onEnd?: () => void }) {
+    if (!Number.isInteger(options.bound) || options.bound < 1) {
+      throw new ConfigError(`bound: ${options.bound} is not a whole number above 0.`)
+    }
+    if (!OVERFLOWS.includes(options.overflow)) {
+      throw new ConfigError(`overflow is "${options.overflow}"; use ${OVERFLOWS.join(', ')}.`)
+    }
     this.#name = options.name
     this.bound = options.bound
     this.#overflow = options.overflow

@@ -52,6 +52,7 @@ export class EventBus {
   readonly #queues = new Set<BoundedQueue<LiveRecord>>()
   readonly #log: Log | undefined
   #published = 0
+  #isClosed = false
   #handlerErrors = 0
 
   constructor(options: { log?: Log } = {}) {
@@ -108,6 +109,8 @@ export class EventBus {
 
   /**
    * Records of a topic as an async iterable, with a buffer of its own.
+   * A closed bus gives one that is over.
+   * @throws ConfigError for a bound or an overflow choice that does not exist.
    * @throws BufferOverflowError from the loop when the reader is too slow and `overflow` is `error`.
    */
   subscribe<Topic extends string>(topic: Topic, options: SubscribeOptions = {}): Subscription<TopicRecord<Topic>> {
@@ -126,6 +129,10 @@ export class EventBus {
       },
     })
     leave = this.on(topic, (record) => void queue.push(record))
+    if (this.#isClosed) {
+      queue.end()
+      return queue as unknown as Subscription<TopicRecord<Topic>>
+    }
     signal?.addEventListener('abort', stop, { once: true })
     this.#queues.add(queue)
     return queue as unknown as Subscription<TopicRecord<Topic>>
@@ -133,6 +140,7 @@ export class EventBus {
 
   /** Ends every subscription; readers can still read what waits. */
   close(): void {
+    this.#isClosed = true
     for (const queue of [...this.#queues]) queue.end()
     this.#kinds.clear()
     this.#every.clear()

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { OrderBook } from '../../src/book/index.ts'
+import { InvalidRangeError } from '../../src/model/errors.ts'
 
 function book(bids: number[], asks: number[], depth?: number, tickSize = '0.1'): OrderBook {
   const made = new OrderBook({ tickSize })
@@ -197,6 +198,14 @@ describe('an order book', () => {
       filled: true,
       worstPrice: Number.NaN,
     })
+  })
+
+  it('takes no other word for a side, which would be the wrong side half of the time', () => {
+    const book = new OrderBook({ tickSize: '0.01' })
+    book.reset({ bids: [100, 2], asks: [101, 3] })
+    expect(() => book.depth('bids' as never)).toThrow('side is "bids"; use bid or ask.')
+    expect(() => book.quantityAt('buy' as never, 100)).toThrow(InvalidRangeError)
+    expect(() => book.fill('long' as never, { quantity: 1 })).toThrow('"long" can not be filled; use buy or sell.')
   })
 
   it('counts the levels in which two books differ, within what both know', () => {

@@ -109,6 +109,18 @@ describe('EventBus', () => {
     expect(bus.readers).toBe(0)
   })
 
+  it('gives a reader that comes after its end one that is over, and refuses nonsense', async () => {
+    const bus = new EventBus()
+    const topic = 'market_data.*'
+    expect(() => bus.subscribe(topic, { overflow: 'drop' as never })).toThrow(
+      'overflow is "drop"; use error, drop-oldest, drop-newest.',
+    )
+    expect(() => bus.subscribe(topic, { bound: 0 })).toThrow('bound: 0 is not a whole number above 0.')
+    bus.close()
+    expect(await bus.subscribe(topic).next()).toEqual({ done: true, value: undefined })
+    expect(bus.readers).toBe(0)
+  })
+
   it('never holds more than the bound for a reader that never reads, and says what it lost', async () => {
     const bus = new EventBus()
     const newest = bus.subscribe('market_data.trade', { bound: 100, overflow: 'drop-oldest' })

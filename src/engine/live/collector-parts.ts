@@ -24,12 +24,29 @@ export interface CollectorParts {
   readonly recorder: FrameRecorder | undefined
 }
 
+/** Makes something of the parts of a collector, which are closed again when that fails. */
+export async function withParts<T>(
+  options: CollectorOptions,
+  signal: AbortSignal | undefined,
+  make: (parts: CollectorParts) => T,
+): Promise<T> {
+  const parts = await openParts(options, signal)
+  try {
+    return make(parts)
+  } catch (error) {
+    const { client, spool, recorder } = parts
+    await Promise.allSettled([recorder, spool, client].map((part) => part?.[Symbol.asyncDispose]()))
+    throw error
+  }
+}
+
 /**
  * Opens what a collector needs, all of it or nothing.
  * @throws LakeLockedError when another collector has the lake, ConfigError for an exchange without streams and for an
  * option that makes no sense.
  */
-export async function openParts(options: CollectorOptions, signal: AbortSignal | undefined): Promise<CollectorParts> {
+async function openParts(options: CollectorOptions, signal: AbortSignal | undefined): Promise<CollectorParts> {
+  signal?.throwIfAborted()
   assertOptions(options)
   const exchange = exchangeOf(options.exchange ?? 'binance')
   const { live } = exchange

@@ -21,7 +21,7 @@ import { Backfill } from './backfill.ts'
 import { Backpressure } from './backpressure.ts'
 import { BadFrameFile } from './bad-frames.ts'
 import { BookKeeper } from './book-keeper.ts'
-import { type CollectorParts, openParts } from './collector-parts.ts'
+import { type CollectorParts, withParts } from './collector-parts.ts'
 import { type CollectorReport, type CollectorStatus, reportOf } from './collector-report.ts'
 import { Compaction } from './compaction.ts'
 import { ConnectionLog } from './connection-log.ts'
@@ -166,10 +166,11 @@ export class Collector implements AsyncDisposable {
 
   /**
    * Opens the lake and the spool, and brings home what an earlier run left. Subscribes to nothing yet: `start` does.
-   * @throws LakeLockedError when another collector has the lake, ConfigError for an exchange without streams.
+   * @throws LakeLockedError when another collector has the lake, ConfigError for an exchange without streams and for an
+   * option that makes no sense.
    */
   static async open(options: CollectorOptions, signal?: AbortSignal): Promise<Collector> {
-    const collector = new Collector(await openParts(options, signal))
+    const collector = await withParts(options, signal, (parts) => new Collector(parts))
     try {
       await collector.#recover(signal)
       return collector

@@ -1,3 +1,4 @@
+import { readdir } from 'node:fs/promises'
 import { columnOf } from '../../model/batch.ts'
 import { candle } from '../../model/candle.ts'
 import { StorageError } from '../../model/errors.ts'
@@ -147,7 +148,11 @@ export async function* proveLake(
     signal?.throwIfAborted()
     let tally = new Tally(id, [])
     try {
-      tally = new Tally(id, (await lake.coverage(id))?.gaps ?? [])
+      const coverage = await lake.coverage(id)
+      if (coverage === undefined && (await hasFiles(lake, id))) {
+        throw new StorageError(lake.folder(id), 'series.json is missing. Run "ticklake verify --repair".')
+      }
+      tally = new Tally(id, coverage?.gaps ?? [])
       const unproved = await proveSeries(lake, id, truth, tally, signal)
       if (unproved === undefined) yield tally.proof()
       else yield { ...tally.proof(), stored: await countOf(lake, id), unproved }
@@ -175,6 +180,10 @@ async function proveSeries(
   else if (comparison) await proveEvents(lake, id, truth, tally, comparison, signal)
   else return `the sandbox has no truth of ${id.kind}`
   return undefined
+}
+
+async function hasFiles(lake: Lake, id: SeriesId): Promise<boolean> {
+  return (await readdir(lake.folder(id))).some((name) => name.endsWith('.parquet'))
 }
 
 async function countOf(lake: Lake, id: SeriesId): Promise<number> {

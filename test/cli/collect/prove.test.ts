@@ -50,7 +50,8 @@ describe('ticklake prove', () => {
 
   it('says of each series that cannot be read, and still proves the others', async () => {
     const kept = ['--kinds', 'trade,depth,quote', '--duration', '2s', '--data-dir', 'damaged']
-    await cli(['collect', 'BTCUSDT', ...kept])
+    await cli(['collect', 'BTCUSDT', 'ETHUSDT', ...kept])
+    await rm(folder.join('damaged', 'binance-spot', 'quote', 'ETHUSDT', 'series.json'))
     const of = (kind: string): string => folder.join('damaged', 'binance-spot', kind, 'BTCUSDT')
     const fileOf = async (kind: string): Promise<string> => {
       const name = (await readdir(of(kind))).find((one) => one.endsWith('.parquet'))
@@ -62,6 +63,7 @@ describe('ticklake prove', () => {
     const ran = await cli(['prove', '--data-dir', 'damaged'])
     expect(ran.stdout).toMatch(/^wrong {2}BTCUSDT trade: not read whole; .*the data file is missing/m)
     expect(ran.stdout).toMatch(/^wrong {2}BTCUSDT bookDelta: not read whole; .*the data could not be read/m)
+    expect(ran.stdout).toMatch(/^wrong {2}ETHUSDT quote: not read whole; .*series\.json is missing/m)
     expect(ran.stdout).toMatch(/^spot +BTCUSDT +quote +([\d,]+) +\1 +0 +0 +0 +0 +0/m)
     expect(ran.stdout).toContain('The lake is not what happened.')
     expect(ran.code).toBe(1)

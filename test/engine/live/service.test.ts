@@ -202,6 +202,16 @@ describe('a market data service', () => {
     await expect(Collector.open(options)).rejects.toThrow(message)
   })
 
+  it('leaves nothing open when its streams can not be made: the lake is free for the next one', async () => {
+    await using folder = await tempFolder('service')
+    const dataDir = folder.join('lake')
+    await using wrong = new MarketDataService({ dataDir, stream: { pingIntervalMs: -5 } })
+    await expect(wrong.start()).rejects.toThrow('pingIntervalMs: -5 is not a number from 0 on.')
+    await using next = await Collector.open({ dataDir, lake: { lockWaitMs: 0 } })
+    expect(next.lake!.dataDir).toBe(dataDir)
+    await expect(Collector.open({}, AbortSignal.abort())).rejects.toThrow(/abort/)
+  })
+
   it('leaves nothing open when its start is aborted, so that it can be started again', async () => {
     await using rig = await FeedRig.open()
     await using folder = await tempFolder('service')

@@ -13,7 +13,7 @@ import type {
   StreamOptions,
 } from '../../stream.ts'
 import { channelOfStream, streamName } from '../channels.ts'
-import { type RecordOverflow, RecordReader } from './record-reader.ts'
+import { OVERFLOWS, type RecordOverflow, RecordReader } from './record-reader.ts'
 import { StreamPool } from './stream-pool.ts'
 import { Twins } from './twins.ts'
 
@@ -180,6 +180,7 @@ export class BinanceStream implements LiveStream {
   records<K extends LiveKind = LiveKind>(options: RecordsOptions<K> = {}): RecordReader<RecordOf<K>> {
     const { kinds, market, bound = 10_000, overflow = 'error', signal } = options
     if (!Number.isInteger(bound) || bound < 1) throw new ConfigError(`bound: ${bound} is not a whole number above 0.`)
+    if (!OVERFLOWS.includes(overflow)) throw new ConfigError(`overflow is "${overflow}"; use ${OVERFLOWS.join(', ')}.`)
     const wantedKinds = kinds && new Set<string>(kinds)
     const wantedSymbols = options.symbols && new Set(options.symbols)
     const channels = this.#channels(options.channels ?? [], market)

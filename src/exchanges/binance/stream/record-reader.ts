@@ -6,6 +6,8 @@ export type RecordOverflow =
   /** The loop ends with a BufferOverflowError, after what still waits. */
   'error' | 'drop-oldest' | 'drop-newest'
 
+export const OVERFLOWS: readonly RecordOverflow[] = ['error', 'drop-oldest', 'drop-newest']
+
 export interface RecordReaderOptions {
   /** Records that may wait for the loop. */
   readonly bound: number

@@ -120,6 +120,7 @@ describe('a Binance stream', () => {
   it('never holds more records than the bound, and does what was chosen there', async () => {
     const { server, stream } = await start()
     await stream.subscribe('btcusdt@trade')
+    expect(() => stream.records({ overflow: 'drop' as never })).toThrow(/overflow is "drop"; use error, drop-oldest/)
     const oldest = stream.records({ bound: 5, overflow: 'drop-oldest' })
     const newest = stream.records({ bound: 5, overflow: 'drop-newest' })
     const strict = stream.records({ bound: 5 })
