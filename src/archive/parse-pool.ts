@@ -179,7 +179,8 @@ export class ParsePool implements AsyncDisposable {
 
   #finish(job: number, state: JobState): void {
     if (!this.#jobs.delete(job)) return
-    if (state.slot && --state.slot.jobs === 0) state.slot.worker.unref()
+    // While the pool is closed, its end is waited for: nothing else may keep the process alive until then.
+    if (state.slot && --state.slot.jobs === 0 && !this.#closed) state.slot.worker.unref()
     state.held.length = 0
     if (!this.#closed) this.#assign()
   }
