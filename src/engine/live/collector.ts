@@ -96,6 +96,17 @@ export class Collector implements AsyncDisposable {
     this.#recorder = recorder
     this.#badFrames = lake && new BadFrameFile(join(lake.dataDir, REPORTS_FOLDER, 'bad-frames.jsonl'), this.#log)
     this.bus = new EventBus({ log: this.#log })
+    // First, because it may refuse its options: what comes next has timers.
+    const endpoint = options.client?.endpoint
+    this.#stream = live.createStream(
+      {
+        ...(endpoint === undefined ? {} : { endpoint }),
+        ...(options.client?.testnet === undefined ? {} : { testnet: options.client.testnet }),
+        log: this.#log,
+        ...options.stream,
+      },
+      { frame: (frame) => this.#frame(frame), event: (event) => this.#events.take(event) },
+    )
     this.#intake = new Intake(exchange.id, this.bus)
     this.#compaction = new Compaction(() => this.#intake.all, this.#log, options.compactMs)
     this.#backfill = new Backfill({
@@ -144,16 +155,6 @@ export class Collector implements AsyncDisposable {
       onEvent: options.onEvent,
       log: this.#log,
     })
-    const endpoint = options.client?.endpoint
-    this.#stream = live.createStream(
-      {
-        ...(endpoint === undefined ? {} : { endpoint }),
-        ...(options.client?.testnet === undefined ? {} : { testnet: options.client.testnet }),
-        log: this.#log,
-        ...options.stream,
-      },
-      { frame: (frame) => this.#frame(frame), event: (event) => this.#events.take(event) },
-    )
     this.#pressure = new Backpressure({
       stream: this.#stream,
       spool,
