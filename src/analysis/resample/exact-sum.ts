@@ -8,8 +8,10 @@ const EXACT = Math.floor(Number.MAX_SAFE_INTEGER / SCALE)
 const SMALL = 2 ** 22
 /** Added and taken off again, it leaves the nearest whole number of anything below 2^51: quicker than rounding. */
 const ROUND = 1.5 * 2 ** 52
-/** Rows that are added up before it is looked whether they were small: few, so that they mostly are. */
-const RUN = 32
+/** Rows that are added up before it is looked whether they were small: a minute of seconds in one go. */
+const RUN = 64
+/** So many of a run whose sum was not small, before each is added with care. */
+const SHORT_RUN = 16
 /** From here on neighbouring float64 are more than a hundred-millionth apart. */
 const CLEAR = 2 ** 26
 
@@ -82,12 +84,25 @@ export class ExactSum {
     while (i < to && (this.count & 3) !== 0) this.add(values[i++]!)
     while (i + 3 < to) {
       const end = Math.min(to, i + RUN) | 0
-      i = this.#addRun(values, i, end)
+      const row = this.#addRun(values, i, end)
+      i = row > i ? row : this.#addShortRuns(values, i, end)
     }
     for (; i < to; i++) this.add(values[i]!)
   }
 
-  /** Takes a multiple of four rows. @returns the row after the last one taken */
+  /** As `#addRun` in shorter runs; what is not small in one of them is added with care. */
+  #addShortRuns(values: Float64Array, from: number, to: number): number {
+    let i = from
+    while (i + 3 < to) {
+      const end = Math.min(to, i + SHORT_RUN) | 0
+      const row = this.#addRun(values, i, end)
+      if (row > i) i = row
+      else for (const last = i + ((end - i) & ~3); i < last; i++) this.add(values[i]!)
+    }
+    return i
+  }
+
+  /** Takes a multiple of four rows. @returns the row after the last one taken; `from` where they are not small, and none is */
   #addRun(values: Float64Array, from: number, to: number): number {
     let { plain0: a, plain1: b, plain2: c, plain3: d } = this
     const before = a + b + (c + d)
@@ -113,10 +128,7 @@ export class ExactSum {
     }
     // Each value is small where their sum is, as quantities are not negative; a sum of large ones is done with care.
     const grown = a + b + (c + d) - before
-    if (!(grown >= 0 && grown < SMALL)) {
-      for (let k = from; k < i; k++) this.add(values[k]!)
-      return i
-    }
+    if (!(grown >= 0 && grown < SMALL)) return from
     const units = unitsA + unitsB + (unitsC + unitsD)
     const whole = Math.floor(units / SCALE)
     this.whole += whole
