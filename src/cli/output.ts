@@ -1,6 +1,6 @@
 import type { Writable } from 'node:stream'
 
-/** A stream that may be a terminal. */
+/** A stream that may be a terminal; `columns` and `rows` are 0 on one that does not know its size. */
 export type OutputStream = Writable & { readonly isTTY?: boolean; readonly columns?: number; readonly rows?: number }
 
 /**

@@ -24,8 +24,8 @@ export async function run(argv: readonly string[], io: Io, version: string): Pro
     .configureOutput({
       writeOut: (text) => void io.stdout.write(text),
       writeErr: (text) => (json ? usageErrors.push(text) : void io.stderr.write(text)),
-      getOutHelpWidth: () => Math.min(io.stdout.columns ?? 100, 120),
-      getErrHelpWidth: () => Math.min(io.stderr.columns ?? 100, 120),
+      getOutHelpWidth: () => Math.min(io.stdout.columns || 100, 120),
+      getErrHelpWidth: () => Math.min(io.stderr.columns || 100, 120),
     })
     .configureHelp({
       showGlobalOptions: true,

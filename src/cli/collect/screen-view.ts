@@ -59,8 +59,8 @@ export class ScreenView implements LiveView, LiveRegion {
     const lines = this.#closed
       ? []
       : this.#screen.lines(
-          Math.max(40, stream.columns ?? 80),
-          Math.max(8, (stream.rows ?? 24) - 1),
+          Math.max(40, stream.columns || 80),
+          Math.max(8, (stream.rows || 24) - 1),
           this.#context.errStyle,
         )
     this.#drawn = lines.length

@@ -26,7 +26,7 @@ export class BarView implements ProgressView, LiveRegion {
     this.#context = context
     this.#progress = new DownloadProgress(seriesCount, now)
     const { stream } = context.err
-    const width = (): number => Math.max(40, (stream.columns ?? 80) - 1)
+    const width = (): number => Math.max(40, (stream.columns || 80) - 1)
     this.#multi = new cliProgress.MultiBar({
       stream: stream as NodeJS.WriteStream,
       hideCursor: true,
@@ -39,7 +39,7 @@ export class BarView implements ProgressView, LiveRegion {
       linewrap: false,
       format: (_options, _params, payload: { line?: (width: number) => string }) => payload.line?.(width()) ?? '',
     })
-    const slots = Math.max(1, Math.min(MAX_BARS, seriesCount, (stream.rows ?? 24) - 3))
+    const slots = Math.max(1, Math.min(MAX_BARS, seriesCount, (stream.rows || 24) - 3))
     for (let i = 0; i < slots; i++) {
       this.#slots.push({ bar: this.#multi.create(1, 0, { line: () => '' }), key: undefined })
     }

@@ -101,7 +101,7 @@ async function barView(context: Context, tally: VerifyTally): Promise<VerifyView
   const { stream } = context.err
   let repairing = false
   const line = (): string => {
-    const columns = Math.max(40, (stream.columns ?? 80) - 1)
+    const columns = Math.max(40, (stream.columns || 80) - 1)
     const name = tally.current === undefined ? 'done' : seriesLabel(tally.current)
     const facts = `${repairing ? 'fetching again; ' : ''}${tally.text()}`
     return barLine(name, tally.done / Math.max(1, tally.total), facts, columns, context.errStyle, (text) => text)

@@ -146,6 +146,25 @@ describe('a collection on a terminal', () => {
     await sandbox.close()
   })
 
+  it('takes a terminal that does not know its size for one of 80 by 24', async () => {
+    const sizeless = { columns: 0, rows: 0 }
+    const stderr = fakeStream(sizeless)
+    const args = [
+      'collect',
+      'BTCUSDT',
+      '--kinds',
+      'trade,depth,candle',
+      '--duration',
+      '1s',
+      '--endpoint',
+      sandbox.endpoint,
+    ]
+    const signal = new AbortController().signal
+    const code = await run(args, { stdout: fakeStream(sizeless), stderr, env: {}, cwd: folder.path, signal }, '0.0.0')
+    expect(code).toBe(0)
+    expect(stderr.text()).toMatch(/records in the lake, [\d,]+ waiting/)
+  })
+
   it('is drawn in place, and leaves the terminal as it was', async () => {
     const stdout = fakeStream({ columns: 100, rows: 20 })
     const stderr = fakeStream({ columns: 100, rows: 20 })
