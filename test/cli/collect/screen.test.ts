@@ -158,6 +158,8 @@ describe('a collection on a terminal', () => {
       '1s',
       '--endpoint',
       sandbox.endpoint,
+      '--data-dir',
+      'sizeless',
     ]
     const signal = new AbortController().signal
     const code = await run(args, { stdout: fakeStream(sizeless), stderr, env: {}, cwd: folder.path, signal }, '0.0.0')
