@@ -25,7 +25,11 @@ export class BoundedQueue<Item> implements AsyncIterableIterator<Item, undefined
   #dropped = 0
   #ended = false
   #failure: Error | undefined
-  #waiting: { resolve: (result: IteratorResult<Item, undefined>) => void; reject: (error: Error) => void } | undefined
+  /** Calls of `next` that nothing came for yet, in their order. Usually one. */
+  readonly #waiting: {
+    resolve: (result: IteratorResult<Item, undefined>) => void
+    reject: (error: Error) => void
+  }[] = []
   readonly #onEnd: () => void
 
   constructor(options: { name: string; bound: number; overflow: Overflow; onEnd?: () => void }) {
@@ -58,9 +62,8 @@ export class BoundedQueue<Item> implements AsyncIterableIterator<Item, undefined
   /** False when the item was dropped. */
   push(item: Item): boolean {
     if (this.#ended) return false
-    const waiting = this.#waiting
+    const waiting = this.#waiting.shift()
     if (waiting) {
-      this.#waiting = undefined
       waiting.resolve({ done: false, value: item })
       return true
     }
@@ -94,7 +97,7 @@ export class BoundedQueue<Item> implements AsyncIterableIterator<Item, undefined
     }
     if (this.#ended) return { done: true, value: undefined }
     return new Promise((resolve, reject) => {
-      this.#waiting = { resolve, reject }
+      this.#waiting.push({ resolve, reject })
     })
   }
 
@@ -118,11 +121,11 @@ export class BoundedQueue<Item> implements AsyncIterableIterator<Item, undefined
 
   #finish(): void {
     this.#ended = true
-    const waiting = this.#waiting
-    this.#waiting = undefined
-    if (waiting) {
-      if (this.#failure) waiting.reject(this.#failure)
-      else waiting.resolve({ done: true, value: undefined })
+    for (const { resolve, reject } of this.#waiting.splice(0)) {
+      if (this.#failure) reject(this.#failure)
+      else resolve({ done: true, value: undefined })
+      // Told once, as a generator does: whoever waits behind it finds the end.
+      this.#failure = undefined
     }
     this.#onEnd()
   }

@@ -138,6 +138,16 @@ describe('EventBus', () => {
 })
 
 describe('BoundedQueue', () => {
+  it('answers every call that waits, in its order, and all of them at the end', async () => {
+    const queue = new BoundedQueue<number>({ name: 'a queue', bound: 10, overflow: 'error' })
+    const calls = [queue.next(), queue.next(), queue.next(), queue.next()]
+    queue.push(1)
+    queue.push(2)
+    queue.end()
+    const done = { done: true, value: undefined }
+    expect(await Promise.all(calls)).toEqual([{ done: false, value: 1 }, { done: false, value: 2 }, done, done])
+  })
+
   it('keeps order and bound under any mix of writes and reads', async () => {
     await fc.assert(
       fc.asyncProperty(

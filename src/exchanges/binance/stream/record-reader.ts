@@ -27,7 +27,8 @@ export class RecordReader<R extends LiveRecord = LiveRecord> implements AsyncIte
   #begun: Promise<void> | undefined
   #isOver = false
   #failure: Error | undefined
-  #wake: (() => void) | undefined
+  /** Calls of `next` that wait. */
+  #wakes: (() => void)[] = []
 
   constructor(options: RecordReaderOptions) {
     this.#options = options
@@ -82,7 +83,7 @@ export class RecordReader<R extends LiveRecord = LiveRecord> implements AsyncIte
       if (failure) throw failure
       if (this.#isOver) return { done: true, value: undefined }
       await new Promise<void>((resolve) => {
-        this.#wake = resolve
+        this.#wakes.push(resolve)
       })
     }
     return { done: false, value: this.#take() }
@@ -123,8 +124,9 @@ export class RecordReader<R extends LiveRecord = LiveRecord> implements AsyncIte
   }
 
   #stir(): void {
-    const wake = this.#wake
-    this.#wake = undefined
-    wake?.()
+    const wakes = this.#wakes
+    if (wakes.length === 0) return
+    this.#wakes = []
+    for (const wake of wakes) wake()
   }
 }

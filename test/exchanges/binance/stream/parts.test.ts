@@ -155,6 +155,17 @@ describe('a reader of records', () => {
     )
   })
 
+  it('answers every call that waits, and all of them at the end', async () => {
+    const reader = new RecordReader({ bound: 10, overflow: 'error', begin: async () => {}, end: () => {} })
+    const calls = [reader.next(), reader.next(), reader.next()]
+    await Promise.resolve()
+    reader.push({ id: 1 } as never)
+    reader.fail()
+    const answers = await Promise.all(calls)
+    expect(answers.filter(({ done }) => !done)).toHaveLength(1)
+    expect(await reader.next()).toEqual({ done: true, value: undefined })
+  })
+
   it('moves many records through in order', async () => {
     const reader = new RecordReader({ bound: 100_000, overflow: 'error', begin: async () => {}, end: () => {} })
     for (let i = 0; i < 50_000; i++) reader.push(record(i))
