@@ -32,7 +32,8 @@ export interface FlusherStatus {
 
 /** Series written at the same time. */
 const PARALLEL = 3
-const FLUSH_BYTES = 32 * 1024 * 1024
+/** Memory of records that wait, bytes, at which some are moved, when nothing else is said. */
+export const FLUSH_BYTES = 32 * 1024 * 1024
 /**
  * Parts of `flushMs`: in each some of the series have their turn. So hundreds of them are written evenly, and half as
  * much waits as when all are written at once.
@@ -254,7 +255,8 @@ export class Flusher implements AsyncDisposable {
   }
 }
 
-function memoryOf(record: LiveRecord): number {
+/** What a record takes while it waits, bytes. */
+export function memoryOf(record: LiveRecord): number {
   return record.kind === 'bookDelta' || record.kind === 'bookSnapshot'
     ? RECORD_BYTES + ((record.bids.length + record.asks.length) >> 1) * LEVEL_BYTES
     : RECORD_BYTES

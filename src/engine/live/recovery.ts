@@ -29,8 +29,9 @@ function readGap(bytes: Uint8Array, start: number, end: number): { series: Serie
   }
 }
 
-/** Records taken in between two looks at how much memory they use. */
+/** Records taken in between two looks at how much memory they use, and bytes of the spool. */
 const STEP = 10_000
+const STEP_BYTES = 4 * 1024 * 1024
 
 /**
  * Reads what an earlier run left in the spool, record by record and in order. `take` says where they go; `pause` is
@@ -54,6 +55,8 @@ export async function recoverSpool(
   const found: LiveRecord[] = []
   let entries = 0
   let records = 0
+  let step = 0
+  let stepBytes = 0
   let badEntries = 0
   const sink: FrameSink = {
     record: (record) => void found.push(record),
@@ -90,9 +93,12 @@ export async function recoverSpool(
       }
     }
     for (const record of found) await options.take(record, entry.sequence)
-    const before = records
     records += found.length
-    if (Math.floor(before / STEP) !== Math.floor(records / STEP)) await options.pause(entry.sequence)
+    step += found.length
+    stepBytes += entry.end - entry.start
+    if (step < STEP && stepBytes < STEP_BYTES) continue
+    step = stepBytes = 0
+    await options.pause(entry.sequence)
   }
   return { entries, records, badEntries }
 }

@@ -3,7 +3,7 @@ import type { Log } from '../../model/log.ts'
 import type { SeriesId } from '../../model/series.ts'
 import { RUN_GAP, type Spool } from '../../store/spool/index.ts'
 import type { Backfill } from './backfill.ts'
-import type { Flusher } from './flusher.ts'
+import { FLUSH_BYTES, type Flusher, memoryOf } from './flusher.ts'
 import type { Intake, IntakeSeries } from './intake.ts'
 import { recoverSpool } from './recovery.ts'
 
@@ -15,7 +15,7 @@ export interface RunRecoveryParts {
   readonly flusher: Flusher
   /** Opens a series behind what the lake has of it. */
   readonly open: (id: SeriesId) => Promise<IntakeSeries>
-  /** Records after which what was read is moved to the lake. */
+  /** Records after which what was read is moved to the lake; their memory is bounded besides. */
   readonly flushRecords: number
   readonly log: Log
 }
@@ -32,6 +32,7 @@ export class RunRecovery {
     if (!spool) return
     this.isRunning = true
     let waiting = 0
+    let bytes = 0
     /** Sequence of each series' last record. */
     const before = new Map<IntakeSeries, number>()
     const report = await recoverSpool(spool, (market) => live.createParser(market), {
@@ -43,13 +44,15 @@ export class RunRecovery {
         // Another run, and nobody collected in between.
         if (last === undefined || sequence - last >= RUN_GAP / 2) series.away()
         before.set(entry, sequence)
-        if (series.take(record, Date.now()) && !series.renewal && sink?.append(record, sequence)) waiting++
+        if (!series.take(record, Date.now()) || series.renewal || !sink?.append(record, sequence)) return
+        waiting++
+        bytes += memoryOf(record)
       },
       gap: async (id, gap) => (await open(id)).sink?.gap(gap),
       pause: async (sequence) => {
         this.at = sequence
-        if (waiting < flushRecords) return
-        waiting = 0
+        if (waiting < flushRecords && bytes < FLUSH_BYTES) return
+        waiting = bytes = 0
         await flusher.flush()
       },
       log,

@@ -1,7 +1,8 @@
 import type { Kind } from '../../model/kind.ts'
 import { BookSide, type LiveRecord } from '../../model/live/index.ts'
 import type { EventColumn } from './event-columns.ts'
-import { type PutRow, putAny } from './event-rows.ts'
+import { halvesOf, type PutRow, putAny } from './event-rows.ts'
+import { type ColumnMemory, OWN_MEMORY } from './event-scratch.ts'
 import { Slots } from './event-slots.ts'
 
 const LEVEL_COLUMNS: readonly string[] = ['side', 'price', 'quantity']
@@ -76,16 +77,19 @@ export class BookColumns {
     this.#records++
   }
 
-  /** All rows, one per level, in memory of their own, and the number of the record of each. */
-  rowsOf(): { readonly columns: Record<string, EventColumn>; readonly record: Uint32Array } {
+  /** All rows, one per level, in memory that is theirs, and the number of the record of each. */
+  rowsOf(memory: ColumnMemory = OWN_MEMORY): {
+    readonly columns: Record<string, EventColumn>
+    readonly record: Uint32Array
+  } {
     const rows = this.#rows
-    const side = new Float64Array(rows)
-    const price = new Float64Array(rows)
-    const quantity = new Float64Array(rows)
-    const record = new Uint32Array(rows)
+    const side = memory.numbers(rows)
+    const price = memory.numbers(rows)
+    const quantity = memory.numbers(rows)
+    const record = memory.counts(rows)
     const facts = this.#facts.map((spec) => {
-      const column = spec.type === 'id' ? new BigInt64Array(rows) : new Float64Array(rows)
-      return { name: spec.name, column, halves: column instanceof BigInt64Array && new Int32Array(column.buffer) }
+      const column = spec.type === 'id' ? memory.ids(rows) : memory.numbers(rows)
+      return { name: spec.name, column, halves: column instanceof BigInt64Array && halvesOf(column) }
     })
     let row = 0
     let number = 0

@@ -4,7 +4,8 @@ import type { Kind } from '../../model/kind.ts'
 import { narrowId } from '../../model/live/ids.ts'
 import type { RecordId } from '../../model/live/index.ts'
 import type { LakeFile } from './coverage-file.ts'
-import { type EventBatch, numbersOf, pickRows } from './event-columns.ts'
+import { type EventBatch, type EventColumn, numbersOf, pickRows } from './event-columns.ts'
+import { halvesOf } from './event-rows.ts'
 import { syncAndHash } from './files.ts'
 import { readId, storeId } from './ids.ts'
 import { eventPeriod, periodOf } from './periods.ts'
@@ -39,8 +40,14 @@ export function keyAt(kind: Kind, batch: EventBatch, row: number): RecordId {
 export function risingOrder(kind: Kind, batch: EventBatch, record: Uint32Array): Uint32Array | undefined {
   const keys = batch.columns[kind.sortKey]!
   let rises = true
-  for (let i = 1; i < batch.length && rises; i++)
-    rises = keys[i]! > keys[i - 1]! || (keys[i] === keys[i - 1] && record[i] === record[i - 1])
+  let before = batch.length > 0 ? keys[0]! : 0
+  for (let i = 1; i < batch.length && rises; i++) {
+    // The rows of a record have its key: to read it again would make a BigInt for each.
+    if (record[i] === record[i - 1]) continue
+    const key = keys[i]!
+    rises = key > before
+    before = key
+  }
   if (rises) return undefined
   const order = Uint32Array.from({ length: batch.length }, (_, index) => index)
   order.sort((a, b) => (keys[a]! < keys[b]! ? -1 : keys[a]! > keys[b]! ? 1 : a - b))
@@ -72,6 +79,9 @@ export function splitChunks(kind: Kind, batch: EventBatch, files: readonly LakeF
   const keys = batch.columns[kind.sortKey]!
   const starts = files.map((file) => readId(file.firstKey ?? file.first)).sort((a, b) => (a < b ? -1 : a > b ? 1 : 0))
   const highest = highestKey(files)
+  const whole = highest === undefined || batch.length === 0 || keys[0]! > highest
+  const only = whole ? onlyChunk(kind, batch, instants) : undefined
+  if (only) return [only]
   let place = 0
   const rowsOf = new Map<string, { day: string; rows: number[] }>()
   // Rows in a row mostly belong together: their file is looked for when the day or the place changes.
@@ -106,6 +116,36 @@ export function splitChunks(kind: Kind, batch: EventBatch, files: readonly LakeF
     for (let i = 0; i < rows.length; i++) if (i === 0 || keys[rows[i]!] !== keys[rows[i - 1]!]) records++
     return { day, batch: part, first, last, records }
   })
+}
+
+/** The chunk of rows that follow all that is stored and are of one day, which is what nearly all flushes write. */
+function onlyChunk(kind: Kind, batch: EventBatch, instants: Float64Array): Chunk | undefined {
+  if (batch.length === 0) return undefined
+  let first = Number.POSITIVE_INFINITY
+  let last = Number.NEGATIVE_INFINITY
+  for (let row = 0; row < batch.length; row++) {
+    const instant = instants[row]!
+    if (instant < first) first = instant
+    if (instant > last) last = instant
+  }
+  const period = eventPeriod(kind, first)
+  if (last >= period.to) return undefined
+  return { day: period.name, batch, first, last, records: countRuns(batch.columns[kind.sortKey]!) }
+}
+
+/** How often a value differs from the one before it, the first one included. */
+function countRuns(keys: EventColumn): number {
+  // As halves, because to read a BigInt for each row would take most of the time.
+  const halves = keys instanceof BigInt64Array ? halvesOf(keys) : undefined
+  let runs = 1
+  for (let row = 1; row < keys.length; row++) {
+    const differs =
+      halves === undefined
+        ? keys[row] !== keys[row - 1]
+        : halves[2 * row] !== halves[2 * row - 2] || halves[2 * row + 1] !== halves[2 * row - 1]
+    if (differs) runs++
+  }
+  return runs
 }
 
 /** Number of a chunk's file, from its name. */

@@ -2,7 +2,8 @@ import { InvalidRangeError } from '../../model/errors.ts'
 import type { ColumnSpec, Kind } from '../../model/kind.ts'
 import type { LiveRecord } from '../../model/live/index.ts'
 import { BookColumns } from './event-book-columns.ts'
-import { type PutRow, type RowLayout, rowLayout } from './event-rows.ts'
+import { halvesOf, type PutRow, type RowLayout, rowLayout } from './event-rows.ts'
+import { type ColumnMemory, OWN_MEMORY } from './event-scratch.ts'
 import { Slots } from './event-slots.ts'
 
 /**
@@ -98,26 +99,26 @@ export class EventColumns {
     this.#rows++
   }
 
-  /** All rows as a batch, in memory of its own, and the record number of each. */
-  view(): { batch: EventBatch; record: Uint32Array } {
+  /** All rows as a batch, in memory that is theirs, and the record number of each. */
+  view(memory: ColumnMemory = OWN_MEMORY): { batch: EventBatch; record: Uint32Array } {
     if (this.#book) {
-      const { columns, record } = this.#book.rowsOf()
+      const { columns, record } = this.#book.rowsOf(memory)
       return { batch: { length: record.length, columns }, record }
     }
     const columns: Record<string, EventColumn> = {}
-    for (const spec of this.kind.columns) columns[spec.name] = this.#column(spec)
-    const record = new Uint32Array(this.#rows)
+    for (const spec of this.kind.columns) columns[spec.name] = this.#column(spec, memory)
+    const record = memory.counts(this.#rows)
     for (let row = 0; row < record.length; row++) record[row] = row
     return { batch: { length: this.#rows, columns }, record }
   }
 
-  #column(spec: ColumnSpec): EventColumn {
-    const column = newColumn(spec, this.#rows)
+  #column(spec: ColumnSpec, memory: ColumnMemory): EventColumn {
+    const column = spec.type === 'id' ? memory.ids(this.#rows) : memory.numbers(this.#rows)
     const width = this.#width
     const slot = this.#layout.names.indexOf(spec.name)
     let row = 0
     if (column instanceof BigInt64Array) {
-      const to = new Int32Array(column.buffer)
+      const to = halvesOf(column)
       for (const { halves, end } of this.#slots.filled()) {
         for (let at = slot; at < end; at += width, row++) {
           to[2 * row] = halves[2 * at]!

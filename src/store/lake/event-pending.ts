@@ -1,8 +1,9 @@
 import { StorageError } from '../../model/errors.ts'
 import type { Kind } from '../../model/kind.ts'
 import { type LiveRecord, RecordFlag, type RecordId, type TradeRecord } from '../../model/live/index.ts'
-import { EventColumns } from './event-columns.ts'
+import { type EventBatch, EventColumns, joinEvents } from './event-columns.ts'
 import { idSpanOf } from './event-coverage.ts'
+import type { ColumnMemory } from './event-scratch.ts'
 import type { IdRanges } from './ids.ts'
 
 /** Records that go to disk together. */
@@ -166,6 +167,27 @@ export class PendingEvents {
       { retryable: true },
     )
   }
+}
+
+/** The rows of parts as one batch, in the order of arrival, and the number of the record of each. */
+export function joinParts(
+  kind: Kind,
+  parts: readonly PendingPart[],
+  memory: ColumnMemory,
+): { readonly batch: EventBatch; readonly record: Uint32Array } {
+  const views = parts.map(({ columns }) => columns.view(memory))
+  if (views.length === 1) return views[0]!
+  const batches = views.map((view) => view.batch)
+  const batch = joinEvents(kind.columns, batches)
+  const record = new Uint32Array(batch.length)
+  let offset = 0
+  let number = 0
+  for (const [index, view] of views.entries()) {
+    for (let i = 0; i < view.record.length; i++) record[offset + i] = number + view.record[i]!
+    offset += view.record.length
+    number += parts[index]!.columns.records
+  }
+  return { batch, record }
 }
 
 /** Reads the instant of a record of a kind: when it happened or, where that is not known, when it came. */

@@ -14,6 +14,11 @@ export interface RowLayout {
 /** Halves of 64-bit integers in memory: little-endian on every platform Node runs on. */
 const TWO_32 = 4_294_967_296
 
+/** An id column as halves. */
+export function halvesOf(column: BigInt64Array): Int32Array {
+  return new Int32Array(column.buffer, column.byteOffset, column.length * 2)
+}
+
 /** Writes an id, -1 for none, as halves: writing a BigInt per id would be several times slower. */
 export function putId(halves: Int32Array, at: number, id: RecordId | undefined): void {
   if (typeof id === 'number' && Number.isSafeInteger(id)) {

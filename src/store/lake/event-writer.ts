@@ -17,14 +17,15 @@ import {
   risingOrder,
   splitChunks,
 } from './event-chunks.ts'
-import { type EventBatch, joinEvents, pickRows } from './event-columns.ts'
+import { type EventBatch, pickRows } from './event-columns.ts'
 import { type CompactionPlan, mergeFiles, planCompaction, planTidying } from './event-compact.ts'
 import { type EventFacts, hasFacts, hasHeldIds, nextEventCoverage, readHeld, storeHeld } from './event-coverage.ts'
 import { describeEventFile } from './event-inspect.ts'
 import { writeEvents } from './event-parquet.ts'
-import { PendingEvents, type PendingPart } from './event-pending.ts'
+import { joinParts, PendingEvents, type PendingPart } from './event-pending.ts'
 import { readKeys } from './event-read.ts'
 import { reviseFiles, scanStaged, withoutStored } from './event-revise.ts'
+import { type ColumnMemory, Scratch } from './event-scratch.ts'
 import { EventStage, overlaps } from './event-stage.ts'
 import { removeEmpty, removeIfThere, sweepTemps, TEMP_PREFIX } from './files.ts'
 import { type HeldIds, IdRanges } from './ids.ts'
@@ -323,11 +324,12 @@ export class EventWriter implements AsyncDisposable {
     if (taken.length === 0 && !hasFacts(facts)) return { records: 0, rows: 0, bytes: 0 }
     const held = this.#held?.ranges.map((range) => ({ ...range }))
     const temps: string[] = []
+    using scratch = Scratch.take()
     try {
       await this.#finishEarlier()
       const { files: before } = this.#coverage
       const made: { file: LakeFile; temp: string }[] = []
-      for (const chunk of await this.#chunksOf(taken, before)) {
+      for (const chunk of await this.#chunksOf(taken, before, scratch)) {
         const names = [...before, ...made.map(({ file }) => file)].map((file) => file.name)
         const temp = this.#tempName(chunk.day)
         temps.push(temp)
@@ -354,21 +356,10 @@ export class EventWriter implements AsyncDisposable {
   }
 
   /** The rows to store, as the files that they become. */
-  async #chunksOf(taken: readonly PendingPart[], files: readonly LakeFile[]): Promise<Chunk[]> {
-    const views = taken.map(({ columns }) => columns.view())
-    if (views.length === 0) return []
-    let batch = joinEvents(
-      this.kind.columns,
-      views.map((view) => view.batch),
-    )
-    const record = new Uint32Array(batch.length)
-    let offset = 0
-    let number = 0
-    for (const [index, view] of views.entries()) {
-      for (let i = 0; i < view.record.length; i++) record[offset + i] = number + view.record[i]!
-      offset += view.record.length
-      number += taken[index]!.columns.records
-    }
+  async #chunksOf(taken: readonly PendingPart[], files: readonly LakeFile[], memory: ColumnMemory): Promise<Chunk[]> {
+    if (taken.length === 0) return []
+    const { batch: arrived, record } = joinParts(this.kind, taken, memory)
+    let batch = arrived
     const order = risingOrder(this.kind, batch, record)
     if (order) batch = pickRows(batch, order)
     if (this.#held === undefined) batch = await this.#withoutStored(batch, files)
