@@ -7,7 +7,7 @@ import { words } from './config/values.ts'
 import type { Context } from './context.ts'
 import { type RangeOptions, readRangeWithLength } from './range.ts'
 import { plural } from './render/text.ts'
-import { readSymbols, type WantedSymbol } from './select.ts'
+import { readSymbols, symbolWords, type WantedSymbol } from './select.ts'
 
 /** Flags that choose symbols by more than their names. */
 export interface PickOptions extends RangeOptions {
@@ -40,7 +40,7 @@ export async function pickSymbols(
   of: PickOf,
 ): Promise<PickedSymbol[]> {
   const { isSymbolPattern } = await import('../model/symbol-pattern.ts')
-  const all = words(typed)
+  const all = symbolWords(typed)
   const patterns = all.filter(isSymbolPattern)
   const quote = options.quote === undefined ? [] : words(options.quote)
   const named = await readSymbols(

@@ -69,6 +69,20 @@ export function readKind(options: SelectOptions): string {
 }
 
 /**
+ * The symbols and patterns of a command line; commas separate, as blanks do.
+ * @throws ConfigError for text without any: a variable of the shell that is not set must not come to mean everything.
+ */
+export function symbolWords(typed: readonly string[]): string[] {
+  const found = words(typed)
+  const blank = typed.find((text) => words(text).length === 0)
+  if (blank !== undefined)
+    throw new ConfigError(
+      `A symbol is ${JSON.stringify(blank)}, which names none (a variable of the shell that is not set?). Leave it out, or write one.`,
+    )
+  return found
+}
+
+/**
  * Reads symbols in any spelling; commas separate, as blanks do.
  * @throws InvalidSymbolError for text that has no form of a symbol.
  * @throws ConfigError when the spelling names one market and `--market` another.
@@ -120,7 +134,7 @@ export async function selectSeries(
   const intervals = readIntervals(options)
   const all = (await lake.list()).filter((id) => id.exchange === settings.exchange.name)
   const { isSymbolPattern } = await import('../model/symbol-pattern.ts')
-  const given = words([...typed, ...(options.symbols ?? [])])
+  const given = symbolWords([...typed, ...(options.symbols ?? [])])
   const patterns = given.filter(isSymbolPattern)
   const wanted = await readSymbols(
     context,

@@ -46,8 +46,12 @@ export function downloadable<R extends TimeRange>(
   return ranges.filter(({ from }) => from < endedAt)
 }
 
-/** @throws ConfigError for a kind whose past can't be downloaded. */
-export function checkHistory(kind: string): void {
-  if (hasHistory(kind) || SNAPSHOT_KINDS.includes(kind)) return
+/** @throws ConfigError for a kind whose past can't be downloaded, or not of this market. */
+export function checkHistory(kind: string, market?: Market): void {
+  if (hasHistory(kind, market) || SNAPSHOT_KINDS.includes(kind)) return
+  if (hasHistory(kind))
+    throw new ConfigError(
+      `There is no past ${kind} of ${market}; usdm and coinm have it. Write BTC/USDT:USDT, or use --market usdm.`,
+    )
   throw new ConfigError(`${kind} has no history download yet; collect it live with "ticklake collect".`)
 }

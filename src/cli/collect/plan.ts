@@ -6,10 +6,9 @@ import type { Interval } from '../../model/interval.ts'
 import type { LiveKind } from '../../model/live/index.ts'
 import type { Market } from '../../model/series.ts'
 import { loadPairs } from '../config/pairs.ts'
-import { words } from '../config/values.ts'
 import type { Context } from '../context.ts'
 import { plural } from '../render/text.ts'
-import { readIntervals, readSymbols, type SelectOptions } from '../select.ts'
+import { readIntervals, readSymbols, type SelectOptions, symbolWords } from '../select.ts'
 
 /** Levels per side of a stream of snapshots when `--depth` names none of the exchange's. */
 const SNAPSHOT_DEPTH = 20
@@ -121,7 +120,7 @@ async function typedSymbols(
 ): Promise<Wanted[]> {
   const { isSymbolPattern } = await import('../../model/symbol-pattern.ts')
   const settings = await context.settings()
-  const list = words(typed)
+  const list = symbolWords(typed)
   const named = list.filter((word) => word !== EVERY_SYMBOL)
   const patterns = named.filter(isSymbolPattern)
   const symbols = await readSymbols(

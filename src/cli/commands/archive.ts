@@ -92,5 +92,11 @@ export function readAge(text: string, now: number): number {
   if (age) return now - Number(age[1]) * UNITS[age[2]!.toLowerCase()]!
   if (/^\d+$/.test(text.trim()))
     throw new ConfigError(`--older-than is "${text}": of what? Use 90d, 12w, 24mo, 2y or a date.`)
-  return parseTime(text, '--older-than')
+  try {
+    return parseTime(text, '--older-than')
+  } catch (cause) {
+    throw new ConfigError(`--older-than is "${text}"; use an age such as 36h, 90d, 12w, 24mo, 2y, or a date.`, {
+      cause,
+    })
+  }
 }

@@ -1,6 +1,7 @@
 import { InvalidArgumentError } from 'commander'
 import type { RemoteWitness } from '../../engine/reconcile/index.ts'
 import type { VerifyProblem, VerifyReport } from '../../engine/types.ts'
+import { ConfigError } from '../../model/errors.ts'
 import { openEngine } from '../engine.ts'
 import { seriesLabel } from '../progress/state.ts'
 import { createVerifyView } from '../progress/verify.ts'
@@ -52,6 +53,8 @@ REST). --json gives a line per series; times are epoch ms.`,
   },
 
   async run(context, symbols, options) {
+    if (options.keep && !options.archive)
+      throw new ConfigError('--keep goes with --archive: add it, or leave --keep out.')
     const lake = await openLake(context)
     const series = await selectSeries(context, lake, symbols, options)
     if (series.length === 0) {

@@ -1,4 +1,5 @@
 import type { DataSourceManager } from '../../engine/data-source-manager.ts'
+import { checkHistory } from '../../engine/history.ts'
 import type { DownloadRequest, SourceChoice } from '../../engine/types.ts'
 import type { Exchange } from '../../exchanges/exchange.ts'
 import { ConfigError, InvalidRangeError } from '../../model/errors.ts'
@@ -109,6 +110,7 @@ export async function planDownload(
   }
   const wanted = symbols.flatMap(seriesOf)
   const picked = symbols.filter(({ isPicked }) => isPicked).flatMap(seriesOf)
+  for (const { market } of wanted) checkHistory(kind, market)
   checkSeries(exchange, wanted)
   // One question, before many are asked at once: an exchange that can't be reached is told once, and soon.
   const nows = new Map<Market, number>()
