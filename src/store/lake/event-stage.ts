@@ -6,7 +6,8 @@ import { addId, minId } from '../../model/live/ids.ts'
 
 import type { TimeRange } from '../../model/time.ts'
 import type { LakeFile } from './coverage-file.ts'
-import { connectDuck, type DuckModules, loadDuck, quote, quoteName, withWriteSlot } from './duckdb.ts'
+import { DictionaryNeed } from './dictionary-need.ts'
+import { connectDuck, connectPacker, type DuckModules, loadDuck, quote, quoteName, withWriteSlot } from './duckdb.ts'
 import { storageError } from './errors.ts'
 import { describeFile, timeColumnsOf } from './event-chunks.ts'
 import { copyOptions, markValid } from './event-parquet.ts'
@@ -306,6 +307,7 @@ class Part {
   readonly #table: string
   readonly #appender: Awaited<ReturnType<DuckDBConnection['createAppender']>>
   readonly #chunk: DuckDBDataChunk
+  readonly #need: DictionaryNeed
   readonly #scratch = new ArrayBuffer(CHUNK * 8)
   readonly #validity = new ArrayBuffer(CHUNK / 8)
   #first = Number.POSITIVE_INFINITY
@@ -331,6 +333,7 @@ class Part {
     this.#connection = connection
     this.#table = table
     this.#appender = appender
+    this.#need = new DictionaryNeed(specs)
     const { api } = duck
     this.#chunk = api.DuckDBDataChunk.create(specs.map((spec) => vectorType(api, spec.type)))
   }
@@ -338,7 +341,7 @@ class Part {
   static async open(parts: EventStageParts, period: string, batch: Batch): Promise<Part> {
     const specs = presentColumns(parts.kind, batch)
     const duck = await loadDuck()
-    const connection = await connectDuck()
+    const connection = await connectPacker()
     const table = `stage_${++tableNumber}`
     const columns = specs.map((spec) => `${quoteName(spec.name)} ${SQL_TYPE[spec.type]}`)
     await connection.run(`CREATE TEMP TABLE ${table} (${columns.join(', ')})`)
@@ -354,6 +357,7 @@ class Part {
   append(batch: Batch, from: number, to: number): void {
     const { bindings } = this.#duck
     this.#notice(batch, from, to)
+    this.#need.add(batch, from, to)
     for (let offset = from; offset < to; offset += CHUNK) {
       const rows = Math.min(CHUNK, to - offset)
       this.#chunk.reset()
@@ -399,7 +403,13 @@ class Part {
       const keys = keysOf(kind).map(quoteName).join(', ')
       const distinct = this.#isRising || this.#parts.held ? '' : `DISTINCT ON (${keys}) `
       const order = this.#isRising ? '' : ` ORDER BY ${keys}`
-      const options = copyOptions(kind, compression, 'chunk', this.rows)
+      const options = copyOptions(
+        kind,
+        compression,
+        'chunk',
+        this.rows,
+        this.#isRising ? this.#need.entries : undefined,
+      )
       await withWriteSlot(() =>
         this.#connection.run(
           `COPY (SELECT ${distinct}${columns.join(', ')} FROM ${this.#table}${order}) TO ${quote(path)} ${options}`,

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
 import { type FileHandle, mkdir, open, readdir, rename, rmdir, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 
@@ -22,6 +21,7 @@ export async function syncFile(path: string): Promise<void> {
 
 /** Files up to this size are read at once to be hashed. */
 const SMALL_FILE = 1 << 20
+const HASHED_PIECE = 1 << 19
 
 /** Makes a file's content survive a power cut, and tells its size and its SHA-256, lower-case hex. */
 export async function syncAndHash(path: string): Promise<{ readonly size: number; readonly sha256: string }> {
@@ -97,8 +97,17 @@ export async function removeEmpty(folders: readonly string[]): Promise<void> {
 /** SHA-256 of a file's content, lower-case hex. */
 export async function hashFile(path: string, signal?: AbortSignal): Promise<string> {
   const hash = createHash('sha256')
-  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20, ...(signal ? { signal } : {}) }))
-    hash.update(chunk as Uint8Array)
+  // One buffer for all: a new one per piece makes as much garbage as there are bytes, and collecting it costs more than
+  // hashing.
+  const buffer = Buffer.allocUnsafeSlow(HASHED_PIECE)
+  await withHandle(path, 'r', async (handle) => {
+    for (;;) {
+      signal?.throwIfAborted()
+      const { bytesRead } = await handle.read(buffer, 0, buffer.length)
+      if (bytesRead === 0) return
+      hash.update(buffer.subarray(0, bytesRead))
+    }
+  })
   return hash.digest('hex')
 }
 
