@@ -99,9 +99,17 @@ export class PartFile {
 }
 
 async function writeAll(handle: FileHandle, chunks: readonly Uint8Array[], position: number): Promise<void> {
-  const bytes = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)
-  for (let done = 0; done < bytes.length; ) {
-    const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, position + done)
-    done += bytesWritten
+  let left = chunks
+  let at = position
+  while (left.length > 0) {
+    // As they are: joining them first would make as much garbage as there are bytes in the file.
+    let { bytesWritten } = await handle.writev(left, at)
+    at += bytesWritten
+    const rest: Uint8Array[] = []
+    for (const chunk of left) {
+      if (bytesWritten < chunk.length) rest.push(chunk.subarray(bytesWritten))
+      bytesWritten = Math.max(0, bytesWritten - chunk.length)
+    }
+    left = rest
   }
 }

@@ -31,7 +31,7 @@ const RETURN = 13
 const POINT = 46
 /** No price or quantity is that large: what claims so is garbage, and other sources are asked. */
 const ABSURD = 1e18
-const BLOCK_ROWS = 32_768
+const BLOCK_ROWS = 16_384
 /** Columns of a few blocks. */
 const MAX_SPARES = 32
 
