@@ -9,6 +9,9 @@ import type { Subscription } from './subscription.ts'
 /** How far ahead, in real ms, a steady stream is made. */
 const AHEAD = 200
 
+/** How far behind, ms, a stream may be and still tell everything. */
+const MOST_BEHIND = 60_000
+
 const NOTHING: EventBatch = { bytes: Buffer.alloc(0), ends: [], times: [] }
 
 export interface ChannelCalls {
@@ -116,11 +119,9 @@ export class Channel {
   }
 
   #advancePeriodic(source: PeriodicSource, now: number): void {
-    // Behind by some periods: only the newest is told. A source that must not skip anything looks back by itself.
-    let time = this.#due
-    for (let next = source.next(time); next <= now; next = source.next(time)) {
-      time = now - next > 10_000 ? now - 10_000 : next
-    }
+    // Behind by some periods: only the newest is told, or one after the other. A source may also look back by itself.
+    const isAll = source.skipsNothing === true && now - this.#due < MOST_BEHIND
+    const time = isAll ? this.#due : newestDue(source, this.#due, now)
     this.#busy = true
     this.#due = Number.POSITIVE_INFINITY
     source
@@ -148,4 +149,12 @@ export class Channel {
     this.#at = to
     this.#calls.due(this, { prepared: this.#prepared, from, to })
   }
+}
+
+function newestDue(source: PeriodicSource, due: number, now: number): number {
+  let time = due
+  for (let next = source.next(time); next <= now; next = source.next(time)) {
+    time = now - next > 10_000 ? now - 10_000 : next
+  }
+  return time
 }

@@ -268,3 +268,16 @@ describe.skipIf(folder === undefined)(realDataTitle('recorded frames of 2026'), 
     }
   })
 })
+
+describe('a sandbox out of breath', () => {
+  it('tells every mark price, late ones too', async () => {
+    const sandbox = await liveSandbox({ now: BEFORE_THE_HOUR })
+    const client = await connect(sandbox, '/market/stream?streams=btcusdt@markPrice@1s')
+    await client.many(1, 'markPriceUpdate')
+    const until = performance.now() + 3500
+    while (performance.now() < until);
+    await client.many(5, 'markPriceUpdate')
+    const times = client.texts.map((text) => (JSON.parse(text) as { data: { E: number } }).data.E)
+    expect(times).toEqual(times.map((_, index) => times[0]! + index * 1000))
+  })
+})

@@ -55,6 +55,8 @@ export interface SteadySource {
 /** A stream that tells the state of things at some instants. */
 export interface PeriodicSource {
   readonly mode: 'periodic'
+  /** Every instant is told, late ones too; without it, only the newest that is due. */
+  readonly skipsNothing?: true
   /** First instant after a time. */
   next(after: number): number
   /** Writes what is sent at an instant; nothing, when nothing has changed. */
