@@ -13,8 +13,7 @@ it(`${kills} kills of a collector under load lose nothing (CHAOS_KILLS, CHAOS_SE
     lifeMs: 5000,
     sandbox: {
       symbols: ['BTCUSDT', 'ETHUSDT', 'SOLUSDT'],
-      // What is missed while no collector lives must fit into the weights of the minutes after.
-      tradesPerSecond: 100,
+      tradesPerSecond: 200,
       seed,
       // Trouble of its own while collectors come and go.
       faults: [

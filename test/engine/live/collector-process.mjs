@@ -22,9 +22,9 @@ setInterval(() => {
   looks = looks.filter((look) => look.last > durable)
   if (safe.length > 0) say({ safe })
 }, 20)
-// What the last lives missed is asked for within the weights of a minute: many kills take some minutes of that.
+// What the last lives missed takes many requests.
 process.once('SIGTERM', async () => {
-  const report = await collector.stop({ repairMs: 2_400_000 })
+  const report = await collector.stop({ repairMs: 900_000 })
   say({ stopped: true, complete: report.complete })
   process.exit(0)
 })
