@@ -183,10 +183,13 @@ export class EventDownload {
     return { from: Math.min(start, end), to: end }
   }
 
-  /** What is covered, but for gaps that nobody was asked about: those of damaged files, and what streams missed. */
+  /**
+   * What is covered, but for gaps that nobody was asked about: those of damaged files, what streams missed, and what the
+   * archive may have since it was found missing.
+   */
   #settled(): TimeRange[] {
     const { covered, gaps } = this.writer.coverage
-    const asksAgain = this.request.unfinished === true && this.request.source !== 'rest'
+    const asksAgain = this.request.source !== 'rest'
     const open = gaps.filter(
       (gap) =>
         (gap.cause === 'unknown' && !gap.checked[0] && (gap.firstId !== undefined || gap.note === LOST)) ||

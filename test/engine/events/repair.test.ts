@@ -1,10 +1,11 @@
-import { open, readdir, rm, truncate, writeFile } from 'node:fs/promises'
+import { open, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { DataSourceManager } from '../../../src/engine/data-source-manager.ts'
 import type { VerifyReport } from '../../../src/engine/types.ts'
 import type { Channel } from '../../../src/exchanges/stream.ts'
 import { type SeriesId, seriesKey } from '../../../src/model/series.ts'
+import { startSandbox } from '../../../src/sandbox/index.ts'
 import { inspectIds } from '../../../src/store/lake/event-inspect.ts'
 import { Lake } from '../../../src/store/lake/lake.ts'
 import { Rig, SYMBOL } from '../live/rig.ts'
@@ -154,5 +155,38 @@ describe('a repair of a series that nobody gives again', () => {
     await rig.stop()
     expect(await verify(rig, series)).toMatchObject({ ok: true, problems: [] })
     expect((await lake.coverage(series))!.gaps).toContainEqual(mended.gaps[0])
+  })
+})
+
+describe('a gap of a collector that REST could not fill', () => {
+  it('is filled from the archive by the first download after the archive has the day', async () => {
+    const sandbox = { tradesPerSecond: 4, symbols: [SYMBOL], seed: 3 }
+    await using rig = await Rig.open({ channels: CHANNELS.slice(0, 1), sandbox })
+    await rig.start()
+    await rig.run(3000)
+    rig.faults(
+      { type: 'drop', match: { stream: '@trade' } },
+      { type: 'http-error', status: 503, match: { path: 'rades' } },
+    )
+    await rig.run(4000)
+    rig.sandbox.clearFaults()
+    rig.faults({ type: 'http-error', status: 503, match: { path: 'rades' } })
+    await rig.run(4000)
+    await rig.collector.stop({ repairMs: 0 })
+    const file = join((await lakeOf(rig)).folder(TRADE), 'series.json')
+    const told = await readFile(file, 'utf8')
+    expect(told).toContain('"cause":"unknown"')
+    // As where REST answered, and does not go back so far.
+    await writeFile(file, told.replaceAll('"cause":"unknown"', '"cause":"own-outage"'))
+    const { gaps, covered } = (await (await lakeOf(rig)).coverage(TRADE))!
+    expect(gaps.map(({ cause }) => cause)).toContain('own-outage')
+
+    const now = rig.sandbox.now()
+    await using later = await startSandbox({ ...sandbox, now: new Date(now + 3 * 86_400_000).toISOString() })
+    await using manager = new DataSourceManager({ dataDir: rig.dataDir, endpoint: later.endpoint })
+    const range = { from: covered[0]!.from, to: covered.at(-1)!.to }
+    const [report] = await manager.download([{ series: TRADE, ...range, source: 'archive' }])
+    expect(report).toMatchObject({ complete: true, gaps: [] })
+    expect((await (await lakeOf(rig)).coverage(TRADE))!.gaps).toEqual([])
   })
 })
