@@ -119,7 +119,7 @@ describe('ticklake collect', () => {
     expect(trades.stdout).toContain('Nothing is missing and nothing is wrong.')
     expect(trades.code).toBe(0)
     const coverage = await cli(['coverage', '--data-dir', 'cut'])
-    expect(coverage.stdout).toMatch(/^spot +BTCUSDT +bookDelta .* \d\d\.\d\d % +\? /m)
+    expect(coverage.stdout).toMatch(/^spot +BTCUSDT +bookDelta .* \d+\.\d\d % +\? /m)
     expect(coverage.stdout).toMatch(/gap {2}.*own-outage/)
     expect(coverage.code).toBe(3)
   })
