@@ -49,6 +49,9 @@ describe('a collector that starts and stops', () => {
     await rig.run(2200)
     rig.faults({ type: 'drop', every: 4, match: { stream: '@(trade|aggTrade|depth|kline)' } })
     await rig.run(500)
+    // A slow machine may only have begun by now.
+    const seesHoles = () => rig.collector.report().series.some(({ holesFound }) => holesFound > 0)
+    for (let waits = 0; waits < 600 && !seesHoles(); waits++) await rig.run(100)
     rig.faults({ type: 'disconnect' })
     await rig.run(60)
     const report = await rig.stop()
