@@ -1,5 +1,6 @@
+import { sumOf } from '../sums.ts'
 import { define, integer, isFiniteSum, type Kernel } from './definition.ts'
-import { keepTail, newestOf, renewalOf, sumOf } from './windows.ts'
+import { keepTail, newestOf, renewalOf } from './windows.ts'
 
 export class SmaKernel implements Kernel {
   readonly ring: Float64Array

@@ -1,3 +1,4 @@
+import { sumOf } from '../sums.ts'
 import { type IndicatorDefinition, isFiniteSum, type Kernel, type Parameters } from './definition.ts'
 
 /** One indicator at work: its kernel, the columns that it reads and writes, and the rule for values that are missing. */
@@ -61,33 +62,14 @@ function finiteEnd(inputs: readonly Float64Array[], from: number, to: number): n
   let end = to
   for (let k = 0; k < inputs.length; k++) {
     const values = inputs[k]!
-    if (allFinite(values, from, end)) continue
+    // The check costs a fraction of what any indicator does. A sum of finite values may be infinite: then a closer look is needed.
+    if (isFiniteSum(sumOf(values, from, end))) continue
     let i = from
     // A value less itself is 0, but for NaN and the infinities.
     while (i < end && isFiniteSum(values[i]!)) i++
     end = i
   }
   return end
-}
-
-/**
- * Four sums at a time, which do not wait for one another: the check costs a fraction of what any indicator does. A sum of
- * finite values may be infinite, so that false only means that a closer look is needed.
- */
-function allFinite(values: Float64Array, from: number, to: number): boolean {
-  let a = 0
-  let b = 0
-  let c = 0
-  let d = 0
-  let i = from
-  for (; i + 3 < to; i += 4) {
-    a += values[i]!
-    b += values[i + 1]!
-    c += values[i + 2]!
-    d += values[i + 3]!
-  }
-  for (; i < to; i++) a += values[i]!
-  return isFiniteSum(a + b + c + d)
 }
 
 /** Copies numbers and arrays of one object to another that was made in the same way, all the way down. */

@@ -1,5 +1,6 @@
+import { sumOf } from '../sums.ts'
 import { define, integer, isFiniteSum, type Kernel } from './definition.ts'
-import { keepTail, newestOf, renewalOf, scratch, sumOf } from './windows.ts'
+import { keepTail, newestOf, renewalOf, scratch } from './windows.ts'
 
 class VwmaKernel implements Kernel {
   /** Values times volumes, and volumes. */

@@ -1,6 +1,7 @@
 import { type Candle, CandleFlag, candle } from '../../model/candle.ts'
 import { InvalidRangeError } from '../../model/errors.ts'
 import { formatTime } from '../../model/time.ts'
+import { sumOf } from '../sums.ts'
 import { BarWriter, type CandleBars } from './bars.ts'
 import { ExactSum } from './exact-sum.ts'
 import { BarGrid, type GridOptions } from './grid.ts'
@@ -131,7 +132,7 @@ export class CandleResampler {
         const values = sums[k]
         if (values) this.#sums[k]!.addRows(values, i, j)
       }
-      if (trades) this.#trades += total(trades, i, j)
+      if (trades) this.#trades += sumOf(trades, i, j)
       if (flags) this.#flags |= union(flags, i, j)
       // The fraction of a microsecond close time is beyond the millisecond, but not beyond the end.
       this.#reached = (closeTimes ? Math.floor(closeTimes[j - 1]!) : before + this.#sourceLength! - 1) + 1
@@ -241,20 +242,6 @@ function least(values: Float64Array, from: number, to: number, start: number): n
   let best = start
   for (let i = from; i < to; i++) if (values[i]! < best) best = values[i]!
   return best
-}
-
-/** Of whole numbers: four sums that do not wait for one another. */
-function total(values: Float64Array, from: number, to: number): number {
-  let [a, b, c, d] = [0, 0, 0, 0]
-  let i = from
-  for (; i + 3 < to; i += 4) {
-    a += values[i]!
-    b += values[i + 1]!
-    c += values[i + 2]!
-    d += values[i + 3]!
-  }
-  for (; i < to; i++) a += values[i]!
-  return a + b + (c + d)
 }
 
 function union(flags: Float64Array, from: number, to: number): number {

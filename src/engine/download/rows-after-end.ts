@@ -1,4 +1,3 @@
-import { columnOf } from '../../model/batch.ts'
 import type { Defect } from '../../model/coverage.ts'
 import type { SeriesCoverage } from '../../store/lake/coverage-file.ts'
 import type { Lake } from '../../store/lake/lake.ts'
@@ -16,17 +15,8 @@ export async function rowsAfterEnd(
 ): Promise<Defect | undefined> {
   const newest = files.at(-1)
   if (newest === undefined) return undefined
-  let first: number | undefined
-  let count = 0
-  const columns = ['open_time', 'trades']
-  for await (const batch of lake.read(series, { from: newest.first, columns, ...(signal ? { signal } : {}) })) {
-    const [times, trades] = [columnOf(batch, 'open_time'), columnOf(batch, 'trades')]
-    for (let i = 0; i < batch.length; i++) {
-      if (trades[i] === 0) first ??= times[i]!
-      else first = undefined
-      count = first === undefined ? 0 : count + 1
-    }
-  }
+  const query = { from: newest.first, columns: ['open_time', 'trades'], ...(signal ? { signal } : {}) }
+  const { first, count } = await lastRun(lake.read(series, query), 'open_time', 'trades', 0)
   const what = `${count} candles without a trade`
   return first === undefined ? undefined : afterEnd(what, first, newest.name, defects)
 }
@@ -43,18 +33,30 @@ export async function fundingsAfterEnd(
 ): Promise<Defect | undefined> {
   const newest = files.at(-1)
   if (newest === undefined) return undefined
+  const query = { from: newest.first, columns: ['funding_time', 'funding_rate'], ...(signal ? { signal } : {}) }
+  const { first, count } = await lastRun(lake.readEvents(series, query), 'funding_time', 'funding_rate', SETTLED_RATE)
+  const what = `${count} fundings of one rate (${SETTLED_RATE})`
+  return first === undefined || count <= USUAL ? undefined : afterEnd(what, first, newest.name, defects)
+}
+
+/** The rows at the end that all have one value: how many, and when the first was; undefined where the last row has another. */
+async function lastRun(
+  batches: AsyncIterable<{ readonly length: number; readonly columns: Readonly<Record<string, ArrayLike<unknown>>> }>,
+  timeColumn: string,
+  column: string,
+  value: number,
+): Promise<{ first: number | undefined; count: number }> {
   let first: number | undefined
   let count = 0
-  const query = { from: newest.first, columns: ['funding_time', 'funding_rate'], ...(signal ? { signal } : {}) }
-  for await (const batch of lake.readEvents(series, query)) {
-    for (let i = 0; i < batch.length; i++) {
-      if (Number(batch.columns.funding_rate![i]) === SETTLED_RATE) first ??= Number(batch.columns.funding_time![i])
-      else first = undefined
+  for await (const { length, columns } of batches) {
+    const times = columns[timeColumn]!
+    const values = columns[column]!
+    for (let i = 0; i < length; i++) {
+      first = Number(values[i]) === value ? (first ?? Number(times[i])) : undefined
       count = first === undefined ? 0 : count + 1
     }
   }
-  const what = `${count} fundings of one rate (${SETTLED_RATE})`
-  return first === undefined || count <= USUAL ? undefined : afterEnd(what, first, newest.name, defects)
+  return { first, count }
 }
 
 function afterEnd(what: string, time: number, where: string, known: readonly Defect[]): Defect | undefined {

@@ -222,8 +222,8 @@ export class BinanceBase implements AsyncDisposable {
     return error
   }
 
-  /** Reads the exchange's own limits, once. Small downloads need not. */
-  protected async readLimits(market: Market, symbol: string, call: CallOptions): Promise<void> {
+  /** Reads the exchange's own limits, once: who asks for much does so by itself, who asks for little need not. */
+  protected async readLimits(market: Market, symbol: string, call: CallOptions = {}): Promise<void> {
     let reading = this.#limits.get(market)
     if (!reading) {
       // One symbol's exchangeInfo states the same limits in a thousandth of the bytes; futures know only the whole.

@@ -61,7 +61,11 @@ export class BinanceClient extends BinanceMarketData implements BaseDataClient {
   constructor(options: BinanceClientOptions = {}) {
     super(options)
     this.#parallel = options.parallelPages ?? PARALLEL_PAGES
-    this.repair = new BinanceRepairClient(this.rest, { hasKey: (options.apiKey ?? '') !== '' })
+    this.repair = new BinanceRepairClient(this.rest, {
+      hasKey: (options.apiKey ?? '') !== '',
+      // Beside the pages, which come at the known rate until then. What fails is tried again after the next page.
+      onMuch: (market, symbol) => void this.readLimits(market, symbol).catch(() => {}),
+    })
   }
 
   /** One page of candles, oldest first: the newest ones when no time is given. */

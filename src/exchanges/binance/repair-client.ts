@@ -39,6 +39,8 @@ const FUTURES_AGG_REACH = 48 * HOUR
 const FUTURES_TRADE_REACH = 30 * DAY
 /** Futures refuse a span of an hour or more. */
 const WINDOW = HOUR - 1
+/** Who has had more answers than this is likely to want many: time to ask what the exchange allows. */
+const FEW = 4
 
 /**
  * Fetches what streams have lost, and the snapshots that books start from, over Binance's public REST. Every call stays
@@ -50,10 +52,17 @@ const WINDOW = HOUR - 1
 export class BinanceRepairClient implements RepairClient {
   readonly #rest: BinanceRest
   readonly #hasKey: boolean
+  readonly #onMuch: (market: Market, symbol: string) => void
+  readonly #answers = new Map<Market, number>()
 
-  constructor(rest: BinanceRest, options: { readonly hasKey?: boolean } = {}) {
+  /** `onMuch` is told of each answer after the first few of a market. */
+  constructor(
+    rest: BinanceRest,
+    options: { readonly hasKey?: boolean; readonly onMuch?: (market: Market, symbol: string) => void } = {},
+  ) {
     this.#rest = rest
     this.#hasKey = options.hasKey ?? false
+    this.#onMuch = options.onMuch ?? (() => {})
   }
 
   reach({ market, kind, symbol }: { market: Market; kind: string; symbol?: string }): number {
@@ -274,13 +283,17 @@ export class BinanceRepairClient implements RepairClient {
     return rows
   }
 
-  #call(request: { market: Market; signal?: AbortSignal }, name: string, params: Params) {
-    const { market, signal } = request
+  async #call(request: { market: Market; symbol: string; signal?: AbortSignal }, name: string, params: Params) {
+    const { market, symbol, signal } = request
     const prefix = PREFIX[market]
     if (prefix === undefined)
       throw new InvalidRangeError(`binance ${market}: ${name} is known for spot, usdm and coinm only.`)
     const key = market !== 'spot' && name === 'historicalTrades'
-    return this.#rest.bytes({ market, path: `${prefix}/${name}`, params, signal, key })
+    const answer = await this.#rest.bytes({ market, path: `${prefix}/${name}`, params, signal, key })
+    const answers = (this.#answers.get(market) ?? 0) + 1
+    this.#answers.set(market, answers)
+    if (answers > FEW) this.#onMuch(market, symbol)
+    return answer
   }
 
   #needsKey(request: Of, what: string): ConfigError {

@@ -76,3 +76,18 @@ export async function withWriteSlot<T>(work: () => Promise<T>): Promise<T> {
   writeQueue ??= import('p-queue').then(({ default: Queue }) => new Queue({ concurrency: WRITES }))
   return (await (await writeQueue).add(work)) as T
 }
+
+/** Writes what a query gives to a Parquet file, when there is a slot for it; the signal ends it at once. */
+export async function copyToFile(sql: string, path: string, options: string, signal?: AbortSignal): Promise<void> {
+  await withWriteSlot(async () => {
+    signal?.throwIfAborted()
+    using connection = await connectDuck()
+    const stop = (): void => connection.interrupt()
+    signal?.addEventListener('abort', stop)
+    try {
+      await connection.run(`COPY (${sql}) TO ${quote(path)} ${options}`)
+    } finally {
+      signal?.removeEventListener('abort', stop)
+    }
+  })
+}

@@ -5,7 +5,7 @@ import { maxId, minId } from '../../model/live/ids.ts'
 import type { RecordId } from '../../model/live/index.ts'
 import type { LakeFile } from './coverage-file.ts'
 import { holdLocal } from './depot/local-copies.ts'
-import { connectDuck, quote, withWriteSlot } from './duckdb.ts'
+import { copyToFile, quote } from './duckdb.ts'
 import { dayEnd, describeFile, nextChunkName } from './event-chunks.ts'
 import { sortFiles } from './event-coverage.ts'
 import { copyOptions, readEventSql } from './event-parquet.ts'
@@ -116,17 +116,7 @@ export async function mergeFiles(
   const rows = sum((file) => file.rows)
   const options = copyOptions(kind, compression, compacted ? 'day' : 'chunk', rows)
   using _held = await holdLocal(folder, sources, signal)
-  await withWriteSlot(async () => {
-    signal?.throwIfAborted()
-    using connection = await connectDuck()
-    const stop = (): void => connection.interrupt()
-    signal?.addEventListener('abort', stop)
-    try {
-      await connection.run(`COPY (${sql}) TO ${quote(path)} ${options}`)
-    } finally {
-      signal?.removeEventListener('abort', stop)
-    }
-  })
+  await copyToFile(sql, path, options, signal)
   await checkMerged(path, kind, rows, signal)
   const keys = (of: (file: LakeFile) => RecordId, pick: (a: RecordId, b: RecordId) => RecordId): RecordId =>
     sources.map(of).reduce(pick)

@@ -5,7 +5,7 @@ import type { Kind } from '../../model/kind.ts'
 import { kindOf } from '../../model/kinds.ts'
 import type { SeriesId } from '../../model/series.ts'
 import type { LakeFile } from './coverage-file.ts'
-import { connectDuck, quote, quoteName, withWriteSlot } from './duckdb.ts'
+import { connectDuck, copyToFile, quote, quoteName } from './duckdb.ts'
 import { storageError } from './errors.ts'
 import { copyOptions } from './event-parquet.ts'
 import { hashFile, removeIfThere, syncFile } from './files.ts'
@@ -110,22 +110,13 @@ async function packAnew(
   const packing = first.compacted ? 'day' : 'chunk'
   const how = kind.hasInterval ? candleCopyOptions(compression) : copyOptions(kind, compression, packing, rows)
   const names = kind.columns.map(({ name }) => quoteName(name)).join(', ')
-  await withWriteSlot(async () => {
+  const sql = `SELECT ${names} FROM read_parquet([${paths.map(quote).join(', ')}])`
+  try {
+    await copyToFile(sql, target, how, signal)
+  } catch (cause) {
     signal?.throwIfAborted()
-    using connection = await connectDuck()
-    const stop = (): void => connection.interrupt()
-    signal?.addEventListener('abort', stop)
-    try {
-      await connection.run(
-        `COPY (SELECT ${names} FROM read_parquet([${paths.map(quote).join(', ')}])) TO ${quote(target)} ${how}`,
-      )
-    } catch (cause) {
-      signal?.throwIfAborted()
-      throw storageError(paths[0]!, 'the file could not be packed anew', cause)
-    } finally {
-      signal?.removeEventListener('abort', stop)
-    }
-  })
+    throw storageError(paths[0]!, 'the file could not be packed anew', cause)
+  }
   const [before, after] = [await fingerprint(kind, paths), await fingerprint(kind, [target])]
   if (before !== after || !after.startsWith(`${rows} `))
     throw new StorageError(

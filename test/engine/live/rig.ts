@@ -160,9 +160,6 @@ export class Rig implements AsyncDisposable {
   async settle(kept: readonly FaultSpec[] = [], deadlineMs = 60_000): Promise<void> {
     this.sandbox.clearFaults()
     if (kept.length > 0) this.sandbox.addFaults(kept)
-    // Whoever asks for a symbol's rules reads the exchange's limits with them, which are not those of the real one here.
-    const { client } = this.collector
-    await Promise.allSettled([client.instrument('usdm', SYMBOL), client.instrument('spot', SYMBOL)])
     const skew = kept.find((fault) => fault.type === 'clock-skew')?.ms ?? 0
     const now = this.sandbox.now()
     // Only the times of sending are skewed; those of trades and candles are not.

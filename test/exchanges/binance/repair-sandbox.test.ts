@@ -102,3 +102,24 @@ test('fundings of the past are those of the contract, eight hours apart', async 
     expect(markPrice).toBeGreaterThan(0)
   }
 })
+
+test.each(['spot', 'usdm'] as const)('who asks for much on %s learns what the exchange allows now', async (market) => {
+  await using sandbox = await startSandbox({
+    symbols: ['BTCUSDT'],
+    now: NOW,
+    weightLimits: { spot: 60_000, usdm: 24_000 },
+  })
+  await using client = new BinanceClient({ endpoint: sandbox.endpoint, apiKey: 'any' })
+  const pool = market === 'spot' ? 'spot' : 'futures'
+  const known = market === 'spot' ? 6000 : 2400
+  const snapshot = () => client.repair.bookSnapshot({ market, symbol: 'BTCUSDT', depth: 100 })
+  for (let i = 0; i < 4; i++) await snapshot()
+  expect(client.getRemainingRequests(1, pool)).toBeLessThan(known)
+  expect(Object.keys(sandbox.usage().paths).filter((path) => path.includes('exchangeInfo'))).toEqual([])
+
+  await snapshot()
+  await expect.poll(() => client.getRemainingRequests(1, pool), { timeout: 20_000 }).toBeGreaterThan(known * 5)
+  for (let i = 0; i < 4; i++) await snapshot()
+  const asked = Object.entries(sandbox.usage().paths).filter(([path]) => path.includes('exchangeInfo'))
+  expect(asked.map(([, count]) => count)).toEqual([1])
+})
