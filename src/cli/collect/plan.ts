@@ -39,11 +39,6 @@ export async function planChannels(
   const chosen = readIntervals(options)
   const intervals =
     chosen.length > 0 ? chosen : (settings.collect.intervals ?? [settings.download.defaultInterval as Interval])
-  if (kinds.includes('bookDelta') && kinds.includes('bookSnapshot')) {
-    throw new ConfigError(
-      '--kinds has both depth and bookSnapshot, which would mix in one series: depth stores the snapshots that its books begin with. Choose one.',
-    )
-  }
   const asked = origins.get('collect.depth')?.from ?? 'default'
   if (kinds.includes('bookSnapshot') && asked !== 'default' && !SNAPSHOT_DEPTHS.includes(depth)) {
     throw new ConfigError(

@@ -3,6 +3,7 @@ import { InvalidRangeError } from '../../model/errors.ts'
 import { type Interval, parseInterval } from '../../model/interval.ts'
 import type { Market } from '../../model/series.ts'
 import { nearestTexts } from '../../model/symbol.ts'
+import { assertOneForm } from './forms.ts'
 
 /** A kind that a symbol can be subscribed with. */
 export type SubscribableKind = Channel['kind']
@@ -60,7 +61,8 @@ export function namedState(state: SymbolState): SymbolState {
 
 /**
  * The channels of a symbol.
- * @throws InvalidRangeError for a kind, interval, depth or speed that the exchange does not have.
+ * @throws InvalidRangeError for a kind, interval, depth or speed that the exchange does not have, and for `bookDelta`
+ * together with `bookSnapshot`.
  */
 export function channelsOf(live: LiveExchange, market: Market, symbol: string, state: SymbolState): Channel[] {
   const kinds = live.kinds(market)
@@ -86,6 +88,7 @@ export function channelsOf(live: LiveExchange, market: Market, symbol: string, s
     } else channels.push({ market, kind, symbol, ...speed })
   }
   for (const channel of channels) live.checkChannel(channel)
+  assertOneForm(channels)
   return channels
 }
 

@@ -15,6 +15,7 @@ import { Collector } from './collector.ts'
 import type { CollectorReport } from './collector-report.ts'
 import { DataFeed, type FeedSource, type FeedTarget, type HistoryRequest } from './feed.ts'
 import { LatestValues } from './feed-latest.ts'
+import { areTwoForms } from './forms.ts'
 import {
   changedState,
   channelsOf,
@@ -322,14 +323,20 @@ export class MarketDataService implements AsyncDisposable {
         linked.signal.throwIfAborted()
         const have = new Set(collector.channels().map(channelKey))
         const fresh = this.#wanted.channels.filter((channel) => !have.has(channelKey(channel)))
+        const unwanted = (channel: Channel): boolean => !this.#wanted.has(channel)
+        // Another form of the same series can't be told beside it: that one ends before the new one begins.
+        const former = collector
+          .channels()
+          .filter((channel) => unwanted(channel) && fresh.some((one) => areTwoForms(one, channel)))
+        if (former.length > 0) await collector.unsubscribe(former, linked.signal)
         for (const channel of fresh) {
           for (const series of this.#seriesOfChannel(channel)) this.#latest.follow(collector.bus, series)
         }
         await collector.subscribe(fresh, linked.signal)
-        const gone = collector.channels().filter((channel) => !this.#wanted.has(channel))
+        const gone = collector.channels().filter(unwanted)
         if (gone.length > 0) await collector.unsubscribe(gone, linked.signal)
         const kept = new Set(collector.channels().flatMap((channel) => this.#seriesOfChannel(channel).map(textOf)))
-        for (const channel of gone) {
+        for (const channel of [...former, ...gone]) {
           for (const series of this.#seriesOfChannel(channel)) if (!kept.has(textOf(series))) this.#latest.leave(series)
         }
       })

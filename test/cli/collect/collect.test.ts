@@ -189,7 +189,10 @@ describe('ticklake collect', () => {
     [['BTCUSDT', '--kinds', 'trade,depht'], /--kinds is "trade,depht"; allowed: .* Did you mean depth\?/],
     [['BTCUSDT', '--kinds', 'klines'], /Did you mean candle\?/],
     [['BTCUSDT', '--kinds', 'bookTicker'], /Did you mean quote\?/],
-    [['BTCUSDT', '--kinds', 'depth,bookSnapshot'], /both depth and bookSnapshot/],
+    [
+      ['BTCUSDT', '--kinds', 'depth,bookSnapshot'],
+      /spot BTCUSDT: both bookDelta \(depth\) and bookSnapshot are wanted/,
+    ],
     [['BTCUSTD'], /Unknown symbol "BTCUSTD" on binance spot\. Did you mean BTCUSDT\?/],
     [['BTCUSDT', '--kinds', 'trade,markPrice'], /binance spot has no markPrice; usdm and coinm have\. Write/],
     [

@@ -25,6 +25,20 @@ it.each([
   expect(() => assertOneForm(channels.toReversed())).toThrow(message)
 })
 
+it.each(['spot', 'usdm'] as const)('the top levels are refused beside the updates of the same book of %s', (market) => {
+  const deltas: Channel = { market, kind: 'bookDelta', symbol: 'BTCUSDT', speed: 100 }
+  const top: Channel = { market, kind: 'bookSnapshot', symbol: 'BTCUSDT', depth: 5 }
+  for (const channels of [
+    [deltas, top],
+    [top, deltas],
+  ])
+    expect(() => assertOneForm(channels)).toThrow(
+      `${market} BTCUSDT: both bookDelta (depth) and bookSnapshot are wanted`,
+    )
+  assertOneForm([deltas, { ...top, symbol: 'ETHUSDT' }])
+  assertOneForm([top, { ...top, depth: 20 }])
+})
+
 it('forms of different symbols and markets are no matter', () => {
   const quote: Channel = { market: 'usdm', kind: 'quote', symbol: '*' }
   assertOneForm([ticker('BTCUSDT'), ticker('ETHUSDT', true), ticker('*', true, 'spot'), quote, quote])

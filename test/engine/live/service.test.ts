@@ -16,16 +16,17 @@ describe('a market data service', () => {
     await using rig = await FeedRig.open()
     const { service } = rig
     const spot = await service.subscribeSymbol('btc-usdt', {
-      kinds: ['trade', 'candle', 'bookDelta', 'bookSnapshot'],
+      kinds: ['trade', 'candle', 'bookDelta'],
       intervals: ['1s', '5m'],
-      depth: 5,
     })
+    const snapshots = await service.subscribeSymbol('ETHUSDT', { kinds: ['bookSnapshot'], depth: 5 })
     const perpetual = await service.subscribeSymbol('BTC/USDT:USDT', { kinds: ['markPrice'] })
-    expect(spot).toMatchObject({ symbol: SYMBOL, market: 'spot', intervals: ['1s', '5m'], depth: 5 })
+    expect(spot).toMatchObject({ symbol: SYMBOL, market: 'spot', intervals: ['1s', '5m'] })
+    expect(snapshots).toMatchObject({ kinds: ['bookSnapshot'], depth: 5 })
     expect(perpetual).toMatchObject({ symbol: SYMBOL, market: 'usdm', kinds: ['markPrice'] })
     expect(keys(rig)).toEqual([
       'spot/bookDelta/BTCUSDT',
-      'spot/bookSnapshot/BTCUSDT/5',
+      'spot/bookSnapshot/ETHUSDT/5',
       'spot/candle/BTCUSDT/1s',
       'spot/candle/BTCUSDT/5m',
       'spot/trade/BTCUSDT',
@@ -41,15 +42,16 @@ describe('a market data service', () => {
     const statistics = service.getStatistics()
     expect(statistics).toMatchObject({
       running: true,
-      symbols: [{ symbol: SYMBOL, market: 'spot' }, { market: 'usdm' }],
+      symbols: [{ symbol: SYMBOL, market: 'spot' }, { symbol: 'ETHUSDT', depth: 5 }, { market: 'usdm' }],
     })
     expect(statistics.latestValues).toBeGreaterThan(3)
     expect(statistics.bus.published).toBeGreaterThanOrEqual(seen.length)
     // A second call adds.
     await service.subscribeSymbol(SYMBOL, { kinds: ['quote'], interval: '1m' })
-    expect(spot.kinds).toEqual(['trade', 'candle', 'bookDelta', 'bookSnapshot', 'quote'])
+    expect(spot.kinds).toEqual(['trade', 'candle', 'bookDelta', 'quote'])
     expect(spot.intervals).toEqual(['1s', '5m', '1m'])
     await perpetual.unsubscribe()
+    await snapshots.unsubscribe()
     await service.unsubscribeSymbol('BTCUSDT')
     expect(keys(rig)).toEqual([])
     await expect(service.unsubscribeSymbol('BTCUSDT')).rejects.toThrow(/not subscribed on spot/)
@@ -59,33 +61,35 @@ describe('a market data service', () => {
     await using rig = await FeedRig.open({ stored: true, sandbox: { tradesPerSecond: 100 } })
     const { service } = rig
     const handle = await service.subscribeSymbol(SYMBOL, {
-      kinds: ['trade', 'candle', 'bookSnapshot', 'bookDelta'],
-      ...{ interval: '1s', depth: 5 },
+      kinds: ['trade', 'candle', 'bookDelta'],
+      interval: '1s',
     })
+    const snapshots = await service.subscribeSymbol('ETHUSDT', { kinds: ['bookSnapshot'], depth: 5 })
     const from = rig.sandbox.now()
     const seen: LiveRecord[] = []
     service.bus.on('market_data.trade', (record) => void seen.push(record))
     await rig.until('a book', () => service.book(SYMBOL)?.state === 'synced')
     const changes = [
-      { kinds: ['trade', 'candle', 'quote', 'bookSnapshot', 'bookDelta'] },
+      { kinds: ['trade', 'candle', 'quote', 'bookDelta'] },
       { intervals: ['1s', '1m'] },
-      { depth: 20 },
-      { kinds: ['trade', 'candle', 'bookSnapshot', 'bookDelta'], intervals: ['1s'] },
-      { kinds: ['trade', 'aggTrade', 'bookDelta', 'bookSnapshot', 'candle'], depth: 10 },
+      { kinds: ['trade', 'candle', 'bookDelta'], intervals: ['1s'] },
+      { kinds: ['trade', 'aggTrade', 'bookDelta', 'candle'] },
     ]
     for (const change of changes) {
       await service.updateSubscription('BTC/USDT', change)
       await sleep(150)
     }
+    for (const depth of [20, 10]) await snapshots.update({ depth })
     expect(keys(rig)).toEqual([
       'spot/aggTrade/BTCUSDT',
       'spot/bookDelta/BTCUSDT',
-      'spot/bookSnapshot/BTCUSDT/10',
+      'spot/bookSnapshot/ETHUSDT/10',
       'spot/candle/BTCUSDT/1s',
       'spot/trade/BTCUSDT',
     ])
-    expect(handle).toMatchObject({ depth: 10, intervals: ['1s'] })
-    const snapshot = () => rig.feed.getLatestData(SYMBOL, { kind: 'bookSnapshot' })?.record
+    expect(handle).toMatchObject({ intervals: ['1s'] })
+    expect(snapshots).toMatchObject({ depth: 10 })
+    const snapshot = () => rig.feed.getLatestData('ETHUSDT', { kind: 'bookSnapshot' })?.record
     await rig.until('ten levels', () => snapshot()?.bids.length === 20)
     // The bus had every trade by itself: nothing was lost that a repair had to bring back.
     const status = service.collector.status()
@@ -289,6 +293,25 @@ describe('a market data service', () => {
     await service.subscribeSymbol(SYMBOL, { kinds: ['trade'] })
     expect(warnings).toContain('the exchange could not be asked whether it has this symbol')
     expect(service.collector.channels().map(channelKey)).toEqual(['spot/trade/BTCUSDT'])
+  })
+
+  it('refuses bookSnapshot beside bookDelta, and lets one take the place of the other', async () => {
+    await using rig = await FeedRig.open()
+    const { service } = rig
+    const mixed = /spot BTCUSDT: both bookDelta \(depth\) and bookSnapshot are wanted/
+    await expect(service.subscribeSymbol(SYMBOL, { kinds: ['bookDelta', 'bookSnapshot'] })).rejects.toThrow(mixed)
+    expect(service.subscriptions).toEqual([])
+    const handle = await service.subscribeSymbol(SYMBOL, { kinds: ['bookSnapshot'], depth: 5 })
+    await expect(service.subscribeSymbol(SYMBOL, { kinds: ['bookDelta'] })).rejects.toThrow(mixed)
+    await expect(handle.update({ kinds: ['bookDelta', 'bookSnapshot'] })).rejects.toThrow(mixed)
+    expect(keys(rig)).toEqual(['spot/bookSnapshot/BTCUSDT/5'])
+    await handle.update({ kinds: ['bookDelta'] })
+    expect(keys(rig)).toEqual(['spot/bookDelta/BTCUSDT'])
+    await rig.until('a book', () => service.book(SYMBOL)?.state === 'synced')
+    await handle.update({ kinds: ['bookSnapshot'] })
+    expect(keys(rig)).toEqual(['spot/bookSnapshot/BTCUSDT/5'])
+    const latest = () => rig.feed.getLatestData(SYMBOL, { kind: 'bookSnapshot' })?.record
+    await rig.until('five levels', () => latest()?.depth === 5)
   })
 
   it('refuses what the exchange does not have, and says what there is', async () => {
