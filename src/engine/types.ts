@@ -105,7 +105,7 @@ export interface VerifyReport {
 export interface VerifyProblem {
   readonly type:
     | 'missing-file'
-    /** An archived file whose disk or storage does not answer: nothing is known to be wrong with it. */
+    /** A file that may not be read now, or an archived one whose disk or storage does not answer: not known to be wrong. */
     | 'out-of-reach'
     | 'damaged-file'
     | 'hash-mismatch'
@@ -117,7 +117,7 @@ export interface VerifyProblem {
     | 'replaced-in-archive'
     /** Rows that were stored once, were given up because their file was damaged, and could not be fetched again yet. */
     | 'not-covered'
-    /** The archive's present checksum of a file could not be asked for: whether it was replaced is not known. */
+    /** The archive's checksum of a file, or a witness to compare with, could not be asked for: nothing is known. */
     | 'not-checked'
     /** A file of the cache: it was removed, and is made again from the lake when it is needed. */
     | 'damaged-cache'

@@ -137,7 +137,12 @@ export async function verifySeries(series: SeriesId, context: VerifyContext): Pr
     })
   }
   const readable = !problems.some(({ repaired, type }) => !repaired && UNREADABLE.includes(type))
-  const reconciled = context.reconcile && readable ? await reconcile(series, { ...context, ...context.reconcile }) : []
+  const { reports: reconciled, unanswered } =
+    context.reconcile && readable
+      ? await reconcile(series, { ...context, ...context.reconcile })
+      : { reports: [], unanswered: [] }
+  for (const detail of unanswered)
+    problems.push({ type: 'not-checked', path: seriesKey(series), detail, repaired: false })
   const after = (await context.lake.coverage(series)) ?? coverage
   return {
     series,
@@ -157,7 +162,7 @@ export async function verifySeries(series: SeriesId, context: VerifyContext): Pr
 const NOTHING = { files: 0, rows: 0, bytes: 0, gaps: [], holes: [], reconciled: [], complete: false } as const
 /** With these there is nothing to compare. */
 const UNREADABLE: readonly VerifyProblem['type'][] = [
-  ...(['missing-file', 'out-of-reach', 'damaged-file', 'damaged-coverage', 'row-count'] as const),
+  ...(['missing-file', 'out-of-reach', 'damaged-file', 'hash-mismatch', 'damaged-coverage', 'row-count'] as const),
 ]
 
 /** What is on a disk that is away must not be given up. */

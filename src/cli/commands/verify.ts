@@ -119,9 +119,9 @@ REST). --json gives a line per series; times are epoch ms.`,
     if (reports.some((report) => !report.ok)) {
       const problems = reports.flatMap((report) => report.problems)
       if (problems.some(({ type }) => type === 'not-checked'))
-        context.say('What could not be checked is not known to be wrong: ask again when the archive answers.')
+        context.say('What could not be checked is not known to be wrong: ask again when the exchange answers.')
       if (problems.some(({ type }) => type === 'out-of-reach'))
-        context.say('What is out of reach was left as it is: check it when its disk or storage is there again.')
+        context.say('What is out of reach was left as it is: check it when it can be read again.')
       if (!options.repair && problems.some((problem) => !isUnknown(problem) && !isNote(problem)))
         context.say(`Mend it with: ticklake verify ${[...symbols, '--repair'].join(' ')}`)
       return ExitCode.failed

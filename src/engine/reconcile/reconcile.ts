@@ -1,7 +1,7 @@
 import type { Batch } from '../../model/batch.ts'
 import { CandleFlag } from '../../model/candle.ts'
 import type { Gap } from '../../model/coverage.ts'
-import { StorageError } from '../../model/errors.ts'
+import { isTicklakeError, StorageError } from '../../model/errors.ts'
 import { ceilOpen, floorOpen, nextOpen } from '../../model/interval.ts'
 import { kindOf } from '../../model/kinds.ts'
 import { intersectRanges, subtractRanges } from '../../model/ranges.ts'
@@ -19,27 +19,48 @@ const MAX_JUDGED = 2000
 /** Candles that are compared with REST or the archive at once. */
 const REMOTE_WINDOW = 45_000
 
+const REMOTE_WORDS: Readonly<Record<RemoteWitness, string>> = {
+  rest: 'REST',
+  archive: 'the other files of the archive',
+}
+
+/** What came of holding a series against its witnesses. */
+export interface Reconciled {
+  readonly reports: readonly Reconciliation[]
+  /** Witnesses that could not be asked, each with the reason. */
+  readonly unanswered: readonly string[]
+}
+
 /** Holds the candles of a series against every witness that there is. None for kinds that are no candles. */
-export async function reconcile(series: SeriesId, context: ReconcileContext): Promise<Reconciliation[]> {
+export async function reconcile(series: SeriesId, context: ReconcileContext): Promise<Reconciled> {
+  const reports: Reconciliation[] = []
+  const unanswered: string[] = []
   const kind = kindOf(series.kind)
   const coverage = kind.hasInterval ? await context.lake.coverage(series) : undefined
-  if (!coverage || coverage.files.length === 0) return []
+  if (!coverage || coverage.files.length === 0) return { reports, unanswered }
   const subject: Subject = { series, kind, coverage, grid: gridOf(coverage) }
-  const reports: Reconciliation[] = []
-  for (const witness of await witnessesOf(context.lake, series)) {
-    const findings = await inLake(subject, witness, context).catch((error: unknown) => {
+  const hold = async (words: string, find: () => Promise<Findings | undefined>): Promise<void> => {
+    try {
+      const findings = await find()
+      if (findings && findings.compared > 0) reports.push(await judge(subject, findings, context))
+    } catch (error) {
       context.signal?.throwIfAborted()
-      // Files of the witness that cannot be read stand in the report of its own series.
-      if (!(error instanceof StorageError)) throw error
-      return undefined
-    })
-    if (findings && findings.compared > 0) reports.push(await judge(subject, findings, context))
+      // One who is silent keeps nobody else from being asked.
+      if (!isTicklakeError(error)) throw error
+      unanswered.push(`${words}: ${error.message}`)
+    }
   }
-  for (const against of new Set(context.compare)) {
-    const findings = await remote(subject, against, context)
-    if (findings.compared > 0) reports.push(await judge(subject, findings, context))
-  }
-  return reports
+  for (const witness of await witnessesOf(context.lake, series))
+    await hold(witness.words, () =>
+      inLake(subject, witness, context).catch((error: unknown) => {
+        // Files of the witness that cannot be read stand in the report of its own series.
+        if (!(error instanceof StorageError)) throw error
+        return undefined
+      }),
+    )
+  for (const against of new Set(context.compare))
+    await hold(REMOTE_WORDS[against], () => remote(subject, against, context))
+  return { reports, unanswered }
 }
 
 async function inLake(subject: Subject, witness: LakeWitness, context: ReconcileContext): Promise<Findings> {
@@ -58,8 +79,7 @@ async function inLake(subject: Subject, witness: LakeWitness, context: Reconcile
 }
 
 async function remote(subject: Subject, against: RemoteWitness, context: ReconcileContext): Promise<Findings> {
-  const words = against === 'rest' ? 'REST' : 'the other files of the archive'
-  const findings: Findings = { against, words, compared: 0, range: undefined, mismatches: [] }
+  const findings: Findings = { against, words: REMOTE_WORDS[against], compared: 0, range: undefined, mismatches: [] }
   const { grid, coverage, series } = subject
   const ofArchive = coverage.covered.filter(({ source }) => source === 'archive')
   const ranges = subtractRanges(

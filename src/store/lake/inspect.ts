@@ -8,6 +8,7 @@ import type { SeriesId } from '../../model/series.ts'
 import type { TimeRange } from '../../model/time.ts'
 import type { LakeFile, SeriesCoverage } from './coverage-file.ts'
 import { ensureLocal } from './depot/local-copies.ts'
+import { storageError } from './errors.ts'
 import { describeEventFile, inspectEventRows } from './event-inspect.ts'
 import { hashFile, TEMP_PREFIX } from './files.ts'
 import { IdRanges } from './ids.ts'
@@ -33,13 +34,21 @@ export async function inspectFile(
     return error
   })
   if (brought) return { type: typeOf(brought), detail: brought.message }
-  const info = await stat(path).catch(() => undefined)
-  if (!info) return { type: 'missing-file', detail: 'the file is gone' }
-  if (info.size !== file.bytes)
-    return { type: 'damaged-file', detail: `the file has ${info.size} bytes, ${file.bytes} were written` }
-  const sha256 = await hashFile(path, signal)
-  if (sha256 !== file.sha256)
-    return { type: 'hash-mismatch', detail: `SHA-256 is ${sha256}, ${file.sha256} was written` }
+  try {
+    const info = await stat(path)
+    const { size } = info
+    // What somebody put there is not ours to remove.
+    if (!info.isFile())
+      return { type: 'out-of-reach', detail: 'something that is no file lies in its place. Move it away, then repair' }
+    if (size !== file.bytes)
+      return { type: 'damaged-file', detail: `the file has ${size} bytes, ${file.bytes} were written` }
+    const sha256 = await hashFile(path, signal)
+    if (sha256 !== file.sha256)
+      return { type: 'hash-mismatch', detail: `SHA-256 is ${sha256}, ${file.sha256} was written` }
+  } catch (error) {
+    signal?.throwIfAborted()
+    return refusal(path, error)
+  }
   const kind = kindOf(coverage.series.kind)
   const grid = gridOf(coverage, file.first)
   let rows = 0
@@ -74,6 +83,15 @@ export async function inspectFile(
 function typeOf({ retryable, code }: TicklakeError): FileProblem['type'] {
   if (retryable) return 'out-of-reach'
   return code === 'CHECKSUM' ? 'hash-mismatch' : 'missing-file'
+}
+
+/** What the system's answer to a read says of the file: one that may not be read now is not lost. */
+function refusal(path: string, error: unknown): FileProblem {
+  const { code } = error as NodeJS.ErrnoException
+  if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ELOOP')
+    return { type: 'missing-file', detail: 'the file is gone' }
+  const type = code === 'EIO' ? 'damaged-file' : 'out-of-reach'
+  return { type, detail: storageError(path, 'the file could not be read', error).message }
 }
 
 function findNaN(batch: Batch): string | undefined {
