@@ -72,3 +72,14 @@ export interface Candle {
   /** Bits of `CandleFlag`. */
   readonly flags?: number
 }
+
+/**
+ * Whether nothing was traded in a candle: it stands, flat, at the price before it. Exchanges leave such candles out of
+ * larger ones, which open, and count high and low, from their first trade on; only one in which nothing was traded at all
+ * is flat too.
+ * @param volume where it is not known (undefined or NaN), the candle is not quiet
+ * @param trades how many there were, where that was counted
+ */
+export function isQuiet(volume: number | undefined, trades: number | undefined): boolean {
+  return volume === 0 && !(trades !== undefined && trades > 0)
+}

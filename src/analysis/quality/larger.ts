@@ -1,4 +1,5 @@
 import { type Batch, columnOf } from '../../model/batch.ts'
+import { isQuiet } from '../../model/candle.ts'
 import { floorOpen, type Interval, type IntervalGrid, intervalLength, nextOpen } from '../../model/interval.ts'
 
 /** Candles of a larger interval of the same symbol, to compare with: those that do not fit are left out. */
@@ -23,10 +24,12 @@ export interface Disagreement {
 /** Sums of rounded values differ in the last digits. */
 const ROUNDING = 1e-9
 const COLUMNS = ['open', 'high', 'low', 'close', 'volume', 'trades'] as const
+const PRICES: readonly string[] = ['open', 'high', 'low', 'close']
 
 /**
- * Adds smaller candles up and compares them with the larger: all columns where every part is there, the open where the
- * first is, the close where the last is. Batches come in order; `finish` compares the last one.
+ * Adds smaller candles up, as `CandleResampler` does, and compares them with the larger: all columns where every part is
+ * there, the open where those up to the first trade are, the close where the last is. Batches come in order; `finish`
+ * compares the last one.
  */
 export class LargerCheck {
   readonly disagreements: Disagreement[] = []
@@ -40,7 +43,9 @@ export class LargerCheck {
   #end = Number.NaN
   /** Where the next part must open. */
   #next = Number.NaN
-  #hasFirst = false
+  /** Nothing was traded in the parts so far. */
+  #isQuiet = false
+  #hasOpening = false
   #hasLast = false
   #isWhole = false
   readonly #sum = { open: 0, high: 0, low: 0, close: 0, volume: 0, trades: 0 }
@@ -54,20 +59,26 @@ export class LargerCheck {
   }
 
   add(batch: Batch): void {
-    const opens = columnOf(batch, 'open_time')
+    const times = columnOf(batch, 'open_time')
     const columns = COLUMNS.map((name) => [name, batch.columns[name]] as const)
     for (let i = 0; i < batch.length; i++) {
-      const open = opens[i]!
+      const open = times[i]!
       const isBegun = open < this.#end
       if (!isBegun) {
         this.finish()
         this.#begin(open)
       }
       if (open !== this.#next) this.#isWhole = false
+      // The prices of parts before the first trade are those of an earlier candle.
+      const opens = this.#isQuiet && !isQuiet(batch.columns.volume?.[i], batch.columns.trades?.[i])
+      if (opens) {
+        this.#isQuiet = false
+        this.#hasOpening &&= this.#isWhole
+      }
       const sum = this.#sum
       for (const [name, values] of columns) {
         const value = values?.[i] ?? Number.NaN
-        if (!isBegun) sum[name] = value
+        if (!isBegun || (opens && PRICES.includes(name))) sum[name] = value
         else if (name === 'high') sum.high = Math.max(sum.high, value)
         else if (name === 'low') sum.low = Math.min(sum.low, value)
         else if (name === 'close') sum.close = value
@@ -83,10 +94,10 @@ export class LargerCheck {
     const row = this.#rows.get(this.#open)
     const range = { from: this.#open, to: this.#end }
     this.#open = Number.NaN
-    if (row === undefined || !(this.#hasFirst || this.#hasLast)) return
+    if (row === undefined || !(this.#hasOpening || this.#hasLast)) return
     this.compared.push(range)
     for (const column of COLUMNS) {
-      const isKnown = column === 'open' ? this.#hasFirst : column === 'close' ? this.#hasLast : this.#isKnownWhole
+      const isKnown = column === 'open' ? this.#hasOpening : column === 'close' ? this.#hasLast : this.#isKnownWhole
       const other = this.#batch.columns[column]?.[row] ?? Number.NaN
       const value = this.#sum[column]
       if (!isKnown || Number.isNaN(other) || Number.isNaN(value)) continue
@@ -103,7 +114,8 @@ export class LargerCheck {
     this.#open = floorOpen(this.#large, open)
     this.#end = nextOpen(this.#large, this.#open)
     this.#next = this.#open
-    this.#hasFirst = open === this.#open
+    this.#isQuiet = true
+    this.#hasOpening = open === this.#open
     this.#hasLast = false
     this.#isWhole = true
   }

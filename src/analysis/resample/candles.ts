@@ -1,4 +1,4 @@
-import { type Candle, CandleFlag, candle } from '../../model/candle.ts'
+import { type Candle, CandleFlag, candle, isQuiet } from '../../model/candle.ts'
 import { InvalidRangeError } from '../../model/errors.ts'
 import { formatTime } from '../../model/time.ts'
 import { sumOf } from '../sums.ts'
@@ -23,7 +23,8 @@ export interface ResampleOptions extends GridOptions {
 /**
  * Larger candles out of smaller ones, rising by time: in batches (`append`), one at a time (`update`), or both in turn,
  * with the same bars in the end. A bar is done when a candle reaches its end, or when one comes that lies behind it.
- * Volumes are exact decimal sums, so that bars equal the exchange's own candles wherever those are the sum of the smaller.
+ * Volumes are exact decimal sums, and candles in which nothing was traded do not open a bar in which something was
+ * (`isQuiet`), so that bars equal the exchange's own candles wherever those are made of the smaller.
  */
 export class CandleResampler {
   readonly grid: BarGrid
@@ -41,6 +42,8 @@ export class CandleResampler {
   #close = 0
   #trades = 0
   #flags = 0
+  /** Nothing was traded in the bar so far. */
+  #isQuiet = true
   #newest = Number.NEGATIVE_INFINITY
   #reached = Number.NEGATIVE_INFINITY
 
@@ -124,8 +127,9 @@ export class CandleResampler {
       const j = sameBar(times, i, length, end) | 0
       const before = times[j - 1]!
       this.#newest = before
-      this.#high = greatest(highs, i, j, this.#high)
-      this.#low = least(lows, i, j, this.#low)
+      const k = this.#isQuiet ? this.#openingRow(opens, columns.volume, trades, i, j) : i
+      this.#high = greatest(highs, k, j, this.#high)
+      this.#low = least(lows, k, j, this.#low)
       this.#close = closes[j - 1]!
       this.#rows += j - i
       for (let k = 0; k < SUMS.length; k++) {
@@ -146,12 +150,37 @@ export class CandleResampler {
     }
   }
 
+  /**
+   * The first row in which something was traded: the prices before it are of another bar. The first row of all where there
+   * is none, or where the volume is not known.
+   */
+  #openingRow(
+    opens: Float64Array,
+    volumes: Float64Array | undefined,
+    trades: Float64Array | undefined,
+    from: number,
+    to: number,
+  ): number {
+    if (!volumes) return from
+    let row = from
+    while (row < to && isQuiet(volumes[row], trades?.[row])) row++
+    if (row === to) return from
+    this.#isQuiet = false
+    this.#openAt(opens[row]!)
+    return row
+  }
+
+  #openAt(price: number): void {
+    this.#open = price
+    this.#high = Number.NEGATIVE_INFINITY
+    this.#low = Number.POSITIVE_INFINITY
+  }
+
   #begin(open: number): void {
     this.#start = this.grid.start
     this.#end = this.grid.end
-    this.#open = open
-    this.#high = Number.NEGATIVE_INFINITY
-    this.#low = Number.POSITIVE_INFINITY
+    this.#openAt(open)
+    this.#isQuiet = true
     this.#trades = 0
     this.#flags = 0
     for (const sum of this.#sums) sum.reset()

@@ -1,4 +1,5 @@
 import type { Batch } from '../../model/batch.ts'
+import { isQuiet } from '../../model/candle.ts'
 import type { Kind } from '../../model/kind.ts'
 
 /** A candle that two sources tell differently, or only one tells. */
@@ -42,8 +43,8 @@ export function compareCandles(stored: Batch, witness: Batch, options: CompareOp
     const y = j < witness.length ? b[j]! : Number.POSITIVE_INFINITY
     compared++
     if (x < y) {
-      // Who adds up trades, or candles with trades, has nothing where nothing was traded.
-      if (!(isSum && isQuiet(stored, i)))
+      // Who adds up trades has nothing where nothing was traded.
+      if (!(isSum && isQuiet(stored.columns.volume?.[i], stored.columns.trades?.[i])))
         mismatches.push({ time: x, values: Object.fromEntries(pairs.map(([name, left]) => [name, [left[i]!, null]])) })
       i++
     } else if (y < x) {
@@ -72,8 +73,4 @@ export function compareCandles(stored: Batch, witness: Batch, options: CompareOp
 function slack(name: string, value: number, count: number): number {
   if (VALUES.includes(name)) return count * LAST_DIGIT + 4 * Number.EPSILON * value
   return name.endsWith('volume') ? 4 * Number.EPSILON * value : 0
-}
-
-function isQuiet({ columns: { trades, volume } }: Batch, row: number): boolean {
-  return trades !== undefined && trades[row] === 0 && volume?.[row] === 0
 }

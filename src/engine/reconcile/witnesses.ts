@@ -116,28 +116,11 @@ function ofCandles(lake: Lake, series: SeriesId, coverage: SeriesCoverage): Lake
     coverage,
     windowOf: (larger) => Math.max(1, Math.floor((WINDOW_ROWS * intervalLength(interval)) / intervalLength(larger))),
     async candles(grid, range, signal) {
-      const rows = withoutQuiet(await lake.load(series, { ...range, columns, ...(signal ? { signal } : {}) }))
+      const rows = await lake.load(series, { ...range, columns, ...(signal ? { signal } : {}) })
       const { interval: larger, origin } = grid
       return resampleCandles(rows, { interval: larger, ...(larger === '3d' && origin !== undefined ? { origin } : {}) })
     },
   }
-}
-
-/**
- * Candles in which something was traded. One without trades stands at the price before it, and the exchange leaves it
- * out of larger ones: those open with their first trade. Candles that count no trades stay as they are.
- */
-function withoutQuiet(batch: Batch): Batch {
-  const { trades, volume } = batch.columns
-  if (!trades || !volume) return batch
-  const picks: number[] = []
-  for (let row = 0; row < batch.length; row++) if (trades[row] !== 0 || volume[row] !== 0) picks.push(row)
-  if (picks.length === batch.length) return batch
-  const columns = Object.entries(batch.columns).map(([name, values]) => [
-    name,
-    Float64Array.from(picks, (row) => values[row]!),
-  ])
-  return { length: picks.length, columns: Object.fromEntries(columns) as Record<string, Float64Array> }
 }
 
 function withoutValues({ length, columns }: Batch): Batch {

@@ -73,6 +73,18 @@ describe.skipIf(data === undefined)(realDataTitle('bars of recorded candles'), (
     expect(found.whole).toBeGreaterThan(600)
   })
 
+  it('a bar that begins in an outage opens with its first trade, as the exchange has it', () => {
+    const bars = resampleCandles(readSeries(data!, 'BTCUSDT-1h'), { interval: '4h' })
+    const own = readSeries(data!, 'BTCUSDT-4h')
+    const time = Date.UTC(2023, 2, 24, 12)
+    const i = Array.from(bars.columns.open_time!).indexOf(time)
+    const row = Array.from(own.columns.open_time!).indexOf(time)
+    // Nothing was traded at 12:00, and there is no candle of 13:00.
+    expect(bars.rows[i]).toBe(3)
+    for (const [name, values] of Object.entries(own.columns))
+      expect([name, bars.columns[name]![i]]).toEqual([name, values[row]])
+  })
+
   it('months have as many days as the calendar says, and equal the own ones', () => {
     const bars = resampleCandles(readSeries(data!, 'BTCUSDT-1d'), { interval: '1M' })
     const own = readSeries(data!, 'BTCUSDT-1M')
