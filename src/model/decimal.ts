@@ -15,6 +15,8 @@ const FORM = /^([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d{1,4}))?$/
  */
 export function parseDecimal(input: string | number): Decimal {
   const given = typeof input === 'number' ? String(input) : input
+  if (typeof given !== 'string')
+    throw new InvalidRangeError(`${described(given)} is neither decimal text nor a number.`)
   return parsePlain(given) ?? parseAny(given.trim())
 }
 
@@ -48,6 +50,11 @@ function parseAny(text: string): Decimal {
   if (form[1] === '-') units = -units
   const scale = fraction.length - exponent
   return scale >= 0 ? { units, scale } : { units: units * 10n ** BigInt(-scale), scale: 0 }
+}
+
+/** What a caller without types gave, for the error. */
+function described(given: unknown): string {
+  return typeof given === 'bigint' ? `The bigint ${given}` : given === null ? 'null' : `A value of type ${typeof given}`
 }
 
 function aligned(a: Decimal, b: Decimal): [bigint, bigint, number] {

@@ -4,7 +4,7 @@ import type { Filter } from '../../model/instrument.ts'
 import type { Market } from '../../model/series.ts'
 import { type Bound, closestAllowed, type RoundingMode } from './bounds.ts'
 import { type ExchangeInfoBody, readExchangeInfo } from './exchange-info.ts'
-import { readOrder, readSide } from './order.ts'
+import { lacking, readOrder, readSide } from './order.ts'
 import type {
   BrokenRule,
   CheckedOrder,
@@ -78,6 +78,7 @@ export class DataValidator {
     const { side, ...market } = options
     const findings: Findings = { broken: [], unchecked: [] }
     const order = readOrder(side === undefined ? undefined : readSide(side), undefined, price, market, findings)
+    if ((price ?? undefined) === undefined) findings.broken.push(lacking('price', 'LIMIT'))
     return this.#judge(symbol, order, findings, 'price')
   }
 
@@ -91,6 +92,7 @@ export class DataValidator {
     const read = readOrder(undefined, quantity, undefined, { type: options.type ?? 'ANY' }, findings)
     // A type that needs a price is no mistake here, where only a quantity is asked about.
     findings.broken = findings.broken.filter(({ rule }) => rule !== 'REQUIRED')
+    if ((quantity ?? undefined) === undefined) findings.broken.push(lacking('quantity', options.type ?? 'LIMIT'))
     return this.#judge(symbol, { ...read, atMarket }, findings, 'quantity')
   }
 
@@ -110,13 +112,7 @@ export class DataValidator {
     const findings: Findings = { broken: [], unchecked: [] }
     const order = readOrder(readSide(side), quantity ?? undefined, price ?? undefined, options, findings)
     if ((quantity ?? undefined) === undefined && options.quoteQuantity === undefined) {
-      findings.broken.push({
-        rule: 'REQUIRED',
-        field: 'quantity',
-        part: 'form',
-        value: '',
-        limits: { type: order.type },
-      })
+      findings.broken.push(lacking('quantity', order.type))
     }
     return this.#judge(symbol, order, findings, 'order')
   }
@@ -127,7 +123,8 @@ export class DataValidator {
    * is valid always; compare it with what you asked for where less than the least must not become the least.
    * @param type `MARKET` for the quantity of a market order
    * @throws InvalidSymbolError for a symbol that is not known.
-   * @throws InvalidRangeError for a value that is no decimal, or where the rules allow no value at all.
+   * @throws InvalidRangeError for a value that is no decimal, a field or mode that there is not, or where the rules allow
+   * no value at all.
    */
   quantize(
     symbol: string,
@@ -136,6 +133,7 @@ export class DataValidator {
     mode: RoundingMode = 'nearest',
     options: { readonly type?: string } = {},
   ): string {
+    oneOf('mode', mode, ['down', 'up', 'nearest'])
     const order = emptyOrder(isMarketType(options.type) && field === 'quantity')
     const bounds = this.#bounds(symbol, order, field)
     const allowed = closestAllowed(parseDecimal(value), bounds, mode)
@@ -155,6 +153,7 @@ export class DataValidator {
   }
 
   #bounds(symbol: string, order: CheckedOrder, field: OrderField): Bound[] {
+    oneOf('field', field, ['price', 'quantity'])
     return this.#rules(symbol).flatMap((rule) => rule.bound?.(order, field) ?? [])
   }
 
@@ -178,7 +177,7 @@ export class DataValidator {
 
   #rules(symbol: string): readonly OrderRule[] {
     const entry = this.#symbols.get(symbol)
-    if (entry === undefined) throw new InvalidSymbolError(symbol, 'the exchangeInfo given', this.#like(symbol))
+    if (entry === undefined) throw new InvalidSymbolError(symbol, 'the exchangeInfo given', this.#like(String(symbol)))
     // Made at first use: an exchange has thousands of symbols, and a bot trades a few.
     entry.rules ??= rulesOf(entry.instrument, this.#exchangeFilters)
     return entry.rules
@@ -198,6 +197,11 @@ export class DataValidator {
 
 const NONE: readonly [] = Object.freeze([])
 const UNKNOWN_STATUS: UncheckedRule = Object.freeze({ rule: 'STATUS', needs: 'an exchangeInfo with status' })
+
+/** @throws InvalidRangeError: a misspelt word must not pass for one that was meant. */
+function oneOf(name: string, given: string, allowed: readonly string[]): void {
+  if (!allowed.includes(given)) throw new InvalidRangeError(`${name} is "${given}"; use ${allowed.join(', ')}.`)
+}
 
 function isMarketType(type: string | undefined): boolean {
   return type?.toUpperCase().includes('MARKET') ?? false

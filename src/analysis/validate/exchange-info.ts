@@ -23,6 +23,7 @@ export interface ReadRules {
  */
 export function readExchangeInfo(input: ExchangeInfoBody | string, market?: Market): ReadRules {
   const body = typeof input === 'string' ? parsed(input) : (input as Fields)
+  if (!isFields(body)) throw new ParseError('exchangeInfo', 'is no JSON object.')
   const rows = [...listOf(body, 'symbols', 'exchangeInfo'), ...listOf(body, 'optionSymbols', 'exchangeInfo')]
   if (body.symbols === undefined && body.optionSymbols === undefined) {
     throw new ParseError(

@@ -40,12 +40,12 @@ export function readOrder(
 
 /** @throws InvalidRangeError naming the sides. */
 export function readSide(text: string): OrderSide {
-  const side = text.toUpperCase()
+  const side = typeof text === 'string' ? text.toUpperCase() : text
   if (side === 'BUY' || side === 'SELL') return side
   throw new InvalidRangeError(`The side of an order is BUY or SELL, not "${text}".`)
 }
 
-function lacking(field: OrderField, type: string): Break {
+export function lacking(field: OrderField, type: string): Break {
   return { rule: 'REQUIRED', field, part: 'form', value: '', limits: { type } }
 }
 

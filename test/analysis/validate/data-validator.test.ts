@@ -368,6 +368,20 @@ describe('an order', () => {
       'referencePrice is "x", not a decimal number.',
     )
   })
+
+  it('lets nothing pass that is not there, or not of its type', () => {
+    // What plain JavaScript may give.
+    const lacking = undefined as unknown as string
+    expect(spot.validatePrice('BTCUSDT', lacking)).toMatchObject({ ok: false, rule: 'REQUIRED', field: 'price' })
+    expect(spot.validateQuantity('BTCUSDT', lacking)).toMatchObject({ ok: false, rule: 'REQUIRED', field: 'quantity' })
+    for (const odd of [10n, {}, [], true]) {
+      const verdict = spot.validateOrder('BTCUSDT', 'BUY', odd as unknown as string, '60000')
+      expect(verdict).toMatchObject({ ok: false, rule: 'DECIMAL', field: 'quantity' })
+    }
+    expect(() => spot.validateOrder('BTCUSDT', lacking, '1', '1')).toThrow('BUY or SELL, not "undefined"')
+    expect(() => spot.validatePrice(lacking, '1')).toThrow(InvalidSymbolError)
+    expect(() => new DataValidator(null as unknown as string)).toThrow('exchangeInfo: is no JSON object.')
+  })
 })
 
 describe('quantize', () => {
@@ -389,6 +403,11 @@ describe('quantize', () => {
   it('keeps the limits of market orders', () => {
     expect(spot.quantize('BTCUSDT', 'quantity', '500', 'down', { type: 'MARKET' })).toBe('140.63571')
     expect(spot.quantize('BTCUSDT', 'quantity', '500', 'down')).toBe('500')
+  })
+
+  it('refuses a field or mode that there is not', () => {
+    expect(() => spot.quantize('BTCUSDT', 'amount' as 'price', '1')).toThrow('field is "amount"; use price, quantity.')
+    expect(() => spot.quantize('BTCUSDT', 'price', '1', 'floor' as 'down')).toThrow('mode is "floor"; use down, up')
   })
 
   it('tells when no value is allowed', () => {
