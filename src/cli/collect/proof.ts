@@ -1,5 +1,6 @@
 import { type CollectorReport, unsyncedBooks } from '../../engine/live/collector-report.ts'
 import type { SeriesStatus } from '../../engine/live/live-series.ts'
+import type { Gap } from '../../model/coverage.ts'
 import type { Style } from '../render/style.ts'
 import { renderTable } from '../render/table.ts'
 import { formatCount, formatDuration, plural } from '../render/text.ts'
@@ -45,12 +46,25 @@ export function proofLines(report: CollectorReport, silent: readonly string[], s
     ...(unsynced > 0 ? [`${plural(unsynced, 'book')} never right: no snapshot fitted the updates`] : []),
     ...(renewed > 0 ? [`the ids of ${renewed} series began anew, and nothing was stored of them since`] : []),
     ...(missing > 0 ? [`${plural(missing, 'record')} still missing: the next start asks for them`] : []),
-    ...(lost.length > 0 ? [`${plural(lost.length, 'gap')} that nothing can fill (ticklake coverage shows them)`] : []),
+    ...(lost.length > 0
+      ? [`${plural(lost.length, 'gap')} that nothing can fill: ${reasonsOf(lost)} (ticklake coverage shows them)`]
+      : []),
   ]
   if (faults.length === 0 && silent.length === 0) lines.push(style.green('Complete: nothing is missing.'))
   else if (faults.length > 0) lines.push(style.red(`Not complete: ${faults.join('; ')}.`))
   return lines
 }
+
+/** `the collector was not running (2), the connection was down (1)`: the commonest first. */
+function reasonsOf(gaps: readonly Gap[]): string {
+  const counts = new Map<string, number>()
+  for (const { note, cause } of gaps) counts.set(note ?? cause, (counts.get(note ?? cause) ?? 0) + 1)
+  const sorted = [...counts].sort(([, a], [, b]) => b - a)
+  const others = sorted.length > MAX_REASONS ? [`${plural(sorted.length - MAX_REASONS, 'other reason')}`] : []
+  return [...sorted.slice(0, MAX_REASONS).map(([why, count]) => `${why} (${formatCount(count)})`), ...others].join(', ')
+}
+
+const MAX_REASONS = 3
 
 const right = (title: string): { title: string; align: 'right' } => ({ title, align: 'right' })
 

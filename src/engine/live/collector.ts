@@ -38,7 +38,7 @@ import { gapNote } from './recovery.ts'
 import type { Renewal } from './renewal.ts'
 import { RunRecovery } from './run-recovery.ts'
 import { openSink, plainGrid } from './sinks.ts'
-import { StreamEvents } from './stream-events.ts'
+import { StreamEvents, UNSUBSCRIBED } from './stream-events.ts'
 
 /** Records after which what waits is moved to the lake, when nothing else is said. */
 const FLUSH_RECORDS = 100_000
@@ -252,7 +252,7 @@ export class Collector implements AsyncDisposable {
       // Another speed or depth of the same may go on.
       if (left.has(seriesKey(seriesOf(this.#exchange.id, channel)))) continue
       // Should it be wanted again, what came meanwhile is missing.
-      this.#events.down(channel, 'unsubscribed', Date.now())
+      this.#events.down(channel, UNSUBSCRIBED, Date.now())
       if (channel.kind === 'bookDelta') this.#books.remove(channel.market, channel.symbol)
       if (channel.kind === 'markPrice') this.#fundings.remove(channel.market, channel.symbol)
     }
@@ -431,7 +431,7 @@ export class Collector implements AsyncDisposable {
   #refuse(records: readonly LiveRecord[]): void {
     this.#refused++
     const now = Date.now()
-    for (const record of records) this.#intake.route(record)?.series.down(now)
+    for (const record of records) this.#intake.route(record)?.series.down(now, 'frames were refused for want of memory')
   }
 
   #take(record: LiveRecord, sequence: number, now: number): void {

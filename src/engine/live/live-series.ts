@@ -12,6 +12,13 @@ import { CandleTracker, ChainTracker, createTracker, IdTracker, type Tracker, ty
 /** Finished holes and gaps kept for the report; more are counted only. */
 const MAX_KEPT = 1000
 
+/** Why nobody received what came for a while, as gaps say it. */
+export type Absence =
+  | 'the collector was not running'
+  | 'the connection was down'
+  | 'it was not subscribed'
+  | 'frames were refused for want of memory'
+
 /** A hole from its discovery to its end. Positions are ids, or open times of candles. */
 export interface HoleReport {
   readonly first: RecordId
@@ -25,6 +32,8 @@ export interface HoleReport {
   closedAt?: number
   /** How many came in after all: from REST, or late over a stream. */
   filled: number
+  /** Why nobody received them, where that is known. */
+  readonly missed?: Absence
   /** Why the rest is gone, where some is. */
   cause?: GapCause
   note?: string
@@ -98,8 +107,8 @@ export class LiveSeries {
   readonly #gaps: Gap[] = []
   /** Nobody watched since the last record: the exchange may be another one by now. */
   #isDoubtful = false
-  /** No connection carries it since this instant; undefined while one does. */
-  #downSince: number | undefined
+  /** Since this instant nobody receives it, and why; undefined while somebody does. */
+  #absence: { readonly since: number; readonly why: Absence } | undefined
   /** Values of the last closed candles, to tell a revision from a repetition. */
   readonly #closed = new Map<number, string>()
 
@@ -195,12 +204,12 @@ export class LiveSeries {
     this.renew(renewal)
   }
 
-  /** The connection that carried the series is gone. Kinds that REST can't repeat lose what comes until the next record. */
-  down(at: number): void {
+  /** Nobody receives the series any more. Kinds that REST can't repeat lose what comes until the next record. */
+  down(at: number, why: Absence = 'the connection was down'): void {
     this.#isDoubtful = true
-    if (this.#downSince !== undefined) return
+    if (this.#absence !== undefined) return
     this.#outages++
-    this.#downSince = Number.isNaN(this.lastTime) ? at : this.lastTime
+    this.#absence = { since: Number.isNaN(this.lastTime) ? at : this.lastTime, why }
   }
 
   /** Goes on behind what an earlier run stored: only before the first record. */
@@ -220,10 +229,10 @@ export class LiveSeries {
     }
   }
 
-  /** Nobody collected since the last record of an earlier run: what came meanwhile and can't be counted is lost. */
+  /** Nobody collected since the last record of an earlier run: what came meanwhile and can't be asked for is lost. */
   away(): void {
-    if (Number.isNaN(this.lastTime) || this.ledger || this.tracker instanceof ChainTracker) return
-    if (this.kind !== 'bookSnapshot' && this.kind !== 'fundingRate') this.#downSince ??= this.lastTime
+    if (Number.isNaN(this.lastTime) || this.kind === 'bookSnapshot' || this.kind === 'fundingRate') return
+    this.#absence ??= { since: this.lastTime, why: 'the collector was not running' }
   }
 
   /** Gives up what is still missing in first…last: it becomes a gap. */
@@ -231,13 +240,14 @@ export class LiveSeries {
     const { ledger } = this
     if (!ledger) return
     for (const hole of ledger.missingIn(first, last)) {
+      const missed = cause === 'own-outage' ? this.#open[this.#find(hole.first)]?.missed : undefined
       const count = ledger.giveUp(hole.first, hole.last)
       this.#gap({
         ...range,
         cause,
         count,
         checked: ['stream', 'rest'],
-        note,
+        note: missed === undefined ? note : `${missed}; ${note}`,
         firstId: storedId(hole.first),
         lastId: storedId(hole.last),
       })
@@ -315,21 +325,21 @@ export class LiveSeries {
         to: time,
         cause: 'own-outage',
         checked: ['stream'],
-        note: 'the chain of update ids is torn',
+        note: this.#absence?.why ?? 'the chain of update ids is torn',
       })
-      this.#downSince = undefined
-    } else if (this.#downSince !== undefined) this.#up(record, time)
+      this.#absence = undefined
+    } else if (this.#absence !== undefined) this.#up(record, time)
     return true
   }
 
   /** The first record after an outage: what a ledger or a chain can't tell was lost in between. */
   #up(record: LiveRecord, time: number): void {
-    const since = this.#downSince as number
+    const { since, why } = this.#absence!
     // A record of REST says nothing about the connection.
     if ((record.flags & RecordFlag.rest) !== 0) return
-    this.#downSince = undefined
+    this.#absence = undefined
     if (this.ledger || this.tracker instanceof ChainTracker || !(time > since)) return
-    this.#gap({ from: since, to: time, cause: 'own-outage', checked: ['stream'], note: 'the connection was down' })
+    this.#gap({ from: since, to: time, cause: 'own-outage', checked: ['stream'], note: why })
   }
 
   #received(record: LiveRecord, now: number): void {
@@ -343,7 +353,10 @@ export class LiveSeries {
     if (!hole || !this.ledger) return
     this.#holesFound++
     const { first, last } = hole
-    this.#open.push({ first, last, count: this.ledger.countOf(first, last), from, to, openedAt: now, filled: 0 })
+    const missed = this.#absence && { missed: this.#absence.why }
+    this.#absence = undefined
+    const count = this.ledger.countOf(first, last)
+    this.#open.push({ first, last, count, from, to, openedAt: now, filled: 0, ...missed })
     const before = this.ledger.previousOf(first)
     const isKnown = this.kind !== 'candle' && this.#isDoubtful && !Number.isNaN(from) && !this.ledger.isMissing(before)
     this.#isDoubtful = false

@@ -6,6 +6,10 @@ import type { BadFrameFile } from './bad-frames.ts'
 import type { BookKeeper } from './book-keeper.ts'
 import type { ConnectionLog } from './connection-log.ts'
 import type { IntakeSeries } from './intake.ts'
+import type { Absence } from './live-series.ts'
+
+/** The reason of a channel's end that was wished for. */
+export const UNSUBSCRIBED = 'unsubscribed'
 
 export interface StreamEventsParts {
   readonly series: () => Iterable<IntakeSeries>
@@ -51,10 +55,11 @@ export class StreamEvents {
   /** Nothing carries a channel now. What can be counted will show its hole; the rest is noted down. */
   down(channel: Channel, reason: string, at: number): void {
     const { market, symbol, kind } = channel
+    const absence: Absence = reason === UNSUBSCRIBED ? 'it was not subscribed' : 'the connection was down'
     for (const { series } of this.#parts.series()) {
       const { id } = series
       if (id.market !== market || id.kind !== kind || (symbol !== EVERY_SYMBOL && id.symbol !== symbol)) continue
-      if (channel.interval === undefined || id.interval === channel.interval) series.down(at)
+      if (channel.interval === undefined || id.interval === channel.interval) series.down(at, absence)
     }
     if (kind === 'bookDelta') this.#parts.books.disconnected(market, symbol, reason, at)
   }

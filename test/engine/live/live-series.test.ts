@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { LiveSeries } from '../../../src/engine/live/live-series.ts'
-import type { QuoteRecord, TradeRecord } from '../../../src/model/live/index.ts'
+import type { BookDelta, QuoteRecord, TradeRecord } from '../../../src/model/live/index.ts'
 
 function trade(id: number, rest = false): TradeRecord {
   const time = 1_700_000_000_000 + id
@@ -20,6 +20,12 @@ function quote(updateId: number): QuoteRecord {
     receiveTime: updateId,
     flags: 2,
   }
+}
+
+function delta(id: number): BookDelta {
+  const facts = { kind: 'bookDelta', market: 'spot', symbol: 'BTCUSDT', bids: [1, 1], asks: [2, 1], flags: 2 } as const
+  const ids = { firstUpdateId: id, lastUpdateId: id, previousUpdateId: -1 }
+  return { ...facts, ...ids, eventTime: id, transactionTime: Number.NaN, receiveTime: id }
 }
 
 const series = (kind: string) => new LiveSeries({ exchange: 'binance', market: 'spot', kind, symbol: 'BTCUSDT' })
@@ -78,11 +84,47 @@ describe('a series of quotes', () => {
     expect(one.status().gaps).toMatchObject([{ from: 20, to: 40, cause: 'own-outage' }])
   })
 
+  it('says of a torn chain who was away, and only then that it is torn by itself', () => {
+    const one = series('bookDelta')
+    let next = 0
+    const take = (skip: number): void => {
+      const id = next + skip
+      next = id + 1
+      one.take(delta(id), 0)
+    }
+    one.lastTime = 5
+    one.resume(1, [])
+    one.away()
+    take(10)
+    one.down(12)
+    take(10)
+    one.down(25, 'it was not subscribed')
+    // Nothing was missed: what tears the chain later has another reason.
+    take(0)
+    take(10)
+    expect(one.status().gaps.map(({ note }) => note)).toEqual([
+      'the collector was not running',
+      'the connection was down',
+      'the chain of update ids is torn',
+    ])
+  })
+
+  it('says of records that REST does not have any more who was away', () => {
+    const one = series('trade')
+    one.lastTime = 5
+    one.resume(5, [])
+    one.away()
+    one.take(trade(10), 0)
+    one.take(trade(12), 0)
+    one.giveUp(6, 11, 'own-outage', 'too old', { from: 0, to: 9 })
+    expect(one.status().gaps.map(({ note }) => note)).toEqual(['the collector was not running; too old', 'too old'])
+  })
+
   it('says that nobody collected since an earlier run', () => {
     const one = series('quote')
     one.lastTime = 5
     one.away()
     for (const id of [40, 50]) one.take(quote(id), 0)
-    expect(one.status().gaps).toMatchObject([{ from: 5, to: 40 }])
+    expect(one.status().gaps).toMatchObject([{ from: 5, to: 40, note: 'the collector was not running' }])
   })
 })

@@ -1,12 +1,15 @@
 import { appendFile, rm } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
+import { proofLines } from '../../../src/cli/collect/proof.ts'
+import { createStyle } from '../../../src/cli/render/style.ts'
 import { Collector } from '../../../src/engine/live/collector.ts'
 import type { Channel } from '../../../src/exchanges/stream.ts'
 import { LakeLockedError } from '../../../src/model/errors.ts'
 import { canMakeDisks, smallDisk } from '../../helpers/small-disk.ts'
 import { everyKind, Rig } from './rig.ts'
 
+const OFF = 'the collector was not running'
 const disks = await canMakeDisks()
 
 /** Takes all the room that a disk has. */
@@ -40,7 +43,12 @@ describe('a collector that starts and stops', () => {
     expect(report.series.find(({ series }) => series.includes('spot/trade'))!.filled).toBeGreaterThan(0)
     for (const kind of ['trade', 'aggTrade', 'candle']) expect(gaps(kind), kind).toEqual([])
     for (const kind of ['quote', 'ticker', 'bookDelta'])
-      expect(gaps(kind), kind).toMatchObject([{ cause: 'own-outage', checked: ['stream'] }])
+      expect(gaps(kind), kind).toMatchObject([{ cause: 'own-outage', checked: ['stream'], note: OFF }])
+    // The report says the same as the coverage.
+    const told = (kind: string) => report.series.find(({ series }) => series.includes(`spot/${kind}/`))!
+    for (const kind of ['quote', 'ticker', 'bookDelta']) expect(told(kind).gaps, kind).toMatchObject([{ note: OFF }])
+    expect(told('trade').holes[0]).toMatchObject({ missed: OFF })
+    expect(proofLines(report, [], createStyle(false)).join('\n')).toContain(`nothing can fill: ${OFF} (`)
   })
 
   it('has all until the end when its connections are cut just before it is stopped', async () => {
