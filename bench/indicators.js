@@ -1,8 +1,10 @@
 // Indicators over a million values: the batch form beside plain typed-array loops written for one indicator each, and the
 // streaming form a candle at a time. Libraries that are installed run beside them; those that are not are left out.
 // Arguments: names of indicators, for those alone.
+import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { fileURLToPath } from 'node:url'
 import { computeIndicators, IndicatorRunner } from '../dist/analysis/indicators/index.js'
 import { market, pick, plainLoops } from './indicators-plain.js'
 import { race } from './measure.js'
@@ -11,29 +13,34 @@ const N = 1_000_000
 const only = process.argv.slice(2)
 const columns = market(N)
 const { close } = columns
-/** The columns where the compiler does not take them for constants, as it would in a closure. */
-const data = [columns]
 
 const figures = []
-for (const [name, run] of Object.entries(plainLoops(N))) {
+for (const name of Object.keys(plainLoops(1))) {
   if (only.length > 0 && !only.some((start) => name.startsWith(start))) continue
-  // Many warm-ups: the compiler works beside the program, and on a busy machine late.
-  const { 'plain loop': loop, ticklake } = await race(
-    `${name}, ${N.toLocaleString('en')} values`,
-    'values',
-    N,
-    { 'plain loop': () => run(data[0]), ticklake: () => computeIndicators(data[0], pick[name] ?? name) },
-    { rounds: 15, warmups: 25 },
-  )
-  figures.push({ name, plain: loop, ticklake, ratio: ticklake.ms / loop.ms, least: ticklake.least / loop.least })
+  const script = fileURLToPath(new URL('./indicators-duel.js', import.meta.url))
+  const { status, stdout } = spawnSync(process.execPath, ['--expose-gc', script, name], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  if (status !== 0) throw new Error(`The bench of ${name} failed.`)
+  const figure = JSON.parse(stdout)
+  figures.push(figure)
+  const results = Object.entries({ 'plain loop': figure.plain, ticklake: figure.ticklake }).map(([side, { cpu }]) => ({
+    name: side,
+    ms: Math.round(cpu * 100) / 100,
+    rate: Math.round(N / (cpu / 1000)),
+  }))
+  console.log(JSON.stringify({ bench: `${name}, ${N.toLocaleString('en')} values`, unit: 'values', results }))
 }
 
 console.log('\nBatch against plain loops (time over time; at most 1.3 wanted)')
-console.log('  medians, and the ratio of medians; then that of the least times, which a busy machine disturbs less')
-for (const { name, plain, ticklake, ratio, least } of figures) {
-  console.log(
-    `  ${name.padEnd(30)} ${plain.ms.toFixed(1).padStart(7)} ms  ${ticklake.ms.toFixed(1).padStart(7)} ms  ×${ratio.toFixed(2)}  (×${least.toFixed(2)})`,
-  )
+console.log('  medians of the processor time, which other programs disturb less than the clock; then by the clock')
+for (const { name, plain, ticklake } of figures) {
+  const times = ['cpu', 'wall'].map((clock) => {
+    const [loop, ours] = [plain[clock], ticklake[clock]]
+    return `${loop.toFixed(1).padStart(7)} ms ${ours.toFixed(1).padStart(7)} ms  ×${(ours / loop).toFixed(2)}`
+  })
+  console.log(`  ${name.padEnd(30)} ${times.join('   ')}`)
 }
 
 /** Installed libraries beside the batch form, on fewer values: most of them are slow, and talib-web fails on many. */
