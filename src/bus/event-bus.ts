@@ -102,8 +102,8 @@ export class EventBus {
     const handlers = this.#handlers(kind, symbol)
     handlers.add(own)
     return () => {
-      handlers.delete(own)
-      if (handlers.size === 0) this.#sweep(kind, symbol)
+      // Called again, it must not touch those that came after it.
+      if (handlers.delete(own) && handlers.size === 0) this.#sweep(kind, symbol)
     }
   }
 

@@ -38,6 +38,17 @@ describe('topics', () => {
 })
 
 describe('EventBus', () => {
+  it('ends only the subscription that is ended, also when that is said twice', () => {
+    const bus = new EventBus()
+    const seen: number[] = []
+    const off = bus.on('market_data.trade.BTCUSDT', () => {})
+    off()
+    bus.on('market_data.trade.BTCUSDT', ({ id }) => void seen.push(Number(id)))
+    off()
+    bus.publish(trade('BTCUSDT', 1))
+    expect(seen).toEqual([1])
+  })
+
   it('hands a record to everyone who wants it, and to nobody else', () => {
     const bus = new EventBus()
     const got: string[] = []
