@@ -184,9 +184,14 @@ function speedsOf(channel: Channel): ReadonlyMap<number, string> {
 
 /** @throws InvalidRangeError for a channel that Binance does not have, saying which exist. */
 export function checkChannel(channel: Channel): void {
+  if (typeof channel !== 'object' || channel === null) {
+    throw new InvalidRangeError(
+      `${JSON.stringify(channel)} is no channel. Use { market, kind, symbol, … }, or the name of a stream, e.g. btcusdt@trade.`,
+    )
+  }
   const { market, kind, symbol } = channel
   const where = `binance ${market} ${kind}`
-  const kinds = KINDS[market]
+  const kinds = Object.hasOwn(KINDS, market) ? KINDS[market] : []
   if (kinds.length === 0)
     throw new InvalidRangeError(`binance ${market} has no live channels. Use spot, usdm or coinm.`)
   if (!kinds.includes(kind)) {
@@ -216,9 +221,13 @@ export function checkChannel(channel: Channel): void {
     throw new InvalidRangeError(`${where}: there is no speed of ${channel.speed} ms. Use one of ${speeds}.`)
   }
   if (symbol === EVERY_SYMBOL) checkEvery(channel, where)
-  else if (!/^[\p{L}\p{N}\p{M}_-]+$/u.test(symbol)) {
-    throw new InvalidRangeError(`${where}: "${symbol}" can not be a symbol. Use the exchange's id, e.g. BTCUSDT.`)
-  }
+  else checkSymbol(symbol, where)
+}
+
+/** @throws InvalidRangeError for a text that can be no symbol of Binance. */
+export function checkSymbol(symbol: string, where: string): void {
+  if (typeof symbol === 'string' && /^[\p{L}\p{N}\p{M}_-]+$/u.test(symbol)) return
+  throw new InvalidRangeError(`${where}: "${symbol}" can not be a symbol. Use the exchange's id, e.g. BTCUSDT.`)
 }
 
 function checkEvery(channel: Channel, where: string): void {

@@ -1,6 +1,6 @@
 import { ConfigError, InvalidRangeError, ParseError, WebSocketConnectionError } from '../../../model/errors.ts'
 import type { LiveKind, LiveRecord, RecordOf } from '../../../model/live/index.ts'
-import type { Market } from '../../../model/series.ts'
+import { type Market, parseMarket } from '../../../model/series.ts'
 import { tell, watch } from '../../../net/listener.ts'
 import type {
   ArrivedFrame,
@@ -12,7 +12,7 @@ import type {
   StreamListener,
   StreamOptions,
 } from '../../stream.ts'
-import { channelOfStream, streamName } from '../channels.ts'
+import { channelOfStream, checkChannel, checkSymbol, streamName } from '../channels.ts'
 import { OVERFLOWS, type RecordOverflow, RecordReader } from './record-reader.ts'
 import { StreamPool } from './stream-pool.ts'
 import { Twins } from './twins.ts'
@@ -34,7 +34,7 @@ export interface SubscribeOptions {
 export interface RecordsOptions<K extends LiveKind = LiveKind> {
   /** Only these kinds. */
   readonly kinds?: readonly K[]
-  /** Only these symbols. */
+  /** Only these symbols, by the exchange's ids. */
   readonly symbols?: readonly string[]
   readonly market?: Market
   /** Channels that are subscribed while the loop runs, in addition to those of `subscribe`. */
@@ -81,12 +81,14 @@ export class BinanceStream implements LiveStream {
   readonly #eventHandlers = new Set<(event: StreamEvent) => void>()
   readonly #errorHandlers = new Set<(error: Error) => void>()
   readonly #readers = new Set<{ wants(record: LiveRecord): boolean; reader: RecordReader }>()
-  /** How many loops hold a channel that they subscribed themselves, by market and stream name. */
+  /** Channels of `subscribe`, by market and stream name: no loop ends them. */
+  readonly #own = new Set<string>()
+  /** How many loops hold a channel. */
   readonly #held = new Map<string, number>()
 
   /** `listener` sees every frame as it arrived, with records of overlapping connections still in double. */
   constructor(options: BinanceStreamOptions = {}, listener: StreamListener = {}) {
-    this.#market = options.market ?? 'spot'
+    this.#market = parseMarket(options.market ?? 'spot')
     this.#listener = listener
     this.#handlers = Object.fromEntries(KINDS.map((kind) => [kind, new Set()])) as unknown as Handlers
     this.#pool = new StreamPool(options, {
@@ -102,24 +104,26 @@ export class BinanceStream implements LiveStream {
    * @throws InvalidRangeError for a channel that Binance does not have.
    */
   async subscribe(channels: ChannelOrName | readonly ChannelOrName[], options: SubscribeOptions = {}): Promise<void> {
-    await this.#pool.subscribe(this.#channels(channels, options.market), options)
+    await this.#subscribe(this.#channels(channels, options.market), options)
   }
 
+  /** Ends channels, those of loops too. */
   async unsubscribe(channels: ChannelOrName | readonly ChannelOrName[], options: SubscribeOptions = {}): Promise<void> {
-    await this.#pool.unsubscribe(this.#channels(channels, options.market), options)
+    await this.#unsubscribe(this.#channels(channels, options.market), options)
   }
 
   /** Puts one channel in the place of another, e.g. with another depth, the new one first. */
   async replace(old: ChannelOrName, next: ChannelOrName, options: SubscribeOptions = {}): Promise<void> {
     const [from, to] = [this.#channels(old, options.market), this.#channels(next, options.market)]
-    await this.#pool.subscribe(to, options)
-    if (keyOf(from[0]!) !== keyOf(to[0]!)) await this.#pool.unsubscribe(from, options)
+    await this.#subscribe(to, options)
+    if (keyOf(from[0]!) !== keyOf(to[0]!)) await this.#unsubscribe(from, options)
   }
 
   /** Calls back for every record of a kind. Returns what ends it. */
   on<K extends StreamKind>(kind: K, handler: (record: RecordOf<K>) => void): () => void {
     const handlers: Handlers[K] | undefined = Object.hasOwn(this.#handlers, kind) ? this.#handlers[kind] : undefined
-    if (!handlers) throw new InvalidRangeError(`There are no records of the kind "${kind}". Use ${KINDS.join(', ')}.`)
+    if (!handlers) throw noSuchKind(kind)
+    if (typeof handler !== 'function') throw new ConfigError(`The handler of ${kind} records is no function.`)
     handlers.add(handler)
     return () => void handlers.delete(handler)
   }
@@ -181,8 +185,9 @@ export class BinanceStream implements LiveStream {
     const { kinds, market, bound = 10_000, overflow = 'error', signal } = options
     if (!Number.isInteger(bound) || bound < 1) throw new ConfigError(`bound: ${bound} is not a whole number above 0.`)
     if (!OVERFLOWS.includes(overflow)) throw new ConfigError(`overflow is "${overflow}"; use ${OVERFLOWS.join(', ')}.`)
-    const wantedKinds = kinds && new Set<string>(kinds)
-    const wantedSymbols = options.symbols && new Set(options.symbols)
+    const wantedKinds = kinds && new Set<string>(listed('kinds', kinds))
+    for (const kind of wantedKinds ?? []) if (!(KINDS as readonly string[]).includes(kind)) throw noSuchKind(kind)
+    const wantedSymbols = options.symbols && new Set(listed('symbols', options.symbols).map(idOf))
     const channels = this.#channels(options.channels ?? [], market)
     let held: readonly Channel[] = []
     const onAbort = (): void => reader.fail(signal!.reason as Error)
@@ -190,7 +195,8 @@ export class BinanceStream implements LiveStream {
       bound,
       overflow,
       begin: async () => {
-        held = this.#hold(channels)
+        this.#hold(channels)
+        held = channels
         await this.#pool.subscribe(channels, signal ? { signal } : {})
       },
       end: async () => {
@@ -243,23 +249,36 @@ export class BinanceStream implements LiveStream {
     await this.close()
   }
 
-  #channels(wanted: ChannelOrName | readonly ChannelOrName[], market = this.#market): Channel[] {
+  #channels(wanted: ChannelOrName | readonly ChannelOrName[], market: Market | undefined): Channel[] {
     const list = Array.isArray(wanted) ? (wanted as readonly ChannelOrName[]) : [wanted as ChannelOrName]
-    return list.map((one) => (typeof one === 'string' ? channelOfStream(one, market) : one))
+    const where = market === undefined ? this.#market : parseMarket(market)
+    return list.map((one) => {
+      if (typeof one === 'string') return channelOfStream(one, where)
+      checkChannel(one)
+      return one
+    })
   }
 
-  /** Channels that only loops want, and how many of them. */
-  #hold(channels: readonly Channel[]): readonly Channel[] {
-    const present = new Set(this.#pool.channels().map(({ channel }) => keyOf(channel)))
-    const held: Channel[] = []
-    for (const channel of channels) {
-      const key = keyOf(channel)
-      const count = this.#held.get(key) ?? 0
-      if (count === 0 && present.has(key)) continue
-      this.#held.set(key, count + 1)
-      held.push(channel)
+  async #subscribe(channels: readonly Channel[], options: SubscribeOptions): Promise<void> {
+    const fresh = channels.map(keyOf).filter((key) => !this.#own.has(key))
+    // Before the exchange answers: a loop that is left meanwhile must not end them.
+    for (const key of fresh) this.#own.add(key)
+    try {
+      await this.#pool.subscribe(channels, options)
+    } catch (error) {
+      const present = new Set(this.#pool.channels().map(({ channel }) => keyOf(channel)))
+      for (const key of fresh) if (!present.has(key) || this.#held.has(key)) this.#own.delete(key)
+      throw error
     }
-    return held
+  }
+
+  async #unsubscribe(channels: readonly Channel[], options: SubscribeOptions): Promise<void> {
+    for (const channel of channels) this.#own.delete(keyOf(channel))
+    await this.#pool.unsubscribe(channels, options)
+  }
+
+  #hold(channels: readonly Channel[]): void {
+    for (const channel of channels) this.#held.set(keyOf(channel), (this.#held.get(keyOf(channel)) ?? 0) + 1)
   }
 
   async #letGo(channels: readonly Channel[]): Promise<void> {
@@ -270,7 +289,7 @@ export class BinanceStream implements LiveStream {
       if (count > 0) this.#held.set(key, count)
       else {
         this.#held.delete(key)
-        last.push(channel)
+        if (!this.#own.has(key)) last.push(channel)
       }
     }
     if (last.length === 0 || this.#pool.isClosed) return
@@ -323,6 +342,22 @@ export class BinanceStream implements LiveStream {
 
 function keyOf(channel: Channel): string {
   return `${channel.market}/${streamName(channel)}`
+}
+
+function noSuchKind(kind: unknown): InvalidRangeError {
+  return new InvalidRangeError(`There are no records of the kind "${String(kind)}". Use ${KINDS.join(', ')}.`)
+}
+
+/** A text is iterable too, and would be taken for a list of letters. */
+function listed<T>(name: string, list: readonly T[]): readonly T[] {
+  if (Array.isArray(list)) return list
+  throw new ConfigError(`${name} is ${JSON.stringify(list)}; give a list.`)
+}
+
+/** Records name symbols in capitals, as the exchange does. */
+function idOf(symbol: string): string {
+  checkSymbol(symbol, 'symbols')
+  return symbol.toUpperCase()
 }
 
 /** The error that an event is about; undefined for one that is none. */

@@ -109,10 +109,27 @@ describe('a Binance stream', () => {
     await server.when(() => server.open[0]!.names.size === 1)
   })
 
+  it('keeps channels that are subscribed while a loop has them already', async () => {
+    const { stream } = await start()
+    const loop = stream.records({ channels: ['btcusdt@trade', 'ethusdt@trade'] })
+    await loop.next()
+    const asked = stream.subscribe('btcusdt@trade')
+    await loop.return()
+    await asked
+    expect(stream.channels().map(({ channel }) => channel.symbol)).toEqual(['BTCUSDT'])
+    await collect(stream.onTrade.bind(stream), 3)
+    const refused = stream.records({ channels: ['ethusdt@trade'] })
+    await refused.next()
+    await expect(stream.subscribe('ethusdt@trade', { signal: AbortSignal.abort() })).rejects.toThrow(/aborted/)
+    await refused.return()
+    await stream.unsubscribe('btcusdt@trade')
+    expect(stream.channels()).toEqual([])
+  })
+
   it('filters by kind and symbol', async () => {
     const { stream } = await start()
     await stream.subscribe(['btcusdt@trade', 'ethusdt@trade'])
-    const loop = stream.records({ symbols: ['ETHUSDT'] })
+    const loop = stream.records({ symbols: ['ethusdt'] })
     for (let i = 0; i < 5; i++) expect((await loop.next()).value).toMatchObject({ symbol: 'ETHUSDT' })
     await loop.return()
   })
@@ -221,7 +238,17 @@ describe('a Binance stream', () => {
       /binance spot has candle, trade/,
     )
     expect(() => stream.on('funding' as never, () => {})).toThrow(/Use candle, trade/)
+    expect(() => stream.on('trade', undefined as never)).toThrow(/handler of trade records is no function/)
     expect(() => stream.records({ bound: 0 })).toThrow(/bound/)
+    expect(() => stream.records({ kinds: ['trades' as never] })).toThrow(/kind "trades". Use candle, trade/)
+    expect(() => stream.records({ kinds: 'trade' as never })).toThrow(/kinds is "trade"; give a list/)
+    expect(() => stream.records({ symbols: ['BTC/USDT'] })).toThrow(/"BTC\/USDT" can not be a symbol/)
+    await expect(stream.subscribe(null as never)).rejects.toThrow(/null is no channel/)
+    await expect(stream.subscribe({ market: 'spot', kind: 'trade' } as never)).rejects.toThrow(/can not be a symbol/)
+    await expect(stream.subscribe('btcusdt@trade', { market: 'moon' as never })).rejects.toThrow(/Unknown market/)
+    await expect(stream.subscribe({ market: 'moon', kind: 'trade', symbol: 'X' } as never)).rejects.toThrow(
+      /moon has no live channels/,
+    )
     expect(() => new BinanceStream({ endpoint: 'localhost' })).toThrow(/endpoint/)
     expect(() => new BinanceStream({ pingTimeoutMs: -1 })).toThrow(/pingTimeoutMs/)
     expect(server.upgrades).toBe(0)
