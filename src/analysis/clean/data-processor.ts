@@ -1,5 +1,5 @@
 import { CandleFlag } from '../../model/candle.ts'
-import { LookAheadError } from '../../model/errors.ts'
+import { InvalidRangeError, LookAheadError } from '../../model/errors.ts'
 import { fitNormalizer, type NormaliseMethod, type NormaliseOptions, type Normalizer } from '../normalise/normalizer.ts'
 import { type CausalCell, causalCell } from './causal.ts'
 import { fillGaps, type GapFill, type GapOptions } from './gaps.ts'
@@ -90,8 +90,10 @@ export interface CleanedRow {
 export class DataProcessor {
   readonly #lookAhead: LookAhead
 
+  /** @throws InvalidRangeError for a `lookAhead` that is neither word. */
   constructor(options: DataProcessorOptions = {}) {
     this.#lookAhead = options.lookAhead ?? 'allow'
+    isRefused(this.#lookAhead)
   }
 
   /**
@@ -155,7 +157,7 @@ export class DataProcessor {
     method: NormaliseMethod = 'minmax',
     options: NormaliseOptions & { readonly lookAhead?: LookAhead } = {},
   ): Normalised {
-    if ((options.lookAhead ?? this.#lookAhead) === 'refuse') {
+    if (isRefused(options.lookAhead ?? this.#lookAhead)) {
       throw new LookAheadError(
         `normalise (${method})`,
         'it learns from the whole of the data. Learn from the training part with fitNormalizer, then use its transform.',
@@ -166,14 +168,15 @@ export class DataProcessor {
   }
 
   /** Fills missing candles by a rule, flagged: see `fillGaps`. Uses the past only. */
-  fillGaps(input: Table, options: GapOptions): GapFill {
+  fillGaps(input: TableInput, options: GapOptions): GapFill {
     return fillGaps(input, options)
   }
 
   #check(steps: readonly CleanStep[], lookAhead: LookAhead | undefined): void {
+    const refused = isRefused(lookAhead ?? this.#lookAhead)
     for (const step of steps) {
       checkStep(step)
-      if (looksAhead(step) && (lookAhead ?? this.#lookAhead) === 'refuse') {
+      if (looksAhead(step) && refused) {
         throw new LookAheadError(
           step.step,
           'it uses values that come later. Use forward-fill, rolling-zscore, expanding-zscore or hampel, or allow looking ahead.',
@@ -213,6 +216,12 @@ export class RowCleaner {
     this.#row++
     return { row: cleaned, changes }
   }
+}
+
+/** @throws InvalidRangeError for another word: a misspelt switch must not let a look ahead pass. */
+function isRefused(lookAhead: LookAhead): boolean {
+  if (lookAhead === 'allow' || lookAhead === 'refuse') return lookAhead === 'refuse'
+  throw new InvalidRangeError(`lookAhead is "${String(lookAhead)}"; use allow or refuse.`)
 }
 
 function columnOf(values: Float64Array): Column {

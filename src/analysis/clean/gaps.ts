@@ -1,8 +1,15 @@
 import { CandleFlag } from '../../model/candle.ts'
 import { InvalidRangeError } from '../../model/errors.ts'
-import { closeTimeOf, type Interval, type IntervalGrid, isOpenTime, nextOpen } from '../../model/interval.ts'
+import {
+  closeTimeOf,
+  type Interval,
+  type IntervalGrid,
+  isOpenTime,
+  nextOpen,
+  parseInterval,
+} from '../../model/interval.ts'
 import type { TimeRange } from '../../model/time.ts'
-import type { Table } from './table.ts'
+import { readTable, type Table, type TableInput } from './table.ts'
 
 export interface GapOptions {
   readonly interval: Interval
@@ -29,13 +36,18 @@ const PRICES: ReadonlySet<string> = new Set(['open', 'high', 'low', 'close'])
 
 /**
  * Puts candles where the series has none, between its first and its last, by a rule that uses the past only. Each is
- * flagged, so that nobody takes it for one of the exchange's.
- * @throws InvalidRangeError when the candles do not rise on the grid of the interval, or a column that the rule needs
+ * flagged, so that nobody takes it for one of the exchange's. Takes whatever `cleanData` does.
+ * @throws InvalidRangeError for a rule or an interval that does not exist, when the candles do not rise on the grid of the interval, or a column that the rule needs
  * is lacking.
  */
-export function fillGaps({ length, columns }: Table, options: GapOptions): GapFill {
-  const { interval, rule = 'flat', limit = Number.POSITIVE_INFINITY } = options
-  const opens = columns.open_time
+export function fillGaps(input: TableInput, options: GapOptions): GapFill {
+  const { rule = 'flat', limit = Number.POSITIVE_INFINITY } = options
+  const interval = parseInterval(options.interval)
+  if (rule !== 'flat' && rule !== 'nan') throw new InvalidRangeError(`rule is "${String(rule)}"; use flat or nan.`)
+  if (!(limit >= 0)) throw new InvalidRangeError(`limit is ${limit}; use a number of candles, 0 or more.`)
+  const { length, columns } = readTable(input)
+  // Rows of the library are written in the other style.
+  const opens = columns.open_time ?? columns.openTime
   if (!opens) throw new InvalidRangeError('Gaps are found by the column "open_time", which is not there.')
   if (rule === 'flat' && !columns.close) {
     throw new InvalidRangeError('A flat candle repeats the last "close", which is not there. Read it too.')
@@ -87,8 +99,8 @@ function made(
   open: number,
   grid: IntervalGrid,
 ): number {
-  if (name === 'open_time') return open
-  if (name === 'close_time') return closeTimeOf(grid, open)
+  if (name === 'open_time' || name === 'openTime') return open
+  if (name === 'close_time' || name === 'closeTime') return closeTimeOf(grid, open)
   if (name === 'flags') return CandleFlag.filled
   if (rule === 'nan') return Number.NaN
   return PRICES.has(name) ? columns.close![before]! : 0

@@ -94,28 +94,62 @@ export function looksAhead(step: CleanStep): boolean {
   return LOOK_AHEAD.has(step.step)
 }
 
-const NAMES: readonly StepName[] = [
-  'forward-fill',
-  'backward-fill',
-  'zscore',
-  'rolling-zscore',
-  'expanding-zscore',
-  'hampel',
-]
+interface StepShape {
+  /** Its settings, besides its name. */
+  readonly keys: readonly string[]
+  readonly replacements?: readonly Replacement[]
+}
 
-/** @throws InvalidRangeError for a step that does not exist, or whose numbers make no sense. */
+/** What each step understands: a misspelt setting must not be a step with its defaults. */
+const SHAPES: Readonly<Record<StepName, StepShape>> = {
+  'forward-fill': { keys: ['limit'] },
+  'backward-fill': { keys: ['limit'] },
+  zscore: { keys: ['threshold', 'ddof', 'replacement'], replacements: ['median', 'mean', 'nan'] },
+  'rolling-zscore': {
+    keys: ['threshold', 'minimum', 'floor', 'window', 'ddof', 'replacement'],
+    replacements: ['mean', 'previous', 'nan'],
+  },
+  'expanding-zscore': {
+    keys: ['threshold', 'minimum', 'floor', 'ddof', 'replacement'],
+    replacements: ['mean', 'previous', 'nan'],
+  },
+  hampel: {
+    keys: ['threshold', 'minimum', 'floor', 'window', 'replacement'],
+    replacements: ['median', 'previous', 'nan'],
+  },
+}
+
+/** @throws InvalidRangeError for a step that does not exist, or whose settings make no sense. */
 export function checkStep(step: CleanStep): void {
-  if (!NAMES.includes(step.step)) {
-    throw new InvalidRangeError(`There is no cleaning step "${step.step}", only ${NAMES.join(', ')}.`)
+  if (typeof step !== 'object' || step === null) {
+    throw new InvalidRangeError(`A cleaning step is an object, e.g. { step: "forward-fill" }, not "${String(step)}".`)
   }
+  if (!Object.hasOwn(SHAPES, step.step)) {
+    throw new InvalidRangeError(`There is no cleaning step "${step.step}", only ${Object.keys(SHAPES).join(', ')}.`)
+  }
+  const { keys, replacements } = SHAPES[step.step]
   for (const [name, value] of Object.entries(step)) {
-    if (typeof value !== 'number') continue
-    const whole = name === 'window' || name === 'minimum' || name === 'limit' || name === 'ddof'
-    const least = name === 'window' || name === 'minimum' ? 2 : name === 'limit' ? 1 : 0
-    if (!(value >= least) || (whole && !Number.isInteger(value)) || (name === 'threshold' && value === 0)) {
+    if (name === 'step' || value === undefined) continue
+    if (!keys.includes(name)) {
+      throw new InvalidRangeError(`The step ${step.step} has no setting "${name}", only ${keys.join(', ')}.`)
+    }
+    if (name !== 'replacement') checkNumber(step.step, name, value)
+    else if (!replacements?.includes(value)) {
       throw new InvalidRangeError(
-        `${name} of the step ${step.step} is ${value}; it must be ${whole ? 'a whole number ' : ''}at least ${least}.`,
+        `replacement of the step ${step.step} is "${value}"; it must be ${replacements?.join(', ')}.`,
       )
     }
+  }
+}
+
+function checkNumber(step: StepName, name: string, value: unknown): void {
+  const whole = name === 'window' || name === 'minimum' || name === 'limit' || name === 'ddof'
+  const least = name === 'window' || name === 'minimum' ? 2 : name === 'limit' ? 1 : 0
+  const fits = typeof value === 'number' && value >= least && (!whole || Number.isInteger(value))
+  // A fill without a limit may say so.
+  if (name === 'limit' && value === Number.POSITIVE_INFINITY) return
+  if (!fits || (name === 'threshold' && value === 0) || (name === 'ddof' && value > 1)) {
+    const range = name === 'ddof' ? '0 or 1' : `${whole ? 'a whole number ' : ''}at least ${least}`
+    throw new InvalidRangeError(`${name} of the step ${step} is ${String(value)}; it must be ${range}.`)
   }
 }

@@ -31,7 +31,7 @@ export const ONLY = 'value'
 /**
  * Copies what was given into columns of float64; null, undefined and what is no number become NaN. Columns of rows and
  * of Arrow tables that hold no number at all are left out.
- * @throws InvalidRangeError when columns differ in length.
+ * @throws InvalidRangeError when columns differ in length, or hold text among or in place of numbers.
  */
 export function readTable(input: TableInput): { length: number; columns: Record<string, Float64Array> } {
   const columns: Record<string, Float64Array> = {}
@@ -39,18 +39,18 @@ export function readTable(input: TableInput): { length: number; columns: Record<
     for (const { name } of input.schema.fields) {
       const column = input.getChild(name)
       const values = Array.from({ length: input.numRows }, (_, i) => column?.get(i))
-      if (input.numRows === 0 || values.some(isNumber)) columns[name] = floats(values)
+      if (input.numRows === 0 || values.some(isNumber)) columns[name] = floats(name, values)
     }
     return { length: input.numRows, columns }
   }
   if (isValues(input)) {
     const list: ArrayLike<unknown> = input
     if (typeof list[0] !== 'object' || list[0] === null)
-      return { length: list.length, columns: { [ONLY]: floats(list) } }
+      return { length: list.length, columns: { [ONLY]: floats(ONLY, list) } }
     const rows = Array.from(list) as Readonly<Record<string, unknown>>[]
     for (const name of new Set(rows.flatMap((row) => Object.keys(row)))) {
       const values = rows.map((row) => row[name])
-      if (values.some(isNumber)) columns[name] = floats(values)
+      if (values.some(isNumber)) columns[name] = floats(name, values)
     }
     return { length: rows.length, columns }
   }
@@ -59,7 +59,7 @@ export function readTable(input: TableInput): { length: number; columns: Record<
     string,
     Values
   >
-  for (const [name, values] of Object.entries(named)) if (isValues(values)) columns[name] = floats(values)
+  for (const [name, values] of Object.entries(named)) if (isValues(values)) columns[name] = floats(name, values)
   const [first] = Object.entries(columns)
   const length = first?.[1].length ?? 0
   const odd = Object.entries(columns).find(([, values]) => values.length !== length)
@@ -83,11 +83,17 @@ function isNumber(value: unknown): boolean {
   return typeof value === 'number' || typeof value === 'bigint'
 }
 
-function floats(values: ArrayLike<unknown>): Float64Array {
+/** @throws InvalidRangeError for text: as a missing value it would be filled, and a number in quotes be lost. */
+function floats(name: string, values: ArrayLike<unknown>): Float64Array {
   if (values instanceof Float64Array) return values.slice()
   const copy = new Float64Array(values.length)
   for (let i = 0; i < copy.length; i++) {
     const value = values[i]
+    if (typeof value === 'string') {
+      throw new InvalidRangeError(
+        `Row ${i} of "${name}" is the text "${value}": give numbers, and NaN or null where one is missing.`,
+      )
+    }
     copy[i] = typeof value === 'number' ? value : typeof value === 'bigint' ? Number(value) : Number.NaN
   }
   return copy

@@ -46,7 +46,7 @@ export interface NormalizerState {
 /**
  * Learns the scale of each column. Missing and infinite values are left out; a constant column gets scale 1, so that
  * its value becomes 0 (or the lower end of `range`); a column without any value stays without.
- * @throws InvalidRangeError for a method or column that does not exist, and for values so far apart that their distance
+ * @throws InvalidRangeError for a method or column that does not exist, numbers that make no sense, and for values so far apart that their distance
  * is no float64.
  */
 export function fitNormalizer(
@@ -57,7 +57,7 @@ export function fitNormalizer(
   if (!NORMALISE_METHODS.includes(method)) {
     throw new InvalidRangeError(`There is no normalisation "${method}", only ${NORMALISE_METHODS.join(', ')}.`)
   }
-  if (!(range[0] < range[1])) throw new InvalidRangeError(`The range [${range.join(', ')}] does not rise.`)
+  checkNumbers(options, range)
   const table = readTable(input)
   const columns = new Map<string, Fitted>()
   for (const name of chosenColumns(table, options.columns)) {
@@ -72,6 +72,17 @@ export function fitNormalizer(
     columns.set(name, fitted)
   }
   return new Normalizer(method, columns, clip && method === 'minmax' ? range : undefined)
+}
+
+function checkNumbers(options: NormaliseOptions, range: readonly [number, number]): void {
+  const { quantiles = [0.25, 0.75], ddof = 1 } = options
+  if (!(range[0] < range[1]) || !Number.isFinite(range[1] - range[0])) {
+    throw new InvalidRangeError(`The range [${range.join(', ')}] does not rise: use two finite numbers, e.g. [0, 1].`)
+  }
+  if (!(quantiles[0] >= 0 && quantiles[0] < quantiles[1] && quantiles[1] <= 1)) {
+    throw new InvalidRangeError(`quantiles are [${quantiles.join(', ')}]; use two shares from 0 to 1 that rise.`)
+  }
+  if (ddof !== 0 && ddof !== 1) throw new InvalidRangeError(`ddof is ${String(ddof)}; use 0 or 1.`)
 }
 
 /** The least and the greatest finite value; infinite the wrong way round where there is none. */

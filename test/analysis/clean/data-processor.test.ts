@@ -135,6 +135,19 @@ describe('cleanData', () => {
       'window of the step hampel is 1; it must be a whole number at least 2.',
     )
     expect(() => processor.cleanData({ a: [1], b: [1, 2] })).toThrow('a has 1 values, b 2')
+    const run = (step: object | string) => () => processor.cleanData([1], { steps: [step as never] })
+    expect(run({ step: 'hampel', treshold: 1 })).toThrow('The step hampel has no setting "treshold", only threshold,')
+    expect(run({ step: 'zscore', replacement: 'previous' })).toThrow('it must be median, mean, nan.')
+    expect(run({ step: 'zscore', ddof: 2 })).toThrow('ddof of the step zscore is 2; it must be 0 or 1.')
+    expect(run({ step: 'hampel', window: '30' })).toThrow('window of the step hampel is 30')
+    expect(run('forward-fill')).toThrow('A cleaning step is an object, e.g. { step: "forward-fill" }')
+    expect(run({ step: 'forward-fill', limit: Number.POSITIVE_INFINITY })).not.toThrow()
+  })
+
+  it('takes no text for a value that is missing', () => {
+    expect(() => processor.cleanData({ a: [1, '5' as never, 2] })).toThrow('Row 1 of "a" is the text "5"')
+    const rows = [{ price: 1, side: 'BUY' }, { price: 2 }]
+    expect(Object.keys(processor.cleanData(rows).data.columns)).toEqual(['price'])
   })
 })
 
@@ -147,6 +160,14 @@ describe('refusing to look ahead', () => {
     expect(() => processor.cleanData([1], { steps: [{ step: 'zscore' }], lookAhead: 'refuse' })).toThrow('"zscore"')
     expect(() => strict.normalizeData([1, 2], 'zscore')).toThrow('"normalise (zscore)" looks ahead')
     expect(() => processor.cleaner({ columns: ['a'], steps: [{ step: 'backward-fill' }] })).toThrow(LookAheadError)
+  })
+
+  it('is no word that is misspelt', () => {
+    const typo = 'Refuse' as 'refuse'
+    expect(() => new DataProcessor({ lookAhead: typo })).toThrow('lookAhead is "Refuse"; use allow or refuse.')
+    const processor = new DataProcessor({ lookAhead: 'refuse' })
+    expect(() => processor.cleanData([1], { lookAhead: typo })).toThrow('use allow or refuse')
+    expect(() => processor.normalizeData([1], 'minmax', { lookAhead: typo })).toThrow('use allow or refuse')
   })
 
   it('lets the causal steps pass', () => {

@@ -75,6 +75,9 @@ describe('normalizeData', () => {
   it('tells which methods there are', () => {
     expect(() => processor.normalizeData([1], 'log' as never)).toThrow('only minmax, zscore, robust')
     expect(() => fitNormalizer([1], { range: [1, 1] })).toThrow('does not rise')
+    expect(() => fitNormalizer([1], { range: [0, Number.POSITIVE_INFINITY] })).toThrow('use two finite numbers')
+    expect(() => fitNormalizer([1], { method: 'robust', quantiles: [0.9, 0.1] })).toThrow('quantiles are [0.9, 0.1]')
+    expect(() => fitNormalizer([1], { method: 'zscore', ddof: 2 as 1 })).toThrow('ddof is 2; use 0 or 1')
   })
 })
 

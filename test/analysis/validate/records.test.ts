@@ -144,6 +144,7 @@ describe('candles', () => {
     }
     expect(found('candle', [bad], { ...SERIES, stages: ['ohlc'] })).toEqual(['ohlc/high-below-low@0'])
     expect(() => validateRecords('candle', [], { stages: ['olhc'] })).toThrow('have no stage "olhc", only values, ohlc')
+    expect(() => validateRecords('candle', [], { interval: '7m' as '5m' })).toThrow('Unknown interval "7m"')
     expect(() => validateRecords('bar' as never, [])).toThrow('Records of kind "bar" cannot be checked')
   })
 })

@@ -1,4 +1,5 @@
 import { InvalidRangeError } from '../../../model/errors.ts'
+import { parseInterval } from '../../../model/interval.ts'
 import { KINDS } from '../../../model/kinds.ts'
 import { BOOK_DELTA_RULES, BOOK_SNAPSHOT_RULES, QUOTE_RULES } from './books.ts'
 import { CANDLE_RULES, type CandleContext } from './candles.ts'
@@ -87,10 +88,11 @@ export class RecordValidator {
     this.#found.push(missing === undefined ? finding : { ...finding, missing })
   }
 
-  /** @throws InvalidRangeError for a kind or stage that does not exist. */
+  /** @throws InvalidRangeError for a kind, stage or interval that does not exist. */
   constructor(kind: CheckedKind, options: RecordCheckOptions = {}) {
     this.kind = kind
     this.#rules = rulesOf(kind)
+    if (options.interval !== undefined) parseInterval(options.interval)
     this.#maxFindings = options.maxFindings ?? 10_000
     this.#onFinding = options.onFinding
     this.#onRecord = options.onRecord
@@ -184,7 +186,7 @@ export class RecordValidator {
 
 /**
  * Checks records of one series: columns (of lake, collector or Arrow) or rows. Nothing is changed.
- * @throws InvalidRangeError for a kind or stage that does not exist.
+ * @throws InvalidRangeError for a kind, stage or interval that does not exist.
  */
 export function validateRecords(kind: CheckedKind, input: RecordInput, options: RecordCheckOptions = {}): RecordReport {
   return new RecordValidator(kind, options).add(input).report
