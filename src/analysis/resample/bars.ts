@@ -10,15 +10,44 @@ export interface CandleBars extends Batch {
 }
 
 const NAMES = candle.columns.map(({ name }) => name)
-/** Columns of candles, and the number of source rows. */
-const WIDTH = NAMES.length + 1
 const NONE = new Float64Array(0)
+const NO_BARS = {
+  open_time: NONE,
+  open: NONE,
+  high: NONE,
+  low: NONE,
+  close: NONE,
+  volume: NONE,
+  close_time: NONE,
+  quote_volume: NONE,
+  trades: NONE,
+  taker_buy_volume: NONE,
+  taker_buy_quote_volume: NONE,
+  flags: NONE,
+  rows: NONE,
+}
+
+/** Columns of candles, and the number of source rows. */
+export type BarColumns = Readonly<Record<keyof typeof NO_BARS, Float64Array>>
 
 /** Columns that grow as bars are done. */
 export class BarWriter {
-  #columns: Float64Array[] = []
+  #columns: BarColumns = NO_BARS
   #length = 0
   #capacity = 0
+
+  /** Makes room for so many more bars, whose values the caller sets in every column, from row `at` on. */
+  extend(count: number): { readonly at: number; readonly columns: BarColumns } {
+    const at = this.#length
+    this.#length += count
+    if (this.#length > this.#capacity) this.#grow(Math.max(4, this.#length, this.#capacity * 2))
+    return { at, columns: this.#columns }
+  }
+
+  /** Sees to room for so many bars in all, where somebody can tell: growing to it would cost as much as filling it. */
+  reserve(count: number): void {
+    if (count > this.#capacity) this.#grow(count)
+  }
 
   /** Values in the order of the candle kind's columns; the number of source rows last. */
   push(
@@ -36,41 +65,39 @@ export class BarWriter {
     flags: number,
     rows: number,
   ): void {
-    if (this.#length === this.#capacity) this.#grow()
-    const columns = this.#columns
-    const i = this.#length++
-    columns[0]![i] = openTime
-    columns[1]![i] = open
-    columns[2]![i] = high
-    columns[3]![i] = low
-    columns[4]![i] = close
-    columns[5]![i] = volume
-    columns[6]![i] = closeTime
-    columns[7]![i] = quoteVolume
-    columns[8]![i] = trades
-    columns[9]![i] = takerVolume
-    columns[10]![i] = takerQuoteVolume
-    columns[11]![i] = flags
-    columns[12]![i] = rows
+    const { at: i, columns } = this.extend(1)
+    columns.open_time[i] = openTime
+    columns.open[i] = open
+    columns.high[i] = high
+    columns.low[i] = low
+    columns.close[i] = close
+    columns.volume[i] = volume
+    columns.close_time[i] = closeTime
+    columns.quote_volume[i] = quoteVolume
+    columns.trades[i] = trades
+    columns.taker_buy_volume[i] = takerVolume
+    columns.taker_buy_quote_volume[i] = takerQuoteVolume
+    columns.flags[i] = flags
+    columns.rows[i] = rows
   }
 
   /** The bars so far. @param has columns that the source lacks, and the bars therefore too, are false */
   finish(has: Readonly<Record<string, boolean>> = {}): CandleBars {
     const length = this.#length
+    const all: Readonly<Record<string, Float64Array>> = this.#columns
     const columns: Record<string, Float64Array> = {}
-    for (const [k, name] of NAMES.entries()) {
-      if (has[name] !== false) columns[name] = length === 0 ? NONE : this.#columns[k]!.subarray(0, length)
-    }
-    return { length, columns, rows: length === 0 ? NONE : this.#columns[WIDTH - 1]!.subarray(0, length) }
+    for (const name of NAMES) if (has[name] !== false) columns[name] = all[name]!.subarray(0, length)
+    return { length, columns, rows: this.#columns.rows.subarray(0, length) }
   }
 
-  #grow(): void {
-    this.#capacity = Math.max(4, this.#capacity * 2)
-    this.#columns = Array.from({ length: WIDTH }, (_, k) => {
-      const values = new Float64Array(this.#capacity)
-      const before = this.#columns[k]
-      if (before) values.set(before)
-      return values
-    })
+  #grow(capacity: number): void {
+    this.#capacity = capacity
+    const grown: Record<keyof BarColumns, Float64Array> = { ...this.#columns }
+    for (const name of Object.keys(grown) as (keyof BarColumns)[]) {
+      const values = new Float64Array(capacity)
+      values.set(grown[name])
+      grown[name] = values
+    }
+    this.#columns = grown
   }
 }

@@ -1,13 +1,19 @@
-import { type Candle, CandleFlag, candle, isQuiet } from '../../model/candle.ts'
+import { type Candle, CandleFlag, candle } from '../../model/candle.ts'
 import { InvalidRangeError } from '../../model/errors.ts'
 import { formatTime } from '../../model/time.ts'
 import { sumOf } from '../sums.ts'
 import { BarWriter, type CandleBars } from './bars.ts'
 import { ExactSum } from './exact-sum.ts'
 import { BarGrid, type GridOptions } from './grid.ts'
+import { greatest, least, union } from './rows.ts'
+import { RunSum, sumFewRows, sumRows } from './run-sum.ts'
+import { BarSpans, endOfBar, outOfOrder } from './spans.ts'
 
 /** Columns that add up as decimals, as far as the source has them. */
 const SUMS = ['volume', 'quote_volume', 'taker_buy_volume', 'taker_buy_quote_volume'] as const
+
+/** Flags of candles that say nothing of the bar: one that an outage cut short does not make the bar short, which has more candles. */
+const OF_CANDLES = CandleFlag.short | CandleFlag.unfinished
 
 /** Candles as columns, by the names of the candle kind. */
 export interface CandleColumns {
@@ -20,19 +26,36 @@ export interface ResampleOptions extends GridOptions {
   readonly sourceLength?: number
 }
 
+/** Columns of the candles that come in. */
+interface Source {
+  readonly times: Float64Array
+  readonly opens: Float64Array
+  readonly highs: Float64Array
+  readonly lows: Float64Array
+  readonly closes: Float64Array
+  readonly closeTimes: Float64Array | undefined
+  readonly trades: Float64Array | undefined
+  readonly flags: Float64Array | undefined
+  /** In the order of `SUMS`. */
+  readonly sums: readonly (Float64Array | undefined)[]
+}
+
 /**
  * Larger candles out of smaller ones, rising by time: in batches (`append`), one at a time (`update`), or both in turn,
  * with the same bars in the end. A bar is done when a candle reaches its end, or when one comes that lies behind it.
- * Volumes are exact decimal sums, and candles in which nothing was traded do not open a bar in which something was
- * (`isQuiet`), so that bars equal the exchange's own candles wherever those are made of the smaller.
+ * Volumes are exact decimal sums, so that bars equal the exchange's own candles wherever those are the sum of the smaller.
+ *
+ * Bars that lie whole in a batch are made a column at a time; only the one that is not done keeps its state here.
  */
 export class CandleResampler {
   readonly grid: BarGrid
   readonly #sourceLength: number | undefined
-  readonly #sums = SUMS.map(() => new ExactSum())
-  #has: readonly boolean[] = []
-  #hasTrades = false
-  #known = false
+  readonly #spans = new BarSpans()
+  readonly #sums = SUMS.map(() => new RunSum())
+  /** Of a bar whose rows are all there. */
+  readonly #sum = new ExactSum()
+  /** Which columns the bars lack, as the first candles did. */
+  #has: Record<string, boolean> | undefined
   #rows = 0
   #start = 0
   #end = Number.NEGATIVE_INFINITY
@@ -42,10 +65,7 @@ export class CandleResampler {
   #close = 0
   #trades = 0
   #flags = 0
-  /** Nothing was traded in the bar so far. */
-  #isQuiet = true
   #newest = Number.NEGATIVE_INFINITY
-  #reached = Number.NEGATIVE_INFINITY
 
   /** @throws InvalidRangeError, ConfigError for an interval, session or time zone that makes no sense. */
   constructor(options: ResampleOptions) {
@@ -60,7 +80,7 @@ export class CandleResampler {
   append(source: CandleColumns): CandleBars {
     const bars = new BarWriter()
     this.#take(source, bars)
-    return this.#finish(bars)
+    return bars.finish(this.#has)
   }
 
   /** Takes one closed candle in; gives the bars that are done, at most two. */
@@ -80,7 +100,7 @@ export class CandleResampler {
   partial(): CandleBars {
     const bars = new BarWriter()
     if (this.#rows > 0) this.#write(bars, CandleFlag.unfinished)
-    return this.#finish(bars)
+    return bars.finish(this.#has)
   }
 
   /** All bars of a range, the unfinished one among them unless `partial` is false. */
@@ -89,106 +109,116 @@ export class CandleResampler {
     const bars = new BarWriter()
     resampler.#take(source, bars)
     if (resampler.#rows > 0 && options.partial !== false) resampler.#write(bars, CandleFlag.unfinished)
-    return resampler.#finish(bars)
+    return bars.finish(resampler.#has)
   }
 
   #take({ length, columns }: CandleColumns, bars: BarWriter): void {
-    const times = need(columns, 'open_time')
-    const opens = need(columns, 'open')
-    const highs = need(columns, 'high')
-    const lows = need(columns, 'low')
-    const closes = need(columns, 'close')
-    const { close_time: closeTimes, trades, flags } = columns
-    const sums = SUMS.map((name) => columns[name])
+    const source = this.#read(columns)
     if (length === 0) return
-    if (!closeTimes && this.#sourceLength === undefined) {
-      throw new InvalidRangeError('The candles come without close_time; say how long they are (sourceLength, ms).')
-    }
-    if (!this.#known) {
-      this.#known = true
-      this.#has = sums.map((values) => values !== undefined)
-      this.#hasTrades = trades !== undefined
-    }
-    let i = 0
-    while (i < length) {
-      const time = times[i]!
-      if (!(time > this.#newest)) throw outOfOrder(time, this.#newest)
-      if (this.#rows === 0 || time >= this.#end) {
-        if (this.#rows > 0) this.#write(bars, 0)
-        if (!this.grid.seek(time)) {
-          this.#newest = time
-          i++
-          continue
-        }
-        this.#begin(opens[i]!)
-      }
-      const end = this.#end
-      // As an integer: an index that may be a float costs a conversion at every use.
-      const j = sameBar(times, i, length, end) | 0
-      const before = times[j - 1]!
-      this.#newest = before
-      const k = this.#isQuiet ? this.#openingRow(opens, columns.volume, trades, i, j) : i
-      this.#high = greatest(highs, k, j, this.#high)
-      this.#low = least(lows, k, j, this.#low)
-      this.#close = closes[j - 1]!
-      this.#rows += j - i
-      for (let k = 0; k < SUMS.length; k++) {
-        const values = sums[k]
-        if (values) this.#sums[k]!.addRows(values, i, j)
-      }
-      if (trades) this.#trades += sumOf(trades, i, j)
-      if (flags) this.#flags |= union(flags, i, j)
-      // The fraction of a microsecond close time is beyond the millisecond, but not beyond the end.
-      this.#reached = (closeTimes ? Math.floor(closeTimes[j - 1]!) : before + this.#sourceLength! - 1) + 1
-      if (this.#reached > end) {
-        throw new InvalidRangeError(
-          `The candle of ${formatTime(before)} ends at ${formatTime(this.#reached)}, outside its bar ${this.grid.describe()}: bars of ${this.grid.interval} need smaller candles.`,
-        )
-      }
-      if (this.#reached === end && (this.#flags & CandleFlag.unfinished) === 0) this.#write(bars, 0)
-      i = j
+    this.#has ??= Object.fromEntries([...SUMS, 'trades'].map((name) => [name, columns[name] !== undefined]))
+    const spans = this.#spans
+    let row = this.#rows > 0 ? this.#goOn(source, length, bars) : 0
+    while (row < length) {
+      const first = row
+      row = spans.find(this.grid, source.times, row, length, this.#newest)
+      // The rest is probably as dense as the beginning.
+      if (first === 0) bars.reserve(Math.ceil((spans.count * length) / row))
+      this.#newest = source.times[row - 1]!
+      if (spans.count === 0) continue
+      const last = spans.count - 1
+      const from = spans.from[last]!
+      const to = spans.to[last]!
+      const end = spans.end[last]!
+      const flags = source.flags ? union(source.flags, from, to) : 0
+      const isDone = to < length || this.#isFull(source, to, end, flags)
+      this.#writeSpans(source, isDone ? spans.count : last, bars)
+      if (isDone) continue
+      this.#start = spans.start[last]!
+      this.#end = end
+      this.#add(source, from, to)
     }
   }
 
-  /**
-   * The first row in which something was traded: the prices before it are of another bar. The first row of all where there
-   * is none, or where the volume is not known.
-   */
-  #openingRow(
-    opens: Float64Array,
-    volumes: Float64Array | undefined,
-    trades: Float64Array | undefined,
-    from: number,
-    to: number,
-  ): number {
-    if (!volumes) return from
-    let row = from
-    while (row < to && isQuiet(volumes[row], trades?.[row])) row++
-    if (row === to) return from
-    this.#isQuiet = false
-    this.#openAt(opens[row]!)
+  #read(columns: CandleColumns['columns']): Source {
+    const source = {
+      times: need(columns, 'open_time'),
+      opens: need(columns, 'open'),
+      highs: need(columns, 'high'),
+      lows: need(columns, 'low'),
+      closes: need(columns, 'close'),
+      closeTimes: columns.close_time,
+      trades: columns.trades,
+      flags: columns.flags,
+      sums: SUMS.map((name) => columns[name]),
+    }
+    if (!source.closeTimes && this.#sourceLength === undefined) {
+      throw new InvalidRangeError('The candles come without close_time; say how long they are (sourceLength, ms).')
+    }
+    return source
+  }
+
+  /** Adds candles to the bar that is not done. @returns the row after the last one in it */
+  #goOn(source: Source, length: number, bars: BarWriter): number {
+    const { times } = source
+    const first = times[0]!
+    let row = 0
+    if (!(first >= this.#end)) {
+      if (!(first > this.#newest)) throw outOfOrder(first, this.#newest)
+      row = endOfBar(times, 0, length, this.#end, 1)
+      this.#newest = times[row - 1]!
+      this.#add(source, 0, row)
+      if (row === length && !this.#isFull(source, row, this.#end, this.#flags)) return row
+    }
+    this.#write(bars, 0)
     return row
   }
 
-  #openAt(price: number): void {
-    this.#open = price
-    this.#high = Number.NEGATIVE_INFINITY
-    this.#low = Number.POSITIVE_INFINITY
+  /** Whether a bar is done with the row before `to`, whatever comes. */
+  #isFull(source: Source, to: number, end: number, flags: number): boolean {
+    return this.#reached(source, to - 1, end) === end && (flags & CandleFlag.unfinished) === 0
   }
 
-  #begin(open: number): void {
-    this.#start = this.grid.start
-    this.#end = this.grid.end
-    this.#openAt(open)
-    this.#isQuiet = true
-    this.#trades = 0
-    this.#flags = 0
-    for (const sum of this.#sums) sum.reset()
+  /** First instant after a candle. @throws InvalidRangeError where it lies behind the end of the bar */
+  #reached({ times, closeTimes }: Source, row: number, end: number): number {
+    // The fraction of a microsecond close time is beyond the millisecond, but not beyond the end.
+    const reached = (closeTimes ? Math.floor(closeTimes[row]!) : times[row]! + this.#sourceLength! - 1) + 1
+    if (!(reached > end)) return reached
+    const time = times[row]!
+    this.grid.seek(time)
+    throw new InvalidRangeError(
+      `The candle of ${formatTime(time)} ends at ${formatTime(reached)}, outside its bar ${this.grid.describe()}: bars of ${this.grid.interval} need smaller candles.`,
+    )
   }
 
+  /** Adds rows to the bar that is not done, as its first ones where it has none. */
+  #add(source: Source, from: number, to: number): void {
+    if (this.#rows === 0) {
+      this.#open = source.opens[from]!
+      this.#high = Number.NEGATIVE_INFINITY
+      this.#low = Number.POSITIVE_INFINITY
+      this.#trades = 0
+      this.#flags = 0
+      for (const sum of this.#sums) sum.reset()
+    }
+    this.#reached(source, to - 1, this.#end)
+    this.#rows += to - from
+    this.#high = greatest(source.highs, from, to, this.#high)
+    this.#low = least(source.lows, from, to, this.#low)
+    this.#close = source.closes[to - 1]!
+    for (const [k, values] of source.sums.entries()) if (values) this.#sums[k]!.addRows(values, from, to)
+    if (source.trades) this.#trades += sumOf(source.trades, from, to)
+    if (source.flags) this.#flags |= union(source.flags, from, to)
+  }
+
+  /** Gives the bar that is not done. @param flags of its own; `unfinished` shows it and keeps it */
   #write(bars: BarWriter, flags: number): void {
-    const [volume, quote, taker, takerQuote] = this.#sums as [ExactSum, ExactSum, ExactSum, ExactSum]
-    const inexact = volume.isInexact || quote.isInexact || taker.isInexact || takerQuote.isInexact
+    const [volume, quote, taker, takerQuote] = this.#sums.map((sum) => sum.sum()) as [
+      ExactSum,
+      ExactSum,
+      ExactSum,
+      ExactSum,
+    ]
+    const isInexact = volume.isInexact || quote.isInexact || taker.isInexact || takerQuote.isInexact
     bars.push(
       this.#start,
       this.#open,
@@ -201,23 +231,47 @@ export class CandleResampler {
       this.#trades,
       taker.value,
       takerQuote.value,
-      // A source candle that an outage cut short does not make the bar short, which has more candles.
-      (this.#flags & ~(CandleFlag.short | CandleFlag.unfinished)) | (inexact ? CandleFlag.inexact : 0) | flags,
+      (this.#flags & ~OF_CANDLES) | (isInexact ? CandleFlag.inexact : 0) | flags,
       this.#rows,
     )
-    // `partial` shows the bar and keeps it.
     if (flags === 0) this.#rows = 0
   }
 
-  #finish(bars: BarWriter): CandleBars {
-    const [volume, quote, taker, takerQuote] = this.#has
-    return bars.finish({
-      volume: volume ?? true,
-      quote_volume: quote ?? true,
-      trades: this.#known ? this.#hasTrades : true,
-      taker_buy_volume: taker ?? true,
-      taker_buy_quote_volume: takerQuote ?? true,
-    })
+  /** Makes the first so many of the bars that were found, a column at a time. */
+  #writeSpans(source: Source, count: number, bars: BarWriter): void {
+    const { from, to, start, end } = this.#spans
+    const { opens, highs, lows, closes, trades, flags } = source
+    const { at, columns } = bars.extend(count)
+    for (let b = 0; b < count; b++) {
+      this.#reached(source, to[b]! - 1, end[b]!)
+      columns.open_time[at + b] = start[b]!
+      columns.open[at + b] = opens[from[b]!]!
+      columns.close[at + b] = closes[to[b]! - 1]!
+      columns.close_time[at + b] = end[b]! - 1
+      columns.rows[at + b] = to[b]! - from[b]!
+    }
+    const { high, low } = columns
+    for (let b = 0; b < count; b++) high[at + b] = greatest(highs, from[b]!, to[b]!, Number.NEGATIVE_INFINITY)
+    for (let b = 0; b < count; b++) low[at + b] = least(lows, from[b]!, to[b]!, Number.POSITIVE_INFINITY)
+    if (trades) for (let b = 0; b < count; b++) columns.trades[at + b] = sumOf(trades, from[b]!, to[b]!)
+    if (flags) for (let b = 0; b < count; b++) columns.flags[at + b] = union(flags, from[b]!, to[b]!) & ~OF_CANDLES
+    for (const [k, values] of source.sums.entries()) {
+      if (values) this.#sumSpans(values, count, columns[SUMS[k]!], columns.flags, at)
+    }
+  }
+
+  #sumSpans(values: Float64Array, count: number, into: Float64Array, flags: Float64Array, at: number): void {
+    const { from, to } = this.#spans
+    for (let b = 0; b < count; b++) {
+      const few = sumFewRows(values, from[b]!, to[b]!)
+      if (few >= 0) {
+        into[at + b] = few
+        continue
+      }
+      const sum = sumRows(values, from[b]!, to[b]!, this.#sum)
+      into[at + b] = sum.value
+      if (sum.isInexact) flags[at + b]! |= CandleFlag.inexact
+    }
   }
 }
 
@@ -237,44 +291,4 @@ function need(columns: Readonly<Record<string, Float64Array>>, name: string): Fl
   const values = columns[name]
   if (values) return values
   throw new InvalidRangeError(`The candles have no column "${name}"; bars need open_time, open, high, low and close.`)
-}
-
-function outOfOrder(time: number, before: number): InvalidRangeError {
-  return new InvalidRangeError(
-    `The candle of ${formatTime(time)} comes after that of ${formatTime(before)}; candles must rise by open_time, each once.`,
-  )
-}
-
-// One column at a time, so that each loop is short and the processor reads straight ahead.
-
-/** The row after the last one before `end`. @throws InvalidRangeError where times do not rise. */
-function sameBar(times: Float64Array, from: number, length: number, end: number): number {
-  let before = times[from]!
-  let row = (from + 1) | 0
-  while (row < length) {
-    const time = times[row]!
-    if (time >= end) break
-    if (!(time > before)) throw outOfOrder(time, before)
-    before = time
-    row++
-  }
-  return row
-}
-
-function greatest(values: Float64Array, from: number, to: number, start: number): number {
-  let best = start
-  for (let i = from; i < to; i++) if (values[i]! > best) best = values[i]!
-  return best
-}
-
-function least(values: Float64Array, from: number, to: number, start: number): number {
-  let best = start
-  for (let i = from; i < to; i++) if (values[i]! < best) best = values[i]!
-  return best
-}
-
-function union(flags: Float64Array, from: number, to: number): number {
-  let bits = 0
-  for (let i = from; i < to; i++) bits |= flags[i]!
-  return bits
 }

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type CandleBars, type CandleColumns, CandleResampler, resampleCandles } from '../../../src/analysis/index.ts'
 import { ExactSum } from '../../../src/analysis/resample/exact-sum.ts'
+import { RunSum, sumFewRows, sumRows } from '../../../src/analysis/resample/run-sum.ts'
 import { type Candle, CandleFlag, candle, InvalidRangeError } from '../../../src/model/index.ts'
 import { sliceColumns } from './series.ts'
 
@@ -61,36 +62,6 @@ const options = fc.constantFrom(
 )
 
 describe('bars of candles', () => {
-  it('begin with the first candle in which something was traded; without any they are flat', () => {
-    const prices = [90, 90, 100, 104, 104, 70, 70]
-    const at = (of: (price: number, i: number) => number) => Float64Array.from(prices, of)
-    const traded = (i: number): boolean => i === 2 || i === 3
-    const batch = {
-      length: prices.length,
-      columns: {
-        ...source([0, 1, 2, 3, 4, 5, 6]).columns,
-        ...{ open: at((price) => price), close: at((price) => price) },
-        ...{ high: at((price, i) => price + (traded(i) ? 1 : 0)), low: at((price, i) => price - (traded(i) ? 1 : 0)) },
-        ...{ volume: at((_, i) => (traded(i) ? 2 : 0)), trades: at((_, i) => (traded(i) ? 1 : 0)) },
-      },
-    }
-    const expected = [
-      { open: 100, high: 105, low: 99, close: 104, volume: 4, trades: 2, rows: 5 },
-      { open: 70, high: 70, low: 70, close: 70, volume: 0, trades: 0, rows: 2 },
-    ]
-    expect(rows(resampleCandles(batch, { interval: '5m' }))).toMatchObject(expected)
-    const resampler = new CandleResampler({ interval: '5m' })
-    const done = [0, 1, 2, 3, 4, 5, 6].flatMap((i) => rows(resampler.append(sliceColumns(batch, i, i + 1))))
-    expect([...done, ...rows(resampler.partial())]).toMatchObject(expected)
-    const first = (columns: Record<string, Float64Array>) =>
-      rows(resampleCandles({ length: batch.length, columns }, { interval: '5m' }))[0]
-    const { trades: _, ...uncounted } = batch.columns
-    expect(first(uncounted)).toMatchObject({ open: 100, low: 99 })
-    // Where the volume is not known, every candle says its price.
-    const { volume: __, ...unknown } = uncounted
-    expect(first(unknown)).toMatchObject({ open: 90, low: 90 })
-  })
-
   it('are the same one candle at a time, in pieces and at once', () => {
     fc.assert(
       fc.property(places, options, fc.array(fc.integer({ min: 0, max: 50 }), { maxLength: 20 }), (at, how, cuts) => {
@@ -116,6 +87,16 @@ describe('bars of candles', () => {
     )
   })
 
+  it('are as many as there are, more than are looked for in one go', () => {
+    const at = Array.from({ length: 3000 }, (_, i) => i + Math.floor(i / 500) * 100)
+    const candles = source(at)
+    const whole = rows(resampleCandles(candles, { interval: '3m' }))
+    expect(whole.length).toBe(1002)
+    const resampler = new CandleResampler({ interval: '3m' })
+    const found = at.flatMap((_, i) => rows(resampler.update(rowOf(candles, i))))
+    expect([...found, ...rows(resampler.partial())]).toEqual(whole)
+  })
+
   it('are what their candles say', () => {
     fc.assert(
       fc.property(places, options, (at, how) => {
@@ -130,11 +111,9 @@ describe('bars of candles', () => {
           const values = (name: string) => inside.map((i) => columns[name]![i]!)
           used += inside.length
           expect(bars.rows[b]).toBe(inside.length)
-          const traded = inside.findIndex((i) => columns.volume![i]! > 0 || columns.trades![i]! > 0)
-          const own = (name: string) => values(name).slice(Math.max(0, traded))
-          expect(bars.columns.open![b]).toBe(own('open')[0])
-          expect(bars.columns.high![b]).toBe(Math.max(...own('high')))
-          expect(bars.columns.low![b]).toBe(Math.min(...own('low')))
+          expect(bars.columns.open![b]).toBe(values('open')[0])
+          expect(bars.columns.high![b]).toBe(Math.max(...values('high')))
+          expect(bars.columns.low![b]).toBe(Math.min(...values('low')))
           expect(bars.columns.close![b]).toBe(values('close').at(-1))
           expect(bars.columns.trades![b]).toBe(values('trades').reduce((sum, value) => sum + value, 0))
           // One decimal each: the sum in tenths is exact.
@@ -203,21 +182,64 @@ describe('bars of candles', () => {
 })
 
 describe('an exact sum', () => {
+  const text = (units: bigint) => `${units / 100_000_000n}.${String(units % 100_000_000n).padStart(8, '0')}`
+  /** Rows of any number and size: dust, seconds of a busy market, and more than a run of them can hold. */
+  const amounts = fc
+    .tuple(fc.integer({ min: 1, max: 300 }), fc.constantFrom(3, 100_000, 10 ** 13, 2 * 10 ** 13, 6 * 10 ** 15))
+    .chain(([count, most]) =>
+      fc.array(fc.bigInt({ min: 0n, max: BigInt(most) }), { minLength: count, maxLength: count }),
+    )
+
   it('is the float nearest to the sum of the decimals', () => {
-    const amounts = fc.array(fc.bigInt({ min: 0n, max: 6_000_000_000_000_000n }), { minLength: 1, maxLength: 50 })
     fc.assert(
       fc.property(amounts, (units) => {
-        const text = (value: bigint) => `${value / 100_000_000n}.${String(value % 100_000_000n).padStart(8, '0')}`
+        const exact = Number(text(units.reduce((a, b) => a + b, 0n)))
         const sum = new ExactSum()
         for (const value of units) sum.add(Number(text(value)))
-        expect(sum.value).toBe(Number(text(units.reduce((a, b) => a + b, 0n))))
-        const rows = new ExactSum()
-        rows.addRows(
-          Float64Array.from(units, (value) => Number(text(value))),
-          0,
-          units.length,
-        )
-        expect(rows.value).toBe(sum.value)
+        expect(sum.value).toBe(exact)
+        const rows = Float64Array.from(units, (value) => Number(text(value)))
+        expect(sumRows(rows, 0, rows.length, new ExactSum()).value).toBe(exact)
+        const few = sumFewRows(rows, 0, rows.length)
+        expect(Number.isNaN(few) ? exact : few).toBe(exact)
+      }),
+    )
+    expect(sumFewRows(Float64Array.of(0.1, 0.2), 0, 2)).toBe(0.3)
+  })
+
+  it('has the same bits however rows come, whatever their decimals', () => {
+    const values = fc.oneof(
+      amounts.map((units) => units.map((value) => Number(text(value)))),
+      fc.array(
+        fc.oneof(
+          fc.integer({ min: 0, max: 10 ** 10 }).map((value) => value / 1e9),
+          fc.double({ min: 0, max: 1e7, noNaN: true }),
+          fc.double({ min: 0, noNaN: true, noDefaultInfinity: true }),
+          fc.constant(Number.NaN),
+        ),
+        { minLength: 1, maxLength: 300 },
+      ),
+      // Nine decimals, whose sums have eight now and then.
+      fc.array(
+        fc.integer({ min: 0, max: 10 ** 10 }).map((value) => value / 1e9),
+        { minLength: 1, maxLength: 300 },
+      ),
+    )
+    fc.assert(
+      fc.property(values, fc.array(fc.integer({ min: 1, max: 130 }), { minLength: 1, maxLength: 9 }), (list, cuts) => {
+        const rows = Float64Array.from(list)
+        const whole = sumRows(rows, 0, rows.length, new ExactSum())
+        const pieces = new RunSum()
+        for (let row = 0, cut = 0; row < rows.length; cut++) {
+          const to = Math.min(rows.length, row + cuts[cut % cuts.length]!)
+          pieces.addRows(rows, row, to)
+          // Looking at it changes nothing.
+          pieces.sum()
+          row = to
+        }
+        expect(pieces.sum().value).toBe(whole.value)
+        expect(pieces.sum().isInexact).toBe(whole.isInexact)
+        const few = sumFewRows(rows, 0, rows.length)
+        expect(Number.isNaN(few) ? whole.value : few).toBe(whole.value)
       }),
     )
   })
