@@ -1,4 +1,4 @@
-import { type Candle, CandleFlag, candle } from '../../model/candle.ts'
+import { type Candle, CandleFlag, candle, isQuiet } from '../../model/candle.ts'
 import { InvalidRangeError } from '../../model/errors.ts'
 import { formatTime } from '../../model/time.ts'
 import { sumOf } from '../sums.ts'
@@ -43,7 +43,8 @@ interface Source {
 /**
  * Larger candles out of smaller ones, rising by time: in batches (`append`), one at a time (`update`), or both in turn,
  * with the same bars in the end. A bar is done when a candle reaches its end, or when one comes that lies behind it.
- * Volumes are exact decimal sums, so that bars equal the exchange's own candles wherever those are the sum of the smaller.
+ * Volumes are exact decimal sums, and candles in which nothing was traded do not open a bar in which something was
+ * (`isQuiet`), so that bars equal the exchange's own candles wherever those are made of the smaller.
  *
  * Bars that lie whole in a batch are made a column at a time; only the one that is not done keeps its state here.
  */
@@ -65,6 +66,8 @@ export class CandleResampler {
   #close = 0
   #trades = 0
   #flags = 0
+  /** Nothing was traded in the bar so far. */
+  #isQuiet = true
   #newest = Number.NEGATIVE_INFINITY
 
   /** @throws InvalidRangeError, ConfigError for an interval, session or time zone that makes no sense. */
@@ -193,21 +196,32 @@ export class CandleResampler {
   /** Adds rows to the bar that is not done, as its first ones where it has none. */
   #add(source: Source, from: number, to: number): void {
     if (this.#rows === 0) {
-      this.#open = source.opens[from]!
-      this.#high = Number.NEGATIVE_INFINITY
-      this.#low = Number.POSITIVE_INFINITY
+      this.#isQuiet = true
+      this.#openAt(source.opens[from]!)
       this.#trades = 0
       this.#flags = 0
       for (const sum of this.#sums) sum.reset()
     }
     this.#reached(source, to - 1, this.#end)
     this.#rows += to - from
-    this.#high = greatest(source.highs, from, to, this.#high)
-    this.#low = least(source.lows, from, to, this.#low)
+    const traded = this.#isQuiet ? firstTraded(source, from, to) : from
+    if (this.#isQuiet && traded < to) {
+      this.#isQuiet = false
+      this.#openAt(source.opens[traded]!)
+    }
+    const opening = traded < to ? traded : from
+    this.#high = greatest(source.highs, opening, to, this.#high)
+    this.#low = least(source.lows, opening, to, this.#low)
     this.#close = source.closes[to - 1]!
     for (const [k, values] of source.sums.entries()) if (values) this.#sums[k]!.addRows(values, from, to)
     if (source.trades) this.#trades += sumOf(source.trades, from, to)
     if (source.flags) this.#flags |= union(source.flags, from, to)
+  }
+
+  #openAt(price: number): void {
+    this.#open = price
+    this.#high = Number.NEGATIVE_INFINITY
+    this.#low = Number.POSITIVE_INFINITY
   }
 
   /** Gives the bar that is not done. @param flags of its own; `unfinished` shows it and keeps it */
@@ -239,20 +253,22 @@ export class CandleResampler {
 
   /** Makes the first so many of the bars that were found, a column at a time. */
   #writeSpans(source: Source, count: number, bars: BarWriter): void {
-    const { from, to, start, end } = this.#spans
+    const { from, to, start, end, opening } = this.#spans
     const { opens, highs, lows, closes, trades, flags } = source
     const { at, columns } = bars.extend(count)
     for (let b = 0; b < count; b++) {
       this.#reached(source, to[b]! - 1, end[b]!)
+      const traded = firstTraded(source, from[b]!, to[b]!)
+      opening[b] = traded < to[b]! ? traded : from[b]!
       columns.open_time[at + b] = start[b]!
-      columns.open[at + b] = opens[from[b]!]!
+      columns.open[at + b] = opens[opening[b]!]!
       columns.close[at + b] = closes[to[b]! - 1]!
       columns.close_time[at + b] = end[b]! - 1
       columns.rows[at + b] = to[b]! - from[b]!
     }
     const { high, low } = columns
-    for (let b = 0; b < count; b++) high[at + b] = greatest(highs, from[b]!, to[b]!, Number.NEGATIVE_INFINITY)
-    for (let b = 0; b < count; b++) low[at + b] = least(lows, from[b]!, to[b]!, Number.POSITIVE_INFINITY)
+    for (let b = 0; b < count; b++) high[at + b] = greatest(highs, opening[b]!, to[b]!, Number.NEGATIVE_INFINITY)
+    for (let b = 0; b < count; b++) low[at + b] = least(lows, opening[b]!, to[b]!, Number.POSITIVE_INFINITY)
     if (trades) for (let b = 0; b < count; b++) columns.trades[at + b] = sumOf(trades, from[b]!, to[b]!)
     if (flags) for (let b = 0; b < count; b++) columns.flags[at + b] = union(flags, from[b]!, to[b]!) & ~OF_CANDLES
     for (const [k, values] of source.sums.entries()) {
@@ -291,4 +307,15 @@ function need(columns: Readonly<Record<string, Float64Array>>, name: string): Fl
   const values = columns[name]
   if (values) return values
   throw new InvalidRangeError(`The candles have no column "${name}"; bars need open_time, open, high, low and close.`)
+}
+
+/**
+ * The first row in which something was traded: the prices before it are of another bar. `to` where there is none; the
+ * first row of all where the volume is not known.
+ */
+function firstTraded({ sums: [volumes], trades }: Source, from: number, to: number): number {
+  if (!volumes) return from
+  let row = from
+  while (row < to && isQuiet(volumes[row], trades?.[row])) row++
+  return row
 }

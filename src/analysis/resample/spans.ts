@@ -11,6 +11,8 @@ export class BarSpans {
   /** First row of each bar, and the row after its last. */
   readonly from = new Int32Array(MOST)
   readonly to = new Int32Array(MOST)
+  /** The row that gives a bar its first price: for whoever makes the bars to say. */
+  readonly opening = new Int32Array(MOST)
   /** First instant of each bar, and the first after it. */
   readonly start = new Float64Array(MOST)
   readonly end = new Float64Array(MOST)

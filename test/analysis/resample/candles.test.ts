@@ -62,6 +62,36 @@ const options = fc.constantFrom(
 )
 
 describe('bars of candles', () => {
+  it('begin with the first candle in which something was traded; without any they are flat', () => {
+    const prices = [90, 90, 100, 104, 104, 70, 70]
+    const at = (of: (price: number, i: number) => number) => Float64Array.from(prices, of)
+    const traded = (i: number): boolean => i === 2 || i === 3
+    const batch = {
+      length: prices.length,
+      columns: {
+        ...source([0, 1, 2, 3, 4, 5, 6]).columns,
+        ...{ open: at((price) => price), close: at((price) => price) },
+        ...{ high: at((price, i) => price + (traded(i) ? 1 : 0)), low: at((price, i) => price - (traded(i) ? 1 : 0)) },
+        ...{ volume: at((_, i) => (traded(i) ? 2 : 0)), trades: at((_, i) => (traded(i) ? 1 : 0)) },
+      },
+    }
+    const expected = [
+      { open: 100, high: 105, low: 99, close: 104, volume: 4, trades: 2, rows: 5 },
+      { open: 70, high: 70, low: 70, close: 70, volume: 0, trades: 0, rows: 2 },
+    ]
+    expect(rows(resampleCandles(batch, { interval: '5m' }))).toMatchObject(expected)
+    const resampler = new CandleResampler({ interval: '5m' })
+    const done = [0, 1, 2, 3, 4, 5, 6].flatMap((i) => rows(resampler.append(sliceColumns(batch, i, i + 1))))
+    expect([...done, ...rows(resampler.partial())]).toMatchObject(expected)
+    const first = (columns: Record<string, Float64Array>) =>
+      rows(resampleCandles({ length: batch.length, columns }, { interval: '5m' }))[0]
+    const { trades: _, ...uncounted } = batch.columns
+    expect(first(uncounted)).toMatchObject({ open: 100, low: 99 })
+    // Where the volume is not known, every candle says its price.
+    const { volume: __, ...unknown } = uncounted
+    expect(first(unknown)).toMatchObject({ open: 90, low: 90 })
+  })
+
   it('are the same one candle at a time, in pieces and at once', () => {
     fc.assert(
       fc.property(places, options, fc.array(fc.integer({ min: 0, max: 50 }), { maxLength: 20 }), (at, how, cuts) => {
@@ -111,9 +141,11 @@ describe('bars of candles', () => {
           const values = (name: string) => inside.map((i) => columns[name]![i]!)
           used += inside.length
           expect(bars.rows[b]).toBe(inside.length)
-          expect(bars.columns.open![b]).toBe(values('open')[0])
-          expect(bars.columns.high![b]).toBe(Math.max(...values('high')))
-          expect(bars.columns.low![b]).toBe(Math.min(...values('low')))
+          const traded = inside.findIndex((i) => columns.volume![i]! > 0 || columns.trades![i]! > 0)
+          const own = (name: string) => values(name).slice(Math.max(0, traded))
+          expect(bars.columns.open![b]).toBe(own('open')[0])
+          expect(bars.columns.high![b]).toBe(Math.max(...own('high')))
+          expect(bars.columns.low![b]).toBe(Math.min(...own('low')))
           expect(bars.columns.close![b]).toBe(values('close').at(-1))
           expect(bars.columns.trades![b]).toBe(values('trades').reduce((sum, value) => sum + value, 0))
           // One decimal each: the sum in tenths is exact.
