@@ -5,6 +5,7 @@ import type { Interval } from '../../model/interval.ts'
 import type { LiveKind, LiveRecord } from '../../model/live/index.ts'
 import { type SeriesId, seriesKey } from '../../model/series.ts'
 import { positionOf } from './feed-window.ts'
+import { timeOf } from './live-series.ts'
 
 /**
  * Whether a series is being told. `live`: its connection carries data; `stale`: it is connected but silent for longer
@@ -51,8 +52,7 @@ export class LatestValues {
       at: Number.NaN,
       stop: bus.on(topicOf(series.kind as LiveKind, series.symbol), (record) => {
         if (record.market !== market || (record.kind === 'candle' && record.interval !== interval)) return
-        // What REST fills in lies behind what is known.
-        if (slot.record !== undefined && positionOf(record) < positionOf(slot.record)) return
+        if (slot.record !== undefined && isBehind(record, slot.record)) return
         slot.record = record
         slot.at = record.receiveTime > 0 ? record.receiveTime : Date.now()
       }),
@@ -109,6 +109,14 @@ export class LatestValues {
   #set({ market, kind, symbol, interval }: Channel, state: FeedState): void {
     this.#states.set(stateKey(market, kind, symbol, interval), state)
   }
+}
+
+/** So much later than a record with a higher id comes none, unless the exchange began to count anew, ms. */
+const ANEW = 5000
+
+/** What REST fills in, and what a second connection tells late, lies behind what is known. */
+function isBehind(record: LiveRecord, known: LiveRecord): boolean {
+  return positionOf(record) < positionOf(known) && !(timeOf(record) > timeOf(known) + ANEW)
 }
 
 function stateKey(market: string, kind: string, symbol: string, interval: Interval | undefined): string {

@@ -1,5 +1,5 @@
 import type { Gap } from '../../model/coverage.ts'
-import { BufferOverflowError } from '../../model/errors.ts'
+import { BufferOverflowError, SequenceGapError } from '../../model/errors.ts'
 import { maxId, sameId } from '../../model/live/ids.ts'
 import { type LiveCandle, type LiveRecord, RecordFlag, type RecordId } from '../../model/live/index.ts'
 import { readId } from '../../store/lake/ids.ts'
@@ -8,6 +8,7 @@ import { Alarm, type FeedOverflow, type Flow, type FlowGap } from './feed-flow.t
 import { positionOf, Window } from './feed-window.ts'
 import type { Sequence } from './id-ledger.ts'
 import { type LiveSeries, timeOf } from './live-series.ts'
+import type { Tracker } from './tracker.ts'
 
 export interface OrderedOptions {
   readonly name: string
@@ -48,6 +49,8 @@ export class OrderedFlow implements Flow {
   /** From here on nothing is held until the window was emptied: it will be read again. */
   #limit: RecordId | undefined
   #open: LiveCandle | undefined
+  /** Of the series, as long as its ids are of one count. */
+  #tracker: Tracker | undefined
   #failure: Error | undefined
   #ended = false
 
@@ -83,7 +86,11 @@ export class OrderedFlow implements Flow {
       if ((record.flags & RecordFlag.rest) !== 0) return
       this.#next = position
     }
-    if (this.#next !== undefined && position < this.#next) return
+    if (this.#next !== undefined && position < this.#next) {
+      // Told already, or of another count: the reader looks.
+      this.#alarm.ring()
+      return
+    }
     if (this.#limit !== undefined && !(position < this.#limit)) return
     if (this.#window.isFull && !this.#window.has(position) && !this.#makeRoom(position)) return
     this.#window.put(record)
@@ -140,6 +147,7 @@ export class OrderedFlow implements Flow {
         yield open
         continue
       }
+      this.#failure ??= this.#renewed(next)
       if (this.#failure) throw this.#failure
       if (next !== undefined) {
         const end = position === undefined ? this.#reached(next) : this.#sequence.previous(position)
@@ -186,6 +194,15 @@ export class OrderedFlow implements Flow {
     }
     if (history.cut) this.#options.onGap(history.cut)
     this.#next = start
+  }
+
+  /** Why nothing that comes from now on has a place behind what came before; undefined while it has. */
+  #renewed(next: RecordId | undefined): Error | undefined {
+    const series = this.#options.live()
+    this.#tracker ??= series?.tracker
+    if (series?.renewal === undefined || series.tracker === this.#tracker) return undefined
+    const { detail, id } = series.renewal
+    return new SequenceGapError(`${this.#options.name}: ${detail}`, Number(next), Number(id), { retryable: true })
   }
 
   #advance(record: LiveRecord, position: RecordId): void {

@@ -121,6 +121,7 @@ export class DataFeed {
    * before the first record.
    */
   getLatestData<K extends LiveKind>(symbol: string, target: FeedTarget<K>): LatestData<RecordOf<K>> | undefined {
+    assertKind(target)
     return this.#source.latest(this.#source.seriesOf(symbol, target)) as LatestData<RecordOf<K>> | undefined
   }
 
@@ -137,9 +138,11 @@ export class DataFeed {
    * A record beyond a hole waits until the collector has filled the hole or given it up; see `waitMs` and `bound`. What
    * is missing for good is told to `onGap` in its place, and stands in `gaps`.
    * @throws ConfigError when the service is not running; BufferOverflowError from the loop when the reader is too slow and
-   * `overflow` is `error`.
+   * `overflow` is `error`; SequenceGapError from the loop when the exchange began to count its ids anew: what follows has
+   * no place behind what came before, so subscribe again.
    */
   subscribeToUpdates<K extends LiveKind>(symbol: string, options: FeedOptions<K>): FeedStream<RecordOf<K>> {
+    assertKind(options)
     const { signal } = options
     signal?.throwIfAborted()
     const source = this.#source
@@ -279,4 +282,9 @@ export class DataFeed {
       log.error({ err: error, series: gap.series }, 'onGap threw')
     }
   }
+}
+
+function assertKind(target: FeedTarget | undefined): void {
+  if (target?.kind !== undefined) return
+  throw new InvalidRangeError('kind is missing: say which series of the symbol is meant, e.g. { kind: "trade" }.')
 }

@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
+import { EventBus } from '../../../src/bus/event-bus.ts'
 import type { FeedGap } from '../../../src/engine/live/feed-flow.ts'
-import { BufferOverflowError, ConfigError, InvalidRangeError } from '../../../src/model/errors.ts'
+import { LatestValues } from '../../../src/engine/live/feed-latest.ts'
+import { BufferOverflowError, ConfigError, InvalidRangeError, SequenceGapError } from '../../../src/model/errors.ts'
 import type { LiveCandle, LiveRecord, QuoteRecord, TradeRecord } from '../../../src/model/live/index.ts'
 import { FeedRig } from './feed-rig.ts'
 import { randomFrom } from './random.ts'
@@ -200,10 +202,50 @@ describe('updates of a feed', () => {
     expect(() => feed.subscribeToUpdates(SYMBOL, { kind: 'markPrice' })).toThrow(/no live kind of binance spot/)
     expect(() => feed.subscribeToUpdates(SYMBOL, { kind: 'trade', bound: 0 })).toThrow(/bound is 0/)
     expect(() => feed.subscribeToUpdates(SYMBOL, { kind: 'trade', from: 'soon' })).toThrow(InvalidRangeError)
+    expect(() => feed.subscribeToUpdates(SYMBOL, undefined as never)).toThrow(/kind is missing/)
+    expect(() => feed.getLatestData(SYMBOL, {} as never)).toThrow(/kind is missing/)
     await rig.service.subscribeSymbol(SYMBOL, { kinds: ['candle'], intervals: ['1s', '1m'] })
     expect(() => feed.subscribeToUpdates(SYMBOL, { kind: 'candle' })).toThrow(/interval is missing/)
     await rig.service.stop()
     expect(() => rig.service.start()).toThrow(ConfigError)
+  })
+})
+
+describe('a feed whose exchange counts its ids anew', () => {
+  it('ends in words behind what it has read, and a new one goes on', async () => {
+    await using rig = await FeedRig.open()
+    rig.faults({ type: 'large-ids', offset: 5_000_000 })
+    await rig.service.subscribeSymbol(SYMBOL, { kinds: ['trade'] })
+    const read: number[] = []
+    const reading = (async () => {
+      for await (const { id } of rig.feed.subscribeToUpdates(SYMBOL, { kind: 'trade' })) read.push(Number(id))
+    })()
+    const ended = expect(reading).rejects.toThrow(SequenceGapError)
+    await rig.until('trades', () => read.length > 10)
+    rig.sandbox.clearFaults()
+    await ended
+    expect(read).toEqual(read.map((_, index) => read[0]! + index))
+    const again: number[] = []
+    for await (const { id } of rig.feed.subscribeToUpdates(SYMBOL, { kind: 'trade' })) {
+      if (again.push(Number(id)) === 5) break
+    }
+    expect(again).toEqual(again.map((_, index) => again[0]! + index))
+    expect(again[0]).toBeLessThan(read[0]!)
+  })
+
+  it('has the newest value, and not the one with the highest id', () => {
+    const bus = new EventBus()
+    const latest = new LatestValues()
+    const series = { exchange: 'binance', market: 'spot', kind: 'trade', symbol: SYMBOL } as const
+    latest.follow(bus, series)
+    const tell = (id: number, time: number): void =>
+      bus.publish({ kind: 'trade', market: 'spot', symbol: SYMBOL, id, time, eventTime: time } as TradeRecord)
+    const id = () => (latest.get(series)?.record as TradeRecord | undefined)?.id
+    tell(1000, 1_700_000_000_000)
+    tell(999, 1_700_000_000_010)
+    expect(id()).toBe(1000)
+    tell(7, 1_700_000_009_000)
+    expect(id()).toBe(7)
   })
 })
 
