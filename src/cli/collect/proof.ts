@@ -34,6 +34,7 @@ export function proofLines(report: CollectorReport, silent: readonly string[], s
     ...(counters.badFrames > 0 ? [plural(counters.badFrames, 'unreadable frame')] : []),
     ...(counters.unknownEvents > 0 ? [plural(counters.unknownEvents, 'unknown event')] : []),
     ...(counters.refusedFrames > 0 ? [`${plural(counters.refusedFrames, 'frame')} refused for want of memory`] : []),
+    ...(counters.unrecorded > 0 ? [`${plural(counters.unrecorded, 'frame')} not recorded: the disk was too slow`] : []),
     plural(report.backfill.requested, 'repair'),
   ]
   lines.push('', `${formatDuration(report.at - report.startedAt)}: ${happened.join(', ')}`)
@@ -41,11 +42,17 @@ export function proofLines(report: CollectorReport, silent: readonly string[], s
   const missing = report.series.reduce((sum, series) => sum + series.missing, 0)
   const lost = report.series.flatMap(({ gaps }) => gaps.filter(({ cause }) => cause !== 'no-trades'))
   const renewed = report.series.filter(({ renewal }) => renewal !== undefined).length
+  const unknown = report.series.filter(({ unknownSince }) => Number.isFinite(unknownSince))
   const unsynced = unsyncedBooks(report).length
   const faults = [
     ...(unsynced > 0 ? [`${plural(unsynced, 'book')} never right: no snapshot fitted the updates`] : []),
     ...(renewed > 0 ? [`the ids of ${renewed} series began anew, and nothing was stored of them since`] : []),
     ...(missing > 0 ? [`${plural(missing, 'record')} still missing: the next start asks for them`] : []),
+    ...(unknown.length > 0
+      ? [
+          `${unknown.length} series brought nothing since they were interrupted: the next start finds out what is missing`,
+        ]
+      : []),
     ...(lost.length > 0
       ? [`${plural(lost.length, 'gap')} that nothing can fill: ${reasonsOf(lost)} (ticklake coverage shows them)`]
       : []),

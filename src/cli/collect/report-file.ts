@@ -1,8 +1,9 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { CollectorReport } from '../../engine/live/collector-report.ts'
 import { liveJson } from '../../engine/live/json.ts'
-import { StorageError } from '../../model/errors.ts'
+import { storageError } from '../../store/lake/errors.ts'
+import { makeFolder } from '../../store/lake/files.ts'
 
 export const REPORTS_FOLDER = '.reports'
 
@@ -14,9 +15,9 @@ export function reportPath(dataDir: string, report: Pick<CollectorReport, 'at'>)
 /** @throws StorageError when the file can't be written. */
 export async function writeReport(path: string, report: CollectorReport): Promise<void> {
   try {
-    await mkdir(dirname(path), { recursive: true })
+    await makeFolder(dirname(path))
     await writeFile(path, `${liveJson(report, 2)}\n`)
   } catch (cause) {
-    throw new StorageError(path, 'the report could not be written', { cause })
+    throw storageError(path, 'the report could not be written', cause)
   }
 }

@@ -20,6 +20,8 @@ export interface CollectorStatus {
     readonly unrouted: number
     /** How often the streams were held back because the disk was slower than the market. */
     readonly holds: number
+    /** Frames that the recording lacks because its disk was too slow. */
+    readonly unrecorded: number
   }
   readonly series: readonly SeriesStatus[]
   readonly books: readonly BookStatus[]
@@ -37,7 +39,7 @@ export interface CollectorReport extends CollectorStatus {
   readonly events: readonly LoggedEvent[]
   /** Changes of the books' states, oldest first; the last 1000. */
   readonly bookChanges: readonly BookStateChange[]
-  /** Nothing is missing that can be counted, and nothing is on record as lost. */
+  /** Nothing is missing that can be counted, nothing is on record as lost, and nothing is unknown behind a lost connection. */
   readonly complete: boolean
 }
 
@@ -48,7 +50,11 @@ export function reportOf(
 ): CollectorReport {
   const complete =
     status.series.every(
-      (series) => !series.renewal && series.missing === 0 && series.gaps.every((gap) => gap.cause === 'no-trades'),
+      (series) =>
+        !series.renewal &&
+        series.missing === 0 &&
+        Number.isNaN(series.unknownSince) &&
+        series.gaps.every((gap) => gap.cause === 'no-trades'),
     ) && unsyncedBooks(status).length === 0
   return { format: 1, ...status, events: [...events], bookChanges: [...bookChanges], complete }
 }

@@ -38,7 +38,7 @@ import { gapNote } from './recovery.ts'
 import type { Renewal } from './renewal.ts'
 import { RunRecovery } from './run-recovery.ts'
 import { openSink, plainGrid } from './sinks.ts'
-import { StreamEvents, UNSUBSCRIBED } from './stream-events.ts'
+import { StreamEvents } from './stream-events.ts'
 
 /** Records after which what waits is moved to the lake, when nothing else is said. */
 const FLUSH_RECORDS = 100_000
@@ -252,7 +252,7 @@ export class Collector implements AsyncDisposable {
       // Another speed or depth of the same may go on.
       if (left.has(seriesKey(seriesOf(this.#exchange.id, channel)))) continue
       // Should it be wanted again, what came meanwhile is missing.
-      this.#events.down(channel, UNSUBSCRIBED, Date.now())
+      this.#events.down(channel, 'unsubscribed', Date.now(), 'it was not subscribed')
       if (channel.kind === 'bookDelta') this.#books.remove(channel.market, channel.symbol)
       if (channel.kind === 'markPrice') this.#fundings.remove(channel.market, channel.symbol)
     }
@@ -298,6 +298,7 @@ export class Collector implements AsyncDisposable {
         refusedFrames: this.#refused,
         unrouted: this.#intake.unrouted,
         holds: this.#pressure.holds,
+        unrecorded: this.#recorder?.dropped ?? 0,
       },
       series: [...this.#intake.all].map(({ series }) => series.status()),
       books: this.#books.status(),

@@ -18,6 +18,10 @@ export type Absence =
   | 'the connection was down'
   | 'it was not subscribed'
   | 'frames were refused for want of memory'
+  | 'the stream was silent'
+
+/** Those of which it is certain that something may have been missed; a silent stream may have had nothing to tell. */
+const LOST: ReadonlySet<Absence> = new Set(['the connection was down', 'frames were refused for want of memory'])
 
 /** A hole from its discovery to its end. Positions are ids, or open times of candles. */
 export interface HoleReport {
@@ -63,6 +67,11 @@ export interface SeriesStatus {
   readonly breaks: number
   /** Times that no connection carried it any more. */
   readonly outages: number
+  /**
+   * Time of the last record before a connection was lost or frames were refused, epoch ms, as long as no record has come
+   * since: until then nobody knows what is missing. NaN else.
+   */
+  readonly unknownSince: number
   readonly holesFound: number
   readonly holesOpen: number
   /** Positions missing now. */
@@ -278,13 +287,15 @@ export class LiveSeries {
 
   status(): SeriesStatus {
     const { tracker, ledger } = this
-    const positions = tracker as { readonly first?: RecordId; readonly last?: RecordId }
+    const positions = ledger ?? (tracker as { readonly first?: RecordId; readonly last?: RecordId })
+    const isLost = this.#absence !== undefined && LOST.has(this.#absence.why)
     return {
       series: this.key,
       kind: this.kind,
       symbol: this.id.symbol,
-      first: ledger ? ledger.first : positions.first,
-      last: ledger ? ledger.last : positions.last,
+      // What an earlier run reached is no record of this one.
+      first: tracker.seen === 0 ? undefined : positions.first,
+      last: tracker.seen === 0 ? undefined : positions.last,
       firstTime: this.firstTime,
       lastTime: this.lastTime,
       records: tracker.seen,
@@ -294,6 +305,7 @@ export class LiveSeries {
       revised: this.revised,
       breaks: tracker instanceof ChainTracker ? tracker.breaks : 0,
       outages: this.#outages,
+      unknownSince: isLost ? this.#absence!.since : Number.NaN,
       holesFound: this.#holesFound,
       holesOpen: this.#open.length,
       missing: ledger?.missing ?? 0,

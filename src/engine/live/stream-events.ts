@@ -8,9 +8,6 @@ import type { ConnectionLog } from './connection-log.ts'
 import type { IntakeSeries } from './intake.ts'
 import type { Absence } from './live-series.ts'
 
-/** The reason of a channel's end that was wished for. */
-export const UNSUBSCRIBED = 'unsubscribed'
-
 export interface StreamEventsParts {
   readonly series: () => Iterable<IntakeSeries>
   readonly books: BookKeeper
@@ -43,7 +40,7 @@ export class StreamEvents {
     if (event.type === 'closed' && event.channels.length > 0 && !this.#isEnding) {
       for (const channel of event.channels) this.down(channel, event.reason || `code ${event.code}`, event.at)
     } else if (event.type === 'silent') {
-      this.down(event.channel, `silent for ${Math.round(event.silentMs)} ms`, event.at)
+      this.down(event.channel, `silent for ${Math.round(event.silentMs)} ms`, event.at, 'the stream was silent')
     } else if (event.type === 'open') {
       backfill.wake(event.market)
     } else if (event.type === 'live' && event.channel.kind === 'bookDelta') {
@@ -53,9 +50,8 @@ export class StreamEvents {
   }
 
   /** Nothing carries a channel now. What can be counted will show its hole; the rest is noted down. */
-  down(channel: Channel, reason: string, at: number): void {
+  down(channel: Channel, reason: string, at: number, absence: Absence = 'the connection was down'): void {
     const { market, symbol, kind } = channel
-    const absence: Absence = reason === UNSUBSCRIBED ? 'it was not subscribed' : 'the connection was down'
     for (const { series } of this.#parts.series()) {
       const { id } = series
       if (id.market !== market || id.kind !== kind || (symbol !== EVERY_SYMBOL && id.symbol !== symbol)) continue

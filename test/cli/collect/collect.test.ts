@@ -296,7 +296,30 @@ describe('ticklake collect, when nothing comes', () => {
     const args = ['collect', 'BTCUSDT', '--kinds', 'trade', '--data-dir', 'once', '--config', 'once.yaml']
     const ran = await cli([...args, '--endpoint', other.endpoint])
     expect(ran.stderr).toContain('every connection is lost, and websocket.autoReconnect is off.')
+    expect(ran.stdout).toContain('Not complete: 1 series brought nothing since they were interrupted')
     expect(ran.code).toBe(1)
+  })
+
+  it('does not call complete what ends while the exchange is away', async () => {
+    await using other = await startSandbox({ seed: 9, tradesPerSecond: 50 })
+    const args = ['collect', 'BTCUSDT', '--kinds', 'trade', '--data-dir', 'away', '--endpoint', other.endpoint]
+    const ran = await collectUntil(args, async (stop, dataDir) => {
+      const { connectControl } = await import('../../../src/engine/live/control.ts')
+      const client = await until(() => connectControl(dataDir).catch(() => undefined))
+      await using _client = client
+      const state = async () => (await client.status()).channels[0]?.state
+      await until(async () => (await state()) === 'live')
+      other.addFaults([{ type: 'disconnect' }, { type: 'refuse-upgrade' }])
+      await until(async () => (await state()) === 'down')
+      stop()
+    })
+    expect(ran.stdout).toContain('Not complete: 1 series brought nothing since they were interrupted')
+    expect(ran.code).toBe(3)
+    other.clearFaults()
+    const again = await cli([...args, '--duration', '2s'])
+    expect(again.stdout).toContain('Complete: nothing is missing.')
+    expect(again.code).toBe(0)
+    expect((await cli(['prove', '--data-dir', 'away', '--endpoint', other.endpoint])).code).toBe(0)
   })
 
   it('ends at once when the user stops it before anything came', async () => {

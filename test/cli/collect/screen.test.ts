@@ -35,7 +35,7 @@ function statusOf(symbols: number, change: Partial<CollectorStatus> = {}): Colle
     connections: [],
     counters: {
       ...{ opened: 2, lost: 1, rotated: 0, silent: 1, shutdowns: 0, refused: 0, badFrames: 0, unknownEvents: 0 },
-      ...{ refusedFrames: 0, unrouted: 0, holds: 0 },
+      ...{ refusedFrames: 0, unrouted: 0, holds: 0, unrecorded: 0 },
     },
     series: names.map((symbol) =>
       new LiveSeries({ exchange: 'binance', market: 'usdm', kind: 'trade', symbol }).status(),

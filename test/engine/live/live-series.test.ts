@@ -84,6 +84,19 @@ describe('a series of quotes', () => {
     expect(one.status().gaps).toMatchObject([{ from: 20, to: 40, cause: 'own-outage' }])
   })
 
+  it('knows not what it missed until a record comes again, unless it only was silent', () => {
+    const one = series('quote')
+    one.down(5, 'the stream was silent')
+    expect(one.status()).toMatchObject({ unknownSince: Number.NaN, outages: 1 })
+    one.take(quote(10), 0)
+    one.down(25)
+    expect(one.status().unknownSince).toBe(10)
+    one.take(quote(40), 0)
+    expect(one.status().unknownSince).toBeNaN()
+    one.down(50, 'it was not subscribed')
+    expect(one.status().unknownSince).toBeNaN()
+  })
+
   it('says of a torn chain who was away, and only then that it is torn by itself', () => {
     const one = series('bookDelta')
     let next = 0
@@ -114,6 +127,8 @@ describe('a series of quotes', () => {
     one.lastTime = 5
     one.resume(5, [])
     one.away()
+    // What an earlier run reached is not of this one.
+    expect(one.status()).toMatchObject({ first: undefined, last: undefined, unknownSince: Number.NaN })
     one.take(trade(10), 0)
     one.take(trade(12), 0)
     one.giveUp(6, 11, 'own-outage', 'too old', { from: 0, to: 9 })
