@@ -1,6 +1,7 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { StorageError } from '../../model/errors.ts'
+import { isTicklakeError, StorageError } from '../../model/errors.ts'
+import { makeFolder } from '../../store/lake/files.ts'
 import { exampleFiles } from '../config/examples.ts'
 import { ExitCode, examples, type Verb } from '../verb.ts'
 
@@ -24,7 +25,7 @@ export const verb: Verb<InitOptions> = {
     const target = resolve(context.cwd, folder ?? '.')
     const results: { file: string; written: boolean; about: string }[] = []
     try {
-      await mkdir(target, { recursive: true })
+      await makeFolder(target)
       for (const { name, about, content } of exampleFiles()) {
         const file = join(target, name)
         // `wx` leaves the decision to the file system: nothing can slip in between a look and the write.
@@ -38,6 +39,7 @@ export const verb: Verb<InitOptions> = {
         results.push({ file, written, about })
       }
     } catch (error) {
+      if (isTicklakeError(error)) throw error
       throw new StorageError(target, `cannot be written (${(error as Error).message}).`, { cause: error })
     }
     for (const { file, written, about } of results) {

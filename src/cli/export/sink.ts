@@ -1,6 +1,7 @@
-import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises'
+import { type FileHandle, open, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { StorageError } from '../../model/errors.ts'
+import { isTicklakeError, StorageError } from '../../model/errors.ts'
+import { makeFolder } from '../../store/lake/files.ts'
 import type { Output } from '../output.ts'
 
 /** Where an export goes. Closing without `commit` leaves nothing behind. */
@@ -46,9 +47,10 @@ export class FileSink implements Sink {
   static async create(path: string): Promise<FileSink> {
     const temp = join(dirname(path), `.${basename(path)}.${process.pid}.tmp`)
     try {
-      await mkdir(dirname(path), { recursive: true })
+      await makeFolder(dirname(path))
       return new FileSink(path, temp, await open(temp, 'w'))
     } catch (error) {
+      if (isTicklakeError(error)) throw error
       throw new StorageError(path, `cannot be written (${(error as Error).message}).`, { cause: error })
     }
   }

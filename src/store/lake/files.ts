@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
-import { type FileHandle, mkdir, open, readdir, rename, rmdir, unlink } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, readdir, rename, rmdir, stat, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { StorageError } from '../../model/errors.ts'
 
 /** Files being made, and files set aside, start so; no reader takes them for data. */
 export const TEMP_PREFIX = '.tmp-'
@@ -49,18 +50,41 @@ export async function writeFileSynced(path: string, content: string | Uint8Array
   })
 }
 
-/** Makes a folder and what it lies in, or throws what really stands in the way. */
+/**
+ * Makes a folder and what it lies in, or throws what really stands in the way. Folder by folder: Node's `recursive` says
+ * that the parent is missing where the file system is read-only, and goes round for ever where folders can't be made
+ * (`/proc`).
+ */
 export async function makeFolder(path: string): Promise<void> {
+  const failure = await tryMakeFolder(path)
+  if (failure === undefined) return
+  const parent = dirname(path)
+  if (failure.code !== 'ENOENT' || parent === path) throw failure
+  await makeFolder(parent)
+  const again = await tryMakeFolder(path)
+  if (again === undefined) return
+  if (again.code !== 'ENOENT' || !(await isFolder(parent))) throw again
+  throw new StorageError(path, `no folder can be made in ${parent}: its file system takes none. Choose another place`, {
+    ...{ cause: again, code: again.code },
+  })
+}
+
+/** What stands in the way of a folder; undefined when it is there. */
+async function tryMakeFolder(path: string): Promise<NodeJS.ErrnoException | undefined> {
   try {
-    await mkdir(path, { recursive: true })
+    await mkdir(path)
+    return undefined
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || dirname(path) === path) throw error
-    // On a read-only file system Node says that the parent is missing; making folder by folder says why it is.
-    await makeFolder(dirname(path))
-    await mkdir(path).catch((cause: NodeJS.ErrnoException) => {
-      if (cause.code !== 'EEXIST') throw cause
-    })
+    // Systems differ in what they say of one that exists, more so where nothing may be written.
+    return (await isFolder(path)) ? undefined : (error as NodeJS.ErrnoException)
   }
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return stat(path).then(
+    (info) => info.isDirectory(),
+    () => false,
+  )
 }
 
 /** Writes a file so that a reader, or a crash, sees the old content or the new, never a mixture. */

@@ -1,10 +1,11 @@
 import { constants } from 'node:fs'
-import { type FileHandle, mkdir, open, readFile, rename, stat, unlink } from 'node:fs/promises'
+import { type FileHandle, open, readFile, rename, stat, unlink } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { LakeLockedError, StorageError } from '../../model/errors.ts'
 import { storageError } from './errors.ts'
+import { makeFolder } from './files.ts'
 
 /** Held until `release`, or until the process dies, however it dies. */
 export interface FileLock extends AsyncDisposable {
@@ -176,7 +177,7 @@ async function tryExclusiveFile(path: string): Promise<FileLock | undefined> {
 async function openWithFolder(path: string, flags: string | number): Promise<FileHandle> {
   for (let attempt = 1; ; attempt++) {
     try {
-      await mkdir(dirname(path), { recursive: true })
+      await makeFolder(dirname(path))
       return await open(path, flags, 0o644)
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || attempt === 5) throw error
