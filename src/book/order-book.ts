@@ -163,9 +163,13 @@ export class OrderBook {
     return { quantity, known: quantity !== 0 || this.#isKnown(ladder, price) }
   }
 
-  /** Levels of a side, best first: all of them, or as far as `reach` says. */
+  /**
+   * Levels of a side, best first: all of them, or as far as `reach` says.
+   * @throws InvalidRangeError for a reach that says nothing, or two things.
+   */
   depth(side: Side, reach: Reach = { levels: Number.POSITIVE_INFINITY }): BookDepth {
     const ladder = this.#side(side)
+    assertReach(reach)
     const levels: BookLevel[] = []
     let quantity = 0
     let value = 0
@@ -200,6 +204,7 @@ export class OrderBook {
   grouped(side: Side, step: TickSize, groups = Number.POSITIVE_INFINITY): BookDepth {
     const ladder = this.#side(side)
     const ticks = ticksPerStep(this.#grid, step)
+    checked(groups, 'groups')
     const levels: { price: number; quantity: number }[] = []
     let group = Number.NaN
     let quantity = 0
@@ -366,13 +371,22 @@ export class OrderBook {
 
   #flat(ladder: Ladder, depth: number): number[] {
     const pairs: number[] = []
-    if (depth <= 0) return pairs
+    if (checked(depth, 'depth') === 0) return pairs
     ladder.walk((key, quantity) => {
       pairs.push(this.#grid.priceOf(key * ladder.sign), quantity)
       return pairs.length < depth * 2
     })
     return pairs
   }
+}
+
+const REACHES: readonly string[] = ['levels', 'percent', 'price', 'quantity', 'value']
+
+/** A word misspelt would mean the whole side. */
+function assertReach(reach: Reach): void {
+  const names = typeof reach === 'object' && reach !== null ? Object.keys(reach) : []
+  if (names.length === 1 && REACHES.includes(names[0]!)) return
+  throw new InvalidRangeError(`A reach of ${JSON.stringify(reach)} says nothing: give one of ${REACHES.join(', ')}.`)
 }
 
 function checked(value: number, what: string): number {

@@ -32,7 +32,7 @@ export interface RebuiltBook {
  * local clock, ids are of the exchange. Where the chain from that one breaks, older ones can not do better.
  *
  * @returns undefined when no snapshot is old enough.
- * @throws InvalidRangeError when the records are of more than one symbol.
+ * @throws InvalidRangeError when the records are of more than one symbol, and for an instant that is none.
  */
 export function rebuildBook(
   snapshots: Iterable<BookSnapshot>,
@@ -40,6 +40,7 @@ export function rebuildBook(
   at: BookInstant,
   options: OrderBookOptions = {},
 ): RebuiltBook | undefined {
+  assertInstant(at)
   const wanted: BookDelta[] = []
   for (const delta of deltas) {
     const isPast = 'updateId' in at ? delta.lastUpdateId > at.updateId : timeOf(delta) > at.time
@@ -91,6 +92,15 @@ export function rebuildBook(
     return result(`the records end at update ${updateId}, before ${at.updateId}`)
   }
   return result()
+}
+
+/** Compared with what is no number, every record is past, or none: that would be the book of another instant. */
+function assertInstant(at: BookInstant): void {
+  const instant = 'updateId' in at ? at.updateId : at.time
+  if (typeof instant === 'bigint' || (typeof instant === 'number' && !Number.isNaN(instant))) return
+  throw new InvalidRangeError(
+    `No book can be rebuilt at ${JSON.stringify(at)}: give { time } in epoch ms, or { updateId }.`,
+  )
 }
 
 function newestSnapshot(

@@ -143,6 +143,16 @@ describe('an order book', () => {
     expect(() => it.depth('bid', { levels: Number.NaN })).toThrow(/levels is NaN/)
   })
 
+  it.each([{}, { level: 5 }, 5, undefined, { levels: 1, percent: 1 }, { levels: 'all' }])(
+    'takes %j for no reach, instead of giving the whole side',
+    (reach) => {
+      const it = book([100, 1], [101, 1])
+      expect(() => it.imbalance(reach === undefined ? (null as never) : (reach as never))).toThrow(InvalidRangeError)
+      expect(() => it.levels(Number.NaN)).toThrow(/depth is NaN/)
+      expect(() => it.grouped('bid', 1, Number.NaN)).toThrow(/groups is NaN/)
+    },
+  )
+
   it('has nothing within a percentage of a mid price that does not exist', () => {
     expect(book([100, 1], []).depth('bid', { percent: 5 })).toMatchObject({ levels: [], complete: false })
   })

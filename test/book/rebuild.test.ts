@@ -70,6 +70,10 @@ describe('a book of the past', () => {
     expect(rebuildBook([], deltas, { time: 1e12 })).toBeUndefined()
   })
 
+  it.each([{}, { time: '2024-05-10' }, { time: Number.NaN }, { updateId: '104' }])('takes %j for no instant', (at) => {
+    expect(() => rebuildBook([snapshot('spot', 100)], deltas, at as never)).toThrow(/give \{ time \} in epoch ms/)
+  })
+
   it('takes snapshots by their ids: the clock that stamped a spot one may be wrong', () => {
     // Stamped 1.5 s late, as in recorded data, so by its time it would not be there yet.
     const late = snapshot('spot', 100, [100, 1], [101, 1], 1000, 1600)
