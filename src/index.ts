@@ -3,7 +3,7 @@
 export * from './analysis/index.ts'
 export type { FetchedFile } from './archive/fetch-file.ts'
 export type { ListedFile, ListedObject } from './archive/listing.ts'
-export type { ArchiveRequest, ArchiveRows, VisionClientOptions } from './archive/vision-client.ts'
+export type { ArchiveRequest, ArchiveRows, MonthStore, VisionClientOptions } from './archive/vision-client.ts'
 export { VisionClient } from './archive/vision-client.ts'
 export {
   type BookDepth,
@@ -35,7 +35,9 @@ export {
   DataSourceManager,
   type DataSourceManagerOptions,
   type DownloadOptions,
+  type GetBatchesRequest,
   type GetDataRequest,
+  type GetManyRequest,
   type VerifyOptions,
 } from './engine/data-source-manager.ts'
 export {
@@ -55,7 +57,7 @@ export {
   type Witness,
 } from './engine/reconcile/index.ts'
 export type { SelectedSymbol, SymbolSelection } from './engine/select-symbols.ts'
-export type { ParallelReport, TimedDecision, TuningReason } from './engine/tuning/decide.ts'
+export type { ParallelReport, TimedDecision, TuningDecision, TuningReason } from './engine/tuning/decide.ts'
 export type {
   DownloadEvent,
   DownloadRequest,
@@ -64,6 +66,7 @@ export type {
   VerifyProblem,
   VerifyReport,
 } from './engine/types.ts'
+export { VisionDataClient, type VisionDataClientOptions } from './engine/vision-data-client.ts'
 export { BinanceClient, type PriceKind } from './exchanges/binance/client.ts'
 export type { BinanceClientOptions, MarketCall, TimeSpan } from './exchanges/binance/client-base.ts'
 export type { ExchangeInfo } from './exchanges/binance/instruments.ts'
@@ -120,7 +123,7 @@ export { type Permit, type RateLimit, RateLimiter, type RateLimiterOptions } fro
 export { type RetryOptions, retryWithBackoff } from './net/retry.ts'
 export * from './store/cache/index.ts'
 export { batchToRows, CandleStorage, type CandleStorageOptions, type LoadOptions } from './store/candle-storage.ts'
-export { EventStorage } from './store/event-storage.ts'
+export { EventStorage, type EventStorageOptions } from './store/event-storage.ts'
 export type { SeriesChange, StagedRows } from './store/lake/change.ts'
 export type { LakeFile, SeriesCoverage } from './store/lake/coverage-file.ts'
 export type { ScannedChunk, ScanQuery } from './store/lake/event-scan.ts'

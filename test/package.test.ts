@@ -55,6 +55,7 @@ const REASONS: Readonly<Record<string, string>> = {
 const NAMES = [
   'BinanceClient',
   'VisionClient',
+  'VisionDataClient',
   'DataSourceManager',
   'CandleStorage',
   'TicklakeError',

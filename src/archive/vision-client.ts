@@ -158,7 +158,7 @@ export class VisionClient implements AsyncDisposable {
    */
   async prefetch(wish: ArchiveRequest, maxDays = 5): Promise<void> {
     const request = wantedOf(wish)
-    if (!this.#options.cache) throw new ConfigError('prefetch needs a cache: new VisionClient({ cache }).')
+    if (!this.#options.cache) throw new ConfigError('prefetch needs a cache: new VisionDataClient({ cacheDir }).')
     const from = Math.max(request.from, request.to - maxDays * DAY)
     const { monthly } = await this.#files({ ...request, from })
     for (const month of monthly) await this.#fetch({ ...request, from: month.from, to: month.to })

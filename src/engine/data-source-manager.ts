@@ -12,13 +12,14 @@ import { kindOf, selectColumns } from '../model/kinds.ts'
 import { type Log, silentLog } from '../model/log.ts'
 import { type Market, parseMarket, type SeriesId, seriesKey } from '../model/series.ts'
 import { resolveNative } from '../model/symbol.ts'
-import { HOUR, parseInclusiveEnd, parseTime, type TimeRange } from '../model/time.ts'
+import { HOUR, type TimeRange } from '../model/time.ts'
 import { HttpClient } from '../net/http.ts'
 import type { LakeCache } from '../store/cache/lake-cache.ts'
 import { Lake } from '../store/lake/lake.ts'
 import { batchesToTable } from './arrow.ts'
 import { Availability } from './availability.ts'
 import { dataBatches } from './data-batches.ts'
+import { type DataSource, readBounds, readSource } from './data-range.ts'
 import type { ArchiveAccess, DownloadContext } from './download/context.ts'
 import { restPieces } from './download/rest-fill.ts'
 import { RestHealth } from './download/rest-health.ts'
@@ -171,6 +172,8 @@ export class DataSourceManager implements AsyncDisposable {
   /**
    * The rows of a range as an Arrow table, rising by `open_time`. Schema metadata says whether it is complete
    * (`ticklake.complete`) and lists the gaps (`ticklake.gaps`, JSON).
+   * @throws InvalidSymbolError for a symbol that the exchange does not know; what a source fails with where the lake
+   * has never had anything of the series. A series that is there is given as far as it goes.
    */
   async getData(request: GetDataRequest): Promise<Table> {
     const change = await transformerOf(request, this.#options.transforms)
@@ -181,11 +184,11 @@ export class DataSourceManager implements AsyncDisposable {
   async #getData(request: GetDataRequest): Promise<Table> {
     const series = this.series(request)
     const interval = series.interval!
-    const range = await this.#range(request, series.market, request.source)
+    const source = readSource(request.source)
+    const range = await this.#range(request, series.market, source)
     const columns = selectColumns(kindOf(series.kind), request.columns)
     const { signal } = request
     const abort = signal ? { signal } : {}
-    const source = request.source ?? 'auto'
     const batches: Batch[] = []
     let complete = true
     let gaps: readonly TimeRange[] = []
@@ -204,7 +207,11 @@ export class DataSourceManager implements AsyncDisposable {
       gaps = rows.missing
       complete = rows.missing.length === 0 && rows.files.every((file) => file.state === 'verified')
     } else {
-      if (source === 'auto') [complete = false] = await this.#settle([series], range, signal)
+      ;[complete = false] = await this.#settle(source, [series], range, signal)
+      // Of what nobody has ever had the reason is told: an unknown symbol, or no source that answers.
+      if (source === 'auto' && !complete && !(await (await this.lake()).coverage(series))) {
+        await this.firstAvailable(series, signal)
+      }
       return this.#stored(series, range, request, complete)
     }
     const tail = await this.#unfinished(series, range, request, lastOpen(batches))
@@ -216,7 +223,8 @@ export class DataSourceManager implements AsyncDisposable {
    * were given; one that could not be fetched is incomplete (`ticklake.complete`), and the others do not suffer.
    */
   async getMany(request: GetManyRequest): Promise<Map<string, Table>> {
-    const { symbols, source = 'auto', signal } = request
+    const { symbols, signal } = request
+    const source = readSource(request.source)
     const named = symbols.map((symbol) => ({ symbol, series: this.series({ ...request, symbol }) }))
     const tables = new Map<string, Table>()
     const [first] = named
@@ -226,7 +234,7 @@ export class DataSourceManager implements AsyncDisposable {
     const stored = source === 'auto' || source === 'lake'
     // Two spellings of one symbol are one series, and that has one writer.
     const all = new Map(named.map(({ series }) => [seriesKey(series), series]))
-    const settled = source === 'auto' ? await this.#settle([...all.values()], range, signal) : []
+    const settled = stored ? await this.#settle(source, [...all.values()], range, signal) : []
     const complete = new Map([...all.keys()].map((key, index) => [key, settled[index] ?? true]))
     const change = await transformerOf(request, this.#options.transforms)
     const wish = change ? { ...request, columns: change.columns } : request
@@ -253,7 +261,8 @@ export class DataSourceManager implements AsyncDisposable {
 
   async *#getDataBatches(request: GetBatchesRequest): AsyncGenerator<Table, void, void> {
     const series = this.series(request)
-    const { batchRows = DEFAULT_BATCH_ROWS, source = 'auto', includeUnfinished = false } = request
+    const { batchRows = DEFAULT_BATCH_ROWS, includeUnfinished = false } = request
+    const source = readSource(request.source)
     const signal = this.#signal(request.signal)
     const range = await this.#range(request, series.market, source)
     const start = await this.#firstOf(series, source, signal)
@@ -261,7 +270,8 @@ export class DataSourceManager implements AsyncDisposable {
     yield* dataBatches(
       { interval: series.interval!, range: span, batchRows, signal },
       {
-        settle: async (part, ended) => source !== 'auto' || ((await this.#settle([series], part, ended))[0] ?? false),
+        settle: async (part, ended) =>
+          source !== 'auto' || ((await this.#settle(source, [series], part, ended))[0] ?? false),
         read: (part, complete, isLast) => {
           const piece = { ...withoutBounds(request), ...part, signal, includeUnfinished: includeUnfinished && isLast }
           return source === 'auto' ? this.#stored(series, part, piece, complete) : this.#getData(piece)
@@ -271,12 +281,13 @@ export class DataSourceManager implements AsyncDisposable {
   }
 
   /**
-   * Fetches a range in the background, at most `maxDays` of it, into the lake and the cache; a failure is logged and
-   * otherwise without effect.
+   * Fetches a range in the background, at most the last `maxDays` of it, into the lake and the cache; a failure is
+   * logged and otherwise without effect. @throws InvalidRangeError, InvalidSymbolError for what can be no series.
    */
   prefetch(request: Omit<GetDataRequest, 'columns' | 'includeUnfinished' | 'source'>, maxDays = 5): void {
+    if (!(maxDays > 0)) throw new InvalidRangeError(`maxDays is ${maxDays}; use a number of days above 0.`)
+    const series = this.series(request)
     const work = (async () => {
-      const series = this.series(request)
       const range = await this.#range(request, series.market)
       const wanted = { from: Math.max(range.from, range.to - maxDays * 24 * HOUR), to: range.to }
       const signal = this.#signal(request.signal)
@@ -349,18 +360,26 @@ export class DataSourceManager implements AsyncDisposable {
     await (await this.#cache?.catch(() => undefined))?.cache.close()
   }
 
-  /** Brings series up to a range, and says of each whether it is complete. What is settled is not asked for again. */
-  async #settle(all: readonly SeriesId[], range: TimeRange, signal: AbortSignal | undefined): Promise<boolean[]> {
+  /**
+   * Says of each series whether the lake has all of a range; with `auto` brings it up to it first. What is settled is
+   * not asked for again.
+   */
+  async #settle(
+    source: DataSource,
+    all: readonly SeriesId[],
+    range: TimeRange,
+    signal: AbortSignal | undefined,
+  ): Promise<boolean[]> {
     if (range.from >= range.to) return all.map(() => true)
-    const cache = await this.cache()
+    const held = (await this.cache()) ?? (source === 'lake' ? await this.lake() : undefined)
     const complete: boolean[] = []
     const open: number[] = []
     for (const [index, series] of all.entries()) {
-      const settled = settledState(await cache?.coverage(series), range)
+      const settled = settledState(await held?.coverage(series), range)
       complete.push(settled ?? false)
       if (settled === undefined) open.push(index)
     }
-    if (open.length === 0) return complete
+    if (open.length === 0 || source === 'lake') return complete
     const requests = open.map((index) => ({ series: all[index]!, ...range, source: 'auto' as const }))
     const reports = await this.download(requests, signal ? { signal } : {})
     for (const [at, report] of reports.entries()) {
@@ -417,26 +436,12 @@ export class DataSourceManager implements AsyncDisposable {
     return tail ? [tail] : []
   }
 
-  async #range(
+  #range(
     request: Pick<GetDataRequest, 'startTime' | 'endTime' | 'from' | 'to' | 'signal'>,
     market: Market,
-    source: GetDataRequest['source'] = 'auto',
+    source: DataSource = 'auto',
   ): Promise<TimeRange> {
-    if (request.startTime !== undefined && request.from !== undefined)
-      throw new InvalidRangeError('Give startTime or from, not both.')
-    if (request.endTime !== undefined && request.to !== undefined)
-      throw new InvalidRangeError('Give endTime or to, not both.')
-    const start = request.startTime ?? request.from
-    if (start === undefined) throw new InvalidRangeError('The start is missing: give startTime or from.')
-    const from = parseTime(start, request.startTime === undefined ? 'from' : 'startTime')
-    const to =
-      request.endTime !== undefined
-        ? parseInclusiveEnd(request.endTime, 'endTime')
-        : request.to !== undefined
-          ? parseTime(request.to, 'to')
-          : Math.floor(source === 'lake' ? Date.now() : await this.now(market, request.signal, source)) + 1
-    if (to < from) throw new InvalidRangeError(`The range ends (${to}) before it begins (${from}).`)
-    return { from, to }
+    return readBounds(request, () => (source === 'lake' ? Date.now() : this.now(market, request.signal, source)))
   }
 
   /** Ends with the caller's signal, or with this manager. */

@@ -38,7 +38,7 @@ export interface GetDataRequest {
   /** In any spelling: `BTCUSDT`, `BTC/USDT`, `BTC/USDT:USDT`. */
   readonly symbol: string
   readonly market?: Market | string
-  /** Default `candle`, which is the only kind with a history so far. */
+  /** Default `candle`; also the candles of mark, index, premium and continuous prices. */
   readonly kind?: string
   readonly interval: Interval | string
   /** First instant wanted. */

@@ -108,6 +108,41 @@ describe('getData', () => {
     await expect(manager.getData(request)).rejects.toThrow(message)
   })
 
+  it('refuses a source that there is not, and a prefetch that can be of nothing', async () => {
+    const request = { symbol: 'BTCUSDT', interval: '1h', from: '2025-01-06', to: '2025-01-07' } as const
+    const source = 'lakes' as 'lake'
+    await expect(manager.getData({ ...request, source })).rejects.toThrow('source is "lakes"; use auto, lake,')
+    await expect(manager.getMany({ ...request, symbols: ['BTCUSDT'], source })).rejects.toThrow('source is "lakes"')
+    await expect(manager.getDataBatches({ ...request, source }).next()).rejects.toThrow('source is "lakes"')
+    expect(() => manager.prefetch({ ...request, interval: '7m' })).toThrow('Unknown interval "7m"')
+    expect(() => manager.prefetch(request, 0)).toThrow('maxDays is 0')
+  })
+
+  it('says why there is nothing of a symbol that the exchange does not know', async () => {
+    const request = { interval: '1h', from: '2025-01-06', to: '2025-01-07' } as const
+    await expect(manager.getData({ symbol: 'BTCUSTD', ...request })).rejects.toThrow(/"BTCUSTD".*Did you mean BTCUSDT/)
+    const tables = await manager.getMany({ symbols: ['BTCUSTD', 'BTCUSDT'], ...request })
+    const complete = (symbol: string) => tables.get(symbol)!.schema.metadata.get('ticklake.complete')
+    expect([complete('BTCUSTD'), tables.get('BTCUSTD')!.numRows]).toEqual(['false', 0])
+    expect([complete('BTCUSDT'), tables.get('BTCUSDT')!.numRows]).toEqual(['true', 24])
+  })
+
+  it('of the lake alone says whether the lake has all of it', async () => {
+    const request = { symbol: 'BTCUSDT', interval: '12h', from: '2025-01-06', to: '2025-01-08' } as const
+    const facts = async (more: object) => {
+      const table = await manager.getData({ ...request, source: 'lake', ...more })
+      return [table.numRows, table.schema.metadata.get('ticklake.complete')]
+    }
+    expect(await facts({})).toEqual([0, 'false'])
+    await manager.getData(request)
+    expect(await facts({})).toEqual([4, 'true'])
+    expect(await facts({ to: '2025-01-09' })).toEqual([4, 'false'])
+    const many = await manager.getMany({ ...request, symbols: ['BTCUSDT'], to: '2025-01-09', source: 'lake' })
+    expect(many.get('BTCUSDT')!.schema.metadata.get('ticklake.complete')).toBe('false')
+    const batches = manager.getDataBatches({ ...request, to: '2025-01-09', source: 'lake' })
+    expect((await batches.next()).value!.schema.metadata.get('ticklake.complete')).toBe('false')
+  })
+
   it('stops at once when it is aborted', async () => {
     const stop = new AbortController()
     const running = manager.getData({

@@ -2,6 +2,6 @@
 // engine loads these files anyway; naming them at the package root costs two small ones more.
 export { ArchiveCache, type CachedMonth } from './archive-cache.ts'
 export { ArrowCache, type CacheOptions, type CacheProblem, type CacheStats, type MonthContent } from './arrow-cache.ts'
-export { LakeCache } from './lake-cache.ts'
-export type { ArchiveSourceFile, CacheMetadata, MonthEntry, MonthSource } from './metadata.ts'
+export { LakeCache, type LakeCacheOptions } from './lake-cache.ts'
+export type { ArchiveSourceFile, CacheMetadata, LakeSourceFile, MonthEntry, MonthSource } from './metadata.ts'
 export { type MappingSupport, mappingSupport } from './mmap.ts'
