@@ -153,7 +153,8 @@ class SandboxServer implements Sandbox {
   async listen(): Promise<void> {
     await new Promise<void>((done, fail) => {
       this.#server.once('error', (error) => {
-        fail(new ConfigError(`port ${this.#settings.port} cannot be used: ${error.message}`, { cause: error }))
+        const text = `port ${this.#settings.port} cannot be used: ${error.message}. Take another one, or 0 for one that is free.`
+        fail(new ConfigError(text, { cause: error }))
       })
       this.#server.listen(this.#settings.port, '127.0.0.1', done)
     })

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { startSandbox } from '../../src/sandbox/index.ts'
 import { getJson, klines, NOW, type Row, sandboxFor } from './help.ts'
 
 const now = Date.parse(NOW)
@@ -100,6 +101,15 @@ describe('klines of the sandbox', () => {
     expect((await klines(sandbox, { symbol: 'BTCUSDT', interval: '1m', limit: 1500 }, 'usdm')).length).toBe(1500)
     const failure = await getJson<Failure>(sandbox, '/fapi/v1/klines?symbol=BTCUSDT&interval=1m&limit=1501')
     expect(failure.code).toBe(-1130)
+  })
+})
+
+describe('a port that is taken', () => {
+  it('is told with what to do', async () => {
+    const { endpoint } = await sandboxFor()
+    const port = Number(new URL(endpoint).port)
+    await expect(startSandbox({ port })).rejects.toThrow(`port ${port} cannot be used`)
+    await expect(startSandbox({ port })).rejects.toThrow('or 0 for one that is free')
   })
 })
 

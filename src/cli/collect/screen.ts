@@ -26,6 +26,11 @@ interface Cell {
   readonly paint?: ((text: string) => string) | undefined
 }
 
+interface Title extends Cell {
+  /** Columns that a narrow terminal can do without, the lowest first. */
+  readonly spare?: number
+}
+
 interface Sample {
   readonly at: number
   readonly frames: ReadonlyMap<string, number>
@@ -115,19 +120,23 @@ export class Screen {
   }
 }
 
-const STREAM_TITLES: readonly Cell[] = [
+const STREAM_TITLES: readonly Title[] = [
   { text: 'stream' },
   { text: 'state' },
-  ...['frames/s', 'lag', 'age', 'records', 'holes', 'filled', 'open', 'gaps', 'duplicates'].map((text) => ({
-    text,
-    right: true,
-  })),
+  ...['frames/s', 'lag', 'age'].map((text) => ({ text, right: true })),
+  { text: 'records', right: true, spare: 3 },
+  ...['holes', 'filled', 'open'].map((text) => ({ text, right: true })),
+  { text: 'gaps', right: true, spare: 2 },
+  { text: 'duplicates', right: true, spare: 1 },
 ]
 
-const BOOK_TITLES: readonly Cell[] = [
+const BOOK_TITLES: readonly Title[] = [
   { text: 'book' },
   { text: 'state' },
-  ...['bid', 'ask', 'updates', 'resyncs', 'stale for', 'waiting'].map((text) => ({ text, right: true })),
+  ...['bid', 'ask'].map((text) => ({ text, right: true })),
+  { text: 'updates', right: true, spare: 2 },
+  ...['resyncs', 'stale for'].map((text) => ({ text, right: true })),
+  { text: 'waiting', right: true, spare: 1 },
 ]
 
 function bookRows(status: BriefStatus, style: Style): { readonly cells: Cell[]; readonly trouble: boolean }[] {
@@ -213,7 +222,7 @@ function bounded(
 }
 
 function table(
-  titles: readonly Cell[],
+  titles: readonly Title[],
   rows: readonly (readonly Cell[] | string)[],
   columns: number,
   style: Style,
@@ -224,15 +233,17 @@ function table(
       displayWidth(text),
     ),
   )
+  const shown = fitting(titles, widths, columns)
   const line = (cells: readonly Cell[]): string => {
     let left = columns
-    return cells
-      .map(({ text, right, paint }, index) => {
+    return shown
+      .map((index) => {
+        const { text, right, paint } = cells[index]!
         const width = widths[index]!
-        const padded = `${right ? padStart(text, width) : padEnd(text, width)}${index < cells.length - 1 ? '  ' : ''}`
-        const shown = left <= 0 ? '' : truncate(padded, left)
+        const padded = `${right ? padStart(text, width) : padEnd(text, width)}${index === shown.at(-1) ? '' : '  '}`
+        const cell = left <= 0 ? '' : truncate(padded, left)
         left -= displayWidth(padded)
-        return paint ? paint(shown) : shown
+        return paint ? paint(cell) : cell
       })
       .join('')
       .trimEnd()
@@ -241,6 +252,16 @@ function table(
     line(titles.map((title) => ({ ...title, paint: style.dim }))),
     ...rows.map((row) => (typeof row === 'string' ? row : line(row))),
   ]
+}
+
+/** The columns that fit: the spare ones go first. What then is still too wide is cut off at the right. */
+function fitting(titles: readonly Title[], widths: readonly number[], columns: number): number[] {
+  const shown = titles.map((_, index) => index)
+  const spare = shown.filter((index) => titles[index]!.spare !== undefined)
+  spare.sort((a, b) => titles[a]!.spare! - titles[b]!.spare!)
+  const isTooWide = (): boolean => shown.reduce((sum, index) => sum + widths[index]! + 2, -2) > columns
+  for (const index of spare) if (isTooWide()) shown.splice(shown.indexOf(index), 1)
+  return shown
 }
 
 const ESCAPE = String.fromCharCode(27)

@@ -4,9 +4,9 @@ import { PassThrough } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
 import type { ArrivedFrame, RawAnswer, RepairClient } from '../../exchanges/stream.ts'
-import { StorageError } from '../../model/errors.ts'
 import type { Market } from '../../model/series.ts'
 import { receiveTime } from '../../net/websocket/receive-clock.ts'
+import { storageError } from '../../store/lake/errors.ts'
 
 /** Bytes that wait for the disk at most; frames beyond are left out and counted. */
 const MAX_WAITING = 64 * 1024 * 1024
@@ -25,7 +25,7 @@ export async function openRecorder(path: string): Promise<FrameRecorder> {
   const input = new PassThrough({ highWaterMark: 1024 * 1024 })
   const file = createWriteStream(path, { flags: 'w' })
   await once(file, 'open').catch((cause: unknown) => {
-    throw new StorageError(path, 'the file for raw frames can not be made', { cause })
+    throw storageError(path, 'the file for raw frames can not be made', cause)
   })
   const done = path.endsWith('.gz') ? pipeline(input, createGzip({ level: 4 }), file) : pipeline(input, file)
   let failure: unknown
@@ -60,7 +60,7 @@ export async function openRecorder(path: string): Promise<FrameRecorder> {
     async [Symbol.asyncDispose]() {
       input.end()
       await done.catch((cause: unknown) => {
-        throw new StorageError(path, 'the raw frames could not be written', { cause })
+        throw storageError(path, 'the raw frames could not be written', cause)
       })
     },
   }

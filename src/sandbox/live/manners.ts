@@ -11,7 +11,7 @@ export interface LiveTimes {
 }
 
 export interface LiveLimits {
-  /** Streams per connection (1024). */
+  /** Streams per connection (1024; on COIN-M 200). */
   readonly streams?: number
   /** Frames that a client may send in a second, pings and pongs included (5 on spot, 10 on USD-M). */
   readonly messagesPerSecond?: number

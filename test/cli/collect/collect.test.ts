@@ -256,7 +256,7 @@ describe('ticklake collect', () => {
 
   it('says that the file for raw frames can not be made, before it connects', async () => {
     const ran = await cli(['collect', 'BTCUSDT', '--record', 'no-folder/frames.gz', '--data-dir', 'unrecorded'])
-    expect(ran.stderr).toMatch(/no-folder.frames\.gz: the file for raw frames can not be made/)
+    expect(ran.stderr).toMatch(/no-folder.frames\.gz: the file for raw frames can not be made: no such file or folder/)
     expect(ran.stderr).not.toMatch(/is open|should not happen/)
     expect(ran.code).toBe(1)
   })

@@ -68,6 +68,15 @@ describe('the live screen', () => {
     expect(lines[0]).toContain('499 of 500 streams live')
   })
 
+  it('shows holes found, filled and open on 80 columns, and what it can do without where there is room', () => {
+    const screen = new Screen()
+    screen.update(briefStatus(statusOf(2)))
+    const titles = (columns: number) => screen.lines(columns, 24, createStyle(false))[2]
+    expect(titles(80)).toMatch(/^stream +state +frames\/s +lag +age +records +holes +filled +open$/)
+    expect(titles(72)).toMatch(/age +holes +filled +open$/)
+    expect(titles(120)).toMatch(/open +gaps +duplicates$/)
+  })
+
   it('counts frames per second between two looks', () => {
     const screen = new Screen()
     screen.update(briefStatus(statusOf(2)))
