@@ -33,6 +33,11 @@ export function hasHistory(kind: string, market?: Market): boolean {
   return KINDS_WITH_HISTORY.includes(kind) && (market !== 'spot' || !FUTURES_ONLY.includes(kind))
 }
 
+/** Whether a market has a kind at all, live or in its past: spot has nothing that is about contracts. */
+export function isOfMarket(kind: string, market: Market): boolean {
+  return market !== 'spot' || kind === 'quote' || (kind !== 'markPrice' && !FUTURES_ONLY.includes(kind))
+}
+
 /**
  * Of ranges that a series lacks, those that a download may bring. Where the archive has ended and a series was collected
  * since, only the collector can.

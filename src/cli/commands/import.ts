@@ -1,5 +1,6 @@
 import type { ImportFormat, ImportHints, ImportReport } from '../../engine/import/index.ts'
 import { ConfigError } from '../../model/errors.ts'
+import { words } from '../config/values.ts'
 import { chosenExchange } from '../engine.ts'
 import { wordOption } from '../options.ts'
 import { seriesLabel } from '../progress/state.ts'
@@ -12,7 +13,10 @@ const LAYOUTS: Readonly<Record<string, ImportFormat>> = {
   ccxt: 'ccxt',
   freqtrade: 'freqtrade',
   tardis: 'tardis',
+  csv: 'csv',
+  jsonl: 'jsonl',
   parquet: 'parquet',
+  arrow: 'arrow',
 }
 
 /** Files that are each told of. */
@@ -21,6 +25,7 @@ const SHOWN = 50
 interface ImportVerbOptions extends SelectOptions {
   readonly symbol?: string
   readonly layout?: string
+  readonly columns?: string[]
 }
 
 export const verb: Verb<ImportVerbOptions> = {
@@ -33,13 +38,14 @@ export const verb: Verb<ImportVerbOptions> = {
       .addOption(
         wordOption('--layout <layout>', 'how the files are written', Object.keys(LAYOUTS), 'by name and first line'),
       )
+      .option('--columns <names...>', 'columns of CSV without a line of names, in their order')
     command.addHelpText(
       'after',
       `
 Takes what is on disk already into the lake, without downloading it again: zips and CSVs of the Binance archive (a tree
-in its layout, or loose files), candles of ccxt (JSON) and freqtrade (Feather), trades of tardis.dev (CSV, .gz), Parquet
-and CSV of ticklake export. Names and folders tell symbol, interval and period; --market, --symbol and the others tell
-what they do not. A .CHECKSUM beside a file is compared; without one its rows are flagged as unverified.
+in its layout, or loose files), candles of ccxt (JSON) and freqtrade (Feather), trades of tardis.dev (CSV, .gz), and what
+ticklake export writes: CSV and JSON lines (.gz too), Parquet and Arrow of every kind, with all its columns. Names and
+folders tell symbol, interval and period, columns the kind; --market, --symbol and the others tell what they do not. A .CHECKSUM beside a file is compared; without one its rows are flagged as unverified.
 Of rows that the lake has already the lake's stand, and each difference goes on record. A file that cannot be read, or
 does not have the published hash, is told of with its line and left out; the others go in.
 Exit codes: 0 all taken as they are, 1 failed, 3 something was left out, unreadable or different.`,
@@ -50,6 +56,7 @@ Exit codes: 0 all taken as they are, 1 failed, 3 something was left out, unreada
       ['ticklake import user_data/data/binance', 'what freqtrade has'],
       ['ticklake import candles.json --symbol BTC/USDT --interval 1h', 'candles as ccxt gives them'],
       ['ticklake import binance_trades_2024-01-31_BTCUSDT.csv.gz', 'trades of tardis.dev'],
+      ['ticklake import trades.parquet --symbol BTCUSDT', 'a table of ticklake export'],
     ])
   },
 
@@ -82,7 +89,9 @@ Exit codes: 0 all taken as they are, 1 failed, 3 something was left out, unreada
       },
     })
     if (reports.length === 0) {
-      context.say('There is no file of data in it: .zip, .csv, .csv.gz, .json, .feather and .parquet are read.')
+      context.say(
+        'There is no file of data in it: .zip, .csv, .json, .jsonl, .ndjson, .feather, .arrow and .parquet are read, and .gz of text.',
+      )
       return ExitCode.incomplete
     }
     await tellSum(context, reports)
@@ -109,7 +118,16 @@ async function readHints(
     ...(interval === undefined ? {} : { interval }),
     ...(options.kind === undefined ? {} : { kind: readKind(options) }),
     ...(options.layout === undefined ? {} : { format: LAYOUTS[options.layout]! }),
+    ...(options.columns === undefined ? {} : { columns: readColumns(options) }),
   }
+}
+
+function readColumns({ columns = [], layout }: ImportVerbOptions): string[] {
+  const names = words(columns)
+  if (layout !== undefined && layout !== 'csv')
+    throw new ConfigError(`--columns is for CSV, not for --layout ${layout}.`)
+  if (names.length === 0) throw new ConfigError('--columns names none; write them in their order, e.g. id,time,price.')
+  return names
 }
 
 /** Nothing was left out, unreadable or different. */

@@ -1,73 +1,125 @@
 import { ParseError } from '../../model/errors.ts'
+import { type ColumnType, typeOf } from './feather-types.ts'
 import { FlatbufferError, FlatTable } from './flatbuffer.ts'
 import { unpackLz4 } from './lz4.ts'
 
 const MAGIC = Buffer.from('ARROW1')
 /** The first version of the form, which is no Arrow. */
 const FIRST_MAGIC = Buffer.from('FEA1')
-/** More columns than that no table of candles has. */
+/** In front of each message of a stream. */
+const CONTINUED = 0xffffffff
+/** What a message is about, by the numbers of Arrow's own definition. */
+const ABOUT_SCHEMA = 1
+const ABOUT_WORDS = 2
+const ABOUT_ROWS = 3
+/** More columns than that no table of records has. */
 const MAX_COLUMNS = 1000
-/** No table of candles has columns in columns in columns. */
+/** No table of records has columns in columns in columns. */
 const MAX_DEPTH = 8
 /** No block has more rows, so that a claim does not fill memory: a hundred years of minutes. */
 const MAX_ROWS = 2 ** 26
+/** A block is read whole. Programs write some ten thousand rows into one; ten years of minutes in one are 250 MB. */
+const MAX_BLOCK = 2 ** 29
 
-/** Values of the wanted columns, in rows that stand together in the file; NaN where there is none. */
-export type FeatherBlock = readonly Float64Array[]
-
-/**
- * Reads columns of an Arrow IPC file (Feather): numbers as they are, instants in ms. It is read by hand because Arrow's
- * own reader believes what a file says of itself: with damaged offsets it goes round for ever.
- * @throws ParseError for anything but such a file, or where a column is not there or holds something else.
- */
-export function* readFeather(
-  bytes: Uint8Array,
-  names: readonly string[],
-  source: string,
-): Generator<FeatherBlock, void, void> {
-  const damaged = (why: string, cause?: unknown): ParseError =>
-    new ParseError(source, `is no Feather file that can be read: ${why}`, cause === undefined ? {} : { cause })
-  try {
-    const file = openFile(bytes, damaged)
-    const columns = names.map((name) => file.columns.get(name))
-    const missing = names.filter((_, index) => columns[index] === undefined)
-    if (missing.length > 0)
-      throw new ParseError(source, `lacks ${missing.join(', ')}; a table of candles has ${names.join(', ')}`)
-    for (const column of columns)
-      if (!column!.read) throw new ParseError(source, `its ${column!.name} is ${column!.what}, which is not read`)
-    for (const block of file.blocks) {
-      const batch = openBatch(bytes, block, damaged)
-      if (batch.buffers.length !== file.buffers) throw damaged('a block has other columns than the table')
-      if (batch.nodes.length !== file.nodes) throw damaged('a block has other columns than the table')
-      yield columns.map((column) => readColumn(batch, column!, source, damaged))
-    }
-  } catch (cause) {
-    if (cause instanceof FlatbufferError) throw damaged(cause.message, cause)
-    throw cause
-  }
+/** Bytes that lie somewhere, read where they are wanted. */
+export interface ByteSource {
+  readonly size: number
+  /** Bytes `at` to `at + length`, which lie inside. */
+  read(at: number, length: number): Promise<Uint8Array>
 }
 
-type Damaged = (why: string, cause?: unknown) => ParseError
-type ReadValue = (view: DataView, row: number) => number
-
-interface FeatherColumn {
+/** A column that is wanted, and whether its whole numbers must stay exact beyond 2^53. */
+export interface WantedColumn {
   readonly name: string
-  /** Its type, for messages. */
-  readonly what: string
-  /** Bytes of a value. */
-  readonly width: number
-  /** Undefined for types that are no numbers. */
-  readonly read: ReadValue | undefined
+  readonly isId?: boolean
+}
+
+/**
+ * Values of the wanted columns, in rows that stand together in the file: NaN where there is none, and -1 in a column of
+ * ids.
+ */
+export type FeatherBlock = readonly (Float64Array | BigInt64Array)[]
+
+interface FeatherColumn extends ColumnType {
+  readonly name: string
   /** Number of its first buffer, and of its node, among those of a block. */
   readonly buffer: number
   readonly node: number
 }
 
-interface FeatherFile {
-  readonly columns: ReadonlyMap<string, FeatherColumn>
-  readonly buffers: number
-  readonly nodes: number
-  readonly blocks: readonly Block[]
+/**
+ * An Arrow IPC file (Feather), or a stream of the same messages: numbers as they are, instants in ms. It is read by hand
+ * because Arrow's own reader believes what a file says of itself: with damaged offsets it goes round for ever.
+ */
+export class Feather {
+  readonly #bytes: ByteSource
+  readonly #source: string
+  readonly #layout: Layout
+  readonly #messages: () => AsyncGenerator<Message, void, void>
+
+  private constructor(bytes: ByteSource, source: string, layout: Layout, messages: () => AsyncGenerator<Message>) {
+    this.#bytes = bytes
+    this.#source = source
+    this.#layout = layout
+    this.#messages = messages
+  }
+
+  /** @throws ParseError for bytes that are neither, or whose end is missing. */
+  static async open(bytes: ByteSource, source: string): Promise<Feather> {
+    return guarded(source, async () => {
+      const start = await bytes.read(0, Math.min(8, bytes.size))
+      if (FIRST_MAGIC.equals(start.subarray(0, FIRST_MAGIC.length)))
+        throw damaged(source, 'it is of the first version of the form; write it anew with pandas or polars')
+      if (start.length === 8 && uint32(start, 0) === CONTINUED) {
+        const { schema, end } = await readStreamSchema(bytes, source)
+        return new Feather(bytes, source, new Layout(schema, source), () => streamed(bytes, end, source))
+      }
+      if (bytes.size < 18 || !MAGIC.equals(start.subarray(0, MAGIC.length)))
+        throw damaged(source, 'it does not begin as one')
+      const { schema, blocks } = await readFooter(bytes, source)
+      return new Feather(bytes, source, new Layout(schema, source), () => messagesOf(bytes, blocks))
+    })
+  }
+
+  get names(): readonly string[] {
+    return [...this.#layout.columns.keys()]
+  }
+
+  /** @throws ParseError where a column is not there or holds something else, or the bytes are damaged. */
+  async *read(wanted: readonly WantedColumn[]): AsyncGenerator<FeatherBlock, void, void> {
+    const source = this.#source
+    const layout = this.#layout
+    const columns = wanted.map(({ name, isId }) => {
+      const column = layout.columns.get(name)
+      if (!column) throw new ParseError(source, `lacks ${name}`)
+      if (!(isId ? column.readWhole : column.read))
+        throw new ParseError(source, `its ${name} is ${column.what}, which is not read`)
+      return column
+    })
+    const messages = this.#messages()
+    for (;;) {
+      const block = await guarded(source, async () => {
+        const message = (await messages.next()).value
+        if (!message) return undefined
+        const rows = openRows(message, await this.#bytes.read(message.body, message.bodyLength), source)
+        if (rows.buffers.length !== layout.buffers || rows.nodes.length !== layout.nodes)
+          throw damaged(source, 'a block has other columns than the table')
+        return columns.map((column, index) => readColumn(rows, column, wanted[index]!.isId === true, source))
+      })
+      if (block === undefined) return
+      yield block
+    }
+  }
+}
+
+interface Message {
+  /** Its flatbuffer. */
+  readonly header: Uint8Array
+  /** Where its body begins, and its length. */
+  readonly body: number
+  readonly bodyLength: number
+  /** Where the next message of a stream begins. */
+  readonly end: number
 }
 
 interface Block {
@@ -76,135 +128,129 @@ interface Block {
   readonly bodyLength: number
 }
 
-function openFile(bytes: Uint8Array, damaged: Damaged): FeatherFile {
-  const end = bytes.length - MAGIC.length
-  if (FIRST_MAGIC.equals(bytes.subarray(0, FIRST_MAGIC.length)))
-    throw damaged('it is of the first version of the form; write it anew with pandas or polars')
-  if (end < 12 || !MAGIC.equals(bytes.subarray(0, MAGIC.length))) throw damaged('it does not begin as one')
-  if (!MAGIC.equals(bytes.subarray(end))) throw damaged('its end is missing')
-  const length = new DataView(bytes.buffer, bytes.byteOffset + end - 4, 4).getInt32(0, true)
-  if (length <= 0 || length > end - 4 - 8) throw damaged('the length of its footer is wrong')
-  const footer = FlatTable.root(bytes.subarray(end - 4 - length, end - 4))
+async function guarded<T>(source: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (cause) {
+    if (cause instanceof FlatbufferError) throw damaged(source, cause.message, cause)
+    throw cause
+  }
+}
+
+function damaged(source: string, why: string, cause?: unknown): ParseError {
+  return new ParseError(source, `is no Feather file that can be read: ${why}`, cause === undefined ? {} : { cause })
+}
+
+async function readFooter(
+  bytes: ByteSource,
+  source: string,
+): Promise<{ readonly schema: FlatTable; readonly blocks: readonly Block[] }> {
+  const end = bytes.size - MAGIC.length
+  const tail = await bytes.read(end - 4, 4 + MAGIC.length)
+  if (!MAGIC.equals(tail.subarray(4))) throw damaged(source, 'its end is missing')
+  const length = uint32(tail, 0)
+  if (length === 0 || length > end - 4 - 8) throw damaged(source, 'the length of its footer is wrong')
+  const footer = FlatTable.root(await bytes.read(end - 4 - length, length))
   const schema = footer.table(6)
-  if (!schema) throw damaged('it has no schema')
-  if (schema.int16(4) !== 0) throw damaged('its numbers are big-endian')
-  const layout = new Layout(damaged)
-  for (const field of schema.tables(6)) layout.add(field, 0)
+  if (!schema) throw damaged(source, 'it has no schema')
   const blocks: Block[] = []
   let free = 8
   // Blocks stand one behind the other: one that reached into another would be read again and again.
   for (const [at = 0, lengths = 0, bodyLength = 0] of footer.structs(10, 24, [0, 8, 16])) {
     const headerLength = lengths % 2 ** 32
     if (at < free || headerLength < 8 || bodyLength < 0 || at + headerLength + bodyLength > end - 4 - length)
-      throw damaged('a block of it does not lie inside it')
+      throw damaged(source, 'a block of it does not lie inside it')
     free = at + headerLength + bodyLength
+    checkSize(headerLength + bodyLength, source)
     blocks.push({ at, headerLength, bodyLength })
   }
-  return { columns: layout.columns, buffers: layout.buffers, nodes: layout.nodes, blocks }
+  return { schema, blocks }
+}
+
+async function* messagesOf(bytes: ByteSource, blocks: readonly Block[]): AsyncGenerator<Message, void, void> {
+  for (const { at, headerLength, bodyLength } of blocks) {
+    const header = await bytes.read(at, headerLength)
+    // Older files have no mark in front of the length.
+    const start = uint32(header, 0) === CONTINUED ? 8 : 4
+    const body = at + headerLength
+    yield { header: header.subarray(start), body, bodyLength, end: body + bodyLength }
+  }
+}
+
+async function readStreamSchema(
+  bytes: ByteSource,
+  source: string,
+): Promise<{ readonly schema: FlatTable; readonly end: number }> {
+  const { value: first } = await streamed(bytes, 0, source).next()
+  const message = first && FlatTable.root(first.header)
+  const schema = message?.int8(6) === ABOUT_SCHEMA ? message.table(8) : undefined
+  if (!first || !schema) throw damaged(source, 'it has no schema')
+  return { schema, end: first.end }
+}
+
+/** The messages of a stream, until the mark of its end. */
+async function* streamed(bytes: ByteSource, from: number, source: string): AsyncGenerator<Message, void, void> {
+  for (let at = from; ; ) {
+    if (at + 8 > bytes.size) throw damaged(source, 'its end is missing')
+    const start = await bytes.read(at, 8)
+    const length = uint32(start, 4)
+    if (uint32(start, 0) !== CONTINUED) throw damaged(source, `at byte ${at} no message begins`)
+    if (length === 0) return
+    if (at + 8 + length > bytes.size) throw damaged(source, 'its end is missing')
+    const header = await bytes.read(at + 8, length)
+    const body = at + 8 + length
+    const message = FlatTable.root(header)
+    const bodyLength = message.int64(10)
+    if (!(bodyLength >= 0 && body + bodyLength <= bytes.size)) throw damaged(source, 'its end is missing')
+    checkSize(length + bodyLength, source)
+    // Bodies are filled up to whole words.
+    const end = body + Math.ceil(bodyLength / 8) * 8
+    // The words that columns of their numbers mean are no matter here.
+    if (message.int8(6) !== ABOUT_WORDS) yield { header, body, bodyLength, end }
+    at = end
+  }
+}
+
+function checkSize(size: number, source: string): void {
+  if (size > MAX_BLOCK)
+    throw new ParseError(source, `has a block of ${size} bytes; up to ${MAX_BLOCK} are read. Write it in smaller ones`)
+}
+
+function uint32(bytes: Uint8Array, at: number): number {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(at, true)
 }
 
 /** Which buffers of a block are whose: each type has its own number of them. */
 class Layout {
   readonly columns = new Map<string, FeatherColumn>()
-  readonly #damaged: Damaged
+  readonly #source: string
   buffers = 0
   nodes = 0
 
-  constructor(damaged: Damaged) {
-    this.#damaged = damaged
+  constructor(schema: FlatTable, source: string) {
+    this.#source = source
+    if (schema.int16(4) !== 0) throw damaged(source, 'its numbers are big-endian')
+    for (const field of schema.tables(6)) this.#add(field, 0)
   }
 
-  add(field: FlatTable, depth: number): void {
+  #add(field: FlatTable, depth: number): void {
     const name = field.text(4) ?? ''
     // A column of words is numbers of words that stand elsewhere.
     const isDictionary = field.table(12) !== undefined
     const type = isDictionary ? { what: 'words', width: 0, read: undefined, buffers: 2 } : typeOf(field)
-    if (!type) throw this.#damaged(`its column ${JSON.stringify(name.slice(0, 40))} has a type that is not known`)
+    if (!type)
+      throw damaged(this.#source, `its column ${JSON.stringify(name.slice(0, 40))} has a type that is not known`)
     const column = { name, ...type, buffer: this.buffers, node: this.nodes }
     if (depth === 0 && !this.columns.has(name)) this.columns.set(name, column)
     this.buffers += type.buffers
-    if (++this.nodes > MAX_COLUMNS) throw this.#damaged('it has too many columns')
+    if (++this.nodes > MAX_COLUMNS) throw damaged(this.#source, 'it has too many columns')
     if (isDictionary) return
-    if (depth === MAX_DEPTH) throw this.#damaged('its columns are nested too deep')
-    for (const child of field.tables(14)) this.add(child, depth + 1)
+    if (depth === MAX_DEPTH) throw damaged(this.#source, 'its columns are nested too deep')
+    for (const child of field.tables(14)) this.#add(child, depth + 1)
   }
 }
 
-interface ColumnType {
-  readonly what: string
-  readonly width: number
-  readonly read: ReadValue | undefined
-  readonly buffers: number
-}
-
-/** Number of buffers by the number of a type that holds no numbers: names as in Arrow's own definition. */
-const OTHERS: Readonly<Record<number, readonly [what: string, buffers: number]>> = {
-  1: ['nothing', 0],
-  4: ['bytes', 3],
-  5: ['text', 3],
-  6: ['true or false', 2],
-  7: ['decimals', 2],
-  9: ['times of day', 2],
-  11: ['intervals', 2],
-  12: ['lists', 2],
-  13: ['records', 1],
-  15: ['bytes', 2],
-  16: ['lists', 1],
-  17: ['maps', 2],
-  18: ['durations', 2],
-  19: ['bytes', 3],
-  20: ['text', 3],
-  21: ['lists', 2],
-}
-
-function typeOf(field: FlatTable): ColumnType | undefined {
-  const number = field.int8(8)
-  const type = field.table(10)
-  if (!type) return undefined
-  if (number === 2) {
-    const bits = type.int32(4)
-    const read = intReader(bits, type.int8(6) !== 0)
-    return read && { what: `int${bits}`, width: bits / 8, read, buffers: 2 }
-  }
-  if (number === 3) {
-    const precision = type.int16(4)
-    if (precision === 2) return { what: 'float64', width: 8, read: (v, i) => v.getFloat64(i * 8, true), buffers: 2 }
-    if (precision === 1) return { what: 'float32', width: 4, read: (v, i) => v.getFloat32(i * 4, true), buffers: 2 }
-    return { what: 'float16', width: 2, read: undefined, buffers: 2 }
-  }
-  if (number === 8) {
-    if (type.int16(4, 1) === 0)
-      return { what: 'date', width: 4, read: (v, i) => v.getInt32(i * 4, true) * 86_400_000, buffers: 2 }
-    return { what: 'date', width: 8, read: int64, buffers: 2 }
-  }
-  if (number === 10) {
-    const read = [fromSeconds, int64, fromMicros, fromNanos][type.int16(4)]
-    return read && { what: 'timestamp', width: 8, read, buffers: 2 }
-  }
-  const other = OTHERS[number]
-  return other && { what: other[0], width: 0, read: undefined, buffers: other[1] }
-}
-
-const int64: ReadValue = (view, row) => Number(view.getBigInt64(row * 8, true))
-const fromSeconds: ReadValue = (view, row) => int64(view, row) * 1000
-const fromMicros: ReadValue = (view, row) => int64(view, row) / 1000
-// Nanoseconds of today are no exact number: the milliseconds are taken off first.
-const fromNanos: ReadValue = (view, row) => {
-  const nanos = view.getBigInt64(row * 8, true)
-  return Number(nanos / 1_000_000n) + Number(nanos % 1_000_000n) / 1e6
-}
-
-function intReader(bits: number, isSigned: boolean): ReadValue | undefined {
-  if (bits === 64) return isSigned ? int64 : (view, row) => Number(view.getBigUint64(row * 8, true))
-  if (bits === 32)
-    return isSigned ? (view, row) => view.getInt32(row * 4, true) : (view, row) => view.getUint32(row * 4, true)
-  if (bits === 16)
-    return isSigned ? (view, row) => view.getInt16(row * 2, true) : (view, row) => view.getUint16(row * 2, true)
-  if (bits === 8) return isSigned ? (view, row) => view.getInt8(row) : (view, row) => view.getUint8(row)
-  return undefined
-}
-
-interface OpenBatch {
+interface Rows {
   readonly rows: number
   readonly nodes: readonly number[][]
   readonly buffers: readonly number[][]
@@ -212,50 +258,51 @@ interface OpenBatch {
   readonly body: Uint8Array
 }
 
-function openBatch(bytes: Uint8Array, { at, headerLength, bodyLength }: Block, damaged: Damaged): OpenBatch {
-  const header = bytes.subarray(at, at + headerLength)
-  // Older files have no mark in front of the length.
-  const isMarked = new DataView(header.buffer, header.byteOffset, 4).getUint32(0, true) === 0xffffffff
-  const message = FlatTable.root(header.subarray(isMarked ? 8 : 4))
-  const batch = message.int8(6) === 3 ? message.table(8) : undefined
-  if (!batch) throw damaged('a block of it holds no rows')
+function openRows({ header }: Message, body: Uint8Array, source: string): Rows {
+  const message = FlatTable.root(header)
+  const batch = message.int8(6) === ABOUT_ROWS ? message.table(8) : undefined
+  if (!batch) throw damaged(source, 'a block of it holds no rows')
   const rows = batch.int64(4)
-  if (!(rows >= 0 && rows <= MAX_ROWS)) throw damaged(`a block claims ${rows} rows`)
+  if (!(rows >= 0 && rows <= MAX_ROWS)) throw damaged(source, `a block claims ${rows} rows`)
   const compression = batch.table(10)
-  if (compression && compression.int8(4) !== 0) throw damaged('it is packed with zstd; LZ4 is read, or nothing')
+  if (compression && compression.int8(4) !== 0) throw damaged(source, 'it is packed with zstd; LZ4 is read, or nothing')
   return {
     rows,
     nodes: batch.structs(6, 16, [0, 8]),
     buffers: batch.structs(8, 16, [0, 8]),
     isPacked: compression !== undefined,
-    body: bytes.subarray(at + headerLength, at + headerLength + bodyLength),
+    body,
   }
 }
 
-function readColumn(batch: OpenBatch, column: FeatherColumn, source: string, damaged: Damaged): Float64Array {
+function readColumn(batch: Rows, column: FeatherColumn, isId: boolean, source: string): Float64Array | BigInt64Array {
   const { rows } = batch
+  const { name, width, read, readWhole } = column
   const [length, nulls] = batch.nodes[column.node]!
-  if (length !== rows) throw damaged(`a block has ${rows} rows, and ${length} of ${column.name}`)
-  const data = readBuffer(batch, column.buffer + 1, source, damaged)
-  if (data.length < rows * column.width) throw damaged(`${column.name} has fewer values than rows`)
-  const validity = nulls === 0 ? undefined : readBuffer(batch, column.buffer, source, damaged)
-  if (validity && validity.length < Math.ceil(rows / 8)) throw damaged(`${column.name} has fewer marks than rows`)
+  if (length !== rows) throw damaged(source, `a block has ${rows} rows, and ${length} of ${name}`)
+  const data = readBuffer(batch, column.buffer + 1, source)
+  if (data.length < rows * width) throw damaged(source, `${name} has fewer values than rows`)
+  const validity = nulls === 0 ? undefined : readBuffer(batch, column.buffer, source)
+  if (validity && validity.length < Math.ceil(rows / 8)) throw damaged(source, `${name} has fewer marks than rows`)
   const view = new DataView(data.buffer, data.byteOffset, data.byteLength)
-  const { read } = column
-  const values = new Float64Array(rows)
-  for (let row = 0; row < rows; row++) {
-    const isThere = validity === undefined || ((validity[row >> 3]! >> (row & 7)) & 1) === 1
-    values[row] = isThere ? read!(view, row) : Number.NaN
+  const isThere = (row: number): boolean => validity === undefined || ((validity[row >> 3]! >> (row & 7)) & 1) === 1
+  if (isId) {
+    const ids = new BigInt64Array(rows)
+    for (let row = 0; row < rows; row++) ids[row] = isThere(row) ? readWhole!(view, row) : -1n
+    return ids
   }
+  const values = new Float64Array(rows)
+  for (let row = 0; row < rows; row++) values[row] = isThere(row) ? read!(view, row) : Number.NaN
   return values
 }
 
-function readBuffer({ buffers, body, isPacked }: OpenBatch, index: number, source: string, damaged: Damaged) {
+function readBuffer({ buffers, body, isPacked }: Rows, index: number, source: string): Uint8Array {
   const [offset = 0, length = 0] = buffers[index]!
-  if (!(offset >= 0 && length >= 0 && offset + length <= body.length)) throw damaged('a column does not lie inside it')
+  if (!(offset >= 0 && length >= 0 && offset + length <= body.length))
+    throw damaged(source, 'a column does not lie inside it')
   const bytes = body.subarray(offset, offset + length)
   if (!isPacked || length === 0) return bytes
-  if (length < 8) throw damaged('a packed column has no length')
+  if (length < 8) throw damaged(source, 'a packed column has no length')
   const size = new DataView(bytes.buffer, bytes.byteOffset, 8).getBigInt64(0, true)
   // What would not become smaller is left as it is.
   if (size === -1n) return bytes.subarray(8)

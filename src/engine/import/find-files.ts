@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path'
 import { StorageError } from '../../model/errors.ts'
 
 /** What a file must look like to be tried where a whole folder is imported. */
-const DATA_FILE = /\.(?:zip|csv|csv\.gz|json|feather|parquet)$/i
+const DATA_FILE = /\.(?:zip|csv|csv\.gz|json|(?:jsonl|ndjson)(?:\.gz)?|feather|arrow|parquet)$/i
 /** A tree that is deeper is none of an archive's. */
 const MAX_DEPTH = 32
 

@@ -1,89 +1,49 @@
-import { open } from 'node:fs/promises'
-import { createGunzip } from 'node:zlib'
 import type { ArchiveLayout, ArchivePeriod, Exchange } from '../../exchanges/exchange.ts'
 import { ParseError } from '../../model/errors.ts'
+import { exchangeInfo } from '../../model/history/index.ts'
 import { type Interval, parseInterval } from '../../model/interval.ts'
 import { KINDS, kindOf } from '../../model/kinds.ts'
 import type { Market } from '../../model/series.ts'
+import { parseSymbol } from '../../model/symbol.ts'
 import { DAY, nextMonth } from '../../model/time.ts'
-import type { ImportFormat, ImportHints, ImportTarget } from './types.ts'
+import { isOfMarket } from '../history.ts'
+import { formatOf, namesOfTable, splitName, TARDIS_MARKETS, TARDIS_NAME } from './sniff.ts'
+import { kindOfTable } from './table-columns.ts'
+import { type ImportFormat, type ImportHints, type ImportTarget, isTableFormat } from './types.ts'
 
 /** `<symbol>-<interval or kind>-<month or day>`, as archives name their files. */
 const DATED = /^(.+)-([^-]+)-(\d{4})-(\d{2})(?:-(\d{2}))?$/
 /** `BTC_USDT-1h`, `BTC_USDT_USDT-1h-futures`: base, quote, settlement, interval, sort of candles. */
 const PAIRED = /^([^_-]+)_([^_-]+?)(?:_([^_-]+))?-(\d+[a-zA-Z]+)(?:-([a-zA-Z_]+))?$/
-/** `BTCUSDT-1h` */
-const PLAIN = /^(.+?)-(\d+[a-zA-Z]+)$/
-/** `binance_trades_2024-01-31_BTCUSDT` */
-const TARDIS = /^([a-z-]+)_([A-Za-z0-9_]+?)_(\d{4}-\d{2}-\d{2})_(.+)$/
-const TARDIS_HEADER = 'exchange,symbol,timestamp,local_timestamp'
-
-const TARDIS_MARKETS: Readonly<Record<string, Market>> = {
-  binance: 'spot',
-  'binance-futures': 'usdm',
-  'binance-delivery': 'coinm',
-}
+/** `BTCUSDT-1h`, `BTCUSD_PERP-trade`, `BTCUSDT-markCandle-1h`: the exchange's own id, kind, interval. */
+const PLAIN = /^(.+?)(?:-([a-zA-Z]+))?(?:-(\d+[a-zA-Z]+))?$/
+/** Ids of the exchange that look like a pair. */
+const NATIVE = /^[^_-]+_(?:PERP|\d{6}|PERPETUAL|CURRENT_QUARTER|NEXT_QUARTER|TRADIFI_PERPETUAL)-/
 
 /**
- * What a file is about, by its name and folders, then by hints; a CSV also by its first line.
+ * What a file is about, by its name and folders, then by hints; a table also by its columns.
  * @throws ParseError for a file that nothing tells enough about, naming what is missing.
  */
 export async function identifyFile(path: string, exchange: Exchange, hints: ImportHints): Promise<ImportTarget> {
-  const name = path.split(/[\\/]/).at(-1)!
-  const stem = name.replace(/\.(?:zip|csv\.gz|csv|json|feather|parquet)$/i, '')
-  const ending = name.slice(stem.length).toLowerCase()
-  const format = hints.format ?? (await formatOf(path, stem, ending))
+  const { stem, ending } = splitName(path)
+  const format = hints.format ?? (hints.columns ? 'csv' : await formatOf(path))
   if (format === 'archive') return identifyArchive(path, stem, ending === '.zip', exchange, hints)
   if (format === 'tardis') return identifyTardis(path, stem, hints)
-  return identifyCandles(path, stem, format, hints)
+  return identifyNamed(path, stem, format, hints)
 }
 
-async function formatOf(path: string, stem: string, ending: string): Promise<ImportFormat> {
-  if (ending === '.json') return 'ccxt'
-  if (ending === '.feather') return 'freqtrade'
-  if (ending === '.parquet') return 'parquet'
-  if (ending === '.zip') return 'archive'
-  if (ending === '.csv' || ending === '.csv.gz') {
-    const dataset = TARDIS.exec(stem)
-    if (dataset && Object.hasOwn(TARDIS_MARKETS, dataset[1]!)) return 'tardis'
-    if ((await firstBytes(path, ending === '.csv.gz')).startsWith(TARDIS_HEADER)) return 'tardis'
-    if (ending === '.csv') return 'archive'
-  }
-  throw new ParseError(path, 'is of no form that is known; name it with --layout binance, ccxt, freqtrade or tardis')
-}
-
-/** The beginning of a file, unpacked. */
-async function firstBytes(path: string, isPacked: boolean): Promise<string> {
-  await using file = await open(path)
-  const { buffer, bytesRead } = await file.read(Buffer.alloc(4096), 0, 4096, 0)
-  const bytes = buffer.subarray(0, bytesRead)
-  if (!isPacked) return bytes.toString('latin1')
-  const gunzip = createGunzip()
-  // Only the beginning is there: that it ends too soon is no news.
-  gunzip.on('error', () => {})
-  return new Promise((done) => {
-    gunzip.once('data', (data: Buffer) => done(data.toString('latin1')))
-    gunzip.once('close', () => done(''))
-    gunzip.end(bytes)
-  })
-}
-
-function identifyArchive(
+async function identifyArchive(
   path: string,
   stem: string,
   isZip: boolean,
   exchange: Exchange,
   hints: ImportHints,
-): ImportTarget {
+): Promise<ImportTarget> {
   const layout = exchange.archive
   if (!layout) throw new ParseError(path, `${exchange.id} has no archive; name another --layout`)
   const dated = DATED.exec(stem)
-  if (!dated) {
-    if (isZip)
-      throw new ParseError(path, 'is not named as the archive names its files, <symbol>-<interval or kind>-<date>.zip')
-    // A table without a period: its rows tell it.
-    return identifyCandles(path, stem, 'archive', hints)
-  }
+  // A file without a period: its rows tell it.
+  if (!dated) return identifyNamed(path, stem, 'archive', hints)
   const [, symbol = '', middle = '', year, month, day] = dated
   const from = Date.UTC(Number(year), Number(month) - 1, Number(day ?? 1))
   const made = new Date(from)
@@ -127,8 +87,9 @@ function kindOfFolder(word: string, layout: ArchiveLayout, market: Market, perio
 }
 
 function identifyTardis(path: string, stem: string, hints: ImportHints): ImportTarget {
-  const named = TARDIS.exec(stem)
-  const market = (named && TARDIS_MARKETS[named[1]!]) ?? hints.market
+  const named = TARDIS_NAME.exec(stem)
+  const told = (TARDIS_MARKETS as Readonly<Record<string, Market>>)[named?.[1] ?? '']
+  const market = told ?? hints.market
   const dataset = named?.[2] ?? (hints.kind === undefined ? undefined : datasetOf(hints.kind))
   if (dataset !== undefined && dataset !== 'trades') {
     throw new ParseError(
@@ -149,22 +110,39 @@ function datasetOf(kind: string): string {
   return kind === 'trade' ? 'trades' : kind
 }
 
-/** Candles of one series without a period in the name. */
-function identifyCandles(path: string, stem: string, format: ImportFormat, hints: ImportHints): ImportTarget {
-  const named = namedPair(path, stem)
-  const kind = hints.kind ?? named?.kind ?? 'candle'
-  if (!kindOf(kind).hasInterval) throw new ParseError(path, `holds candles in this form, not ${kind}`)
-  const symbol = hints.symbol ?? named?.symbol
-  const interval = hints.interval ?? named?.interval
-  const missing = [symbol ? '' : '--symbol', interval ? '' : '--interval'].filter((flag) => flag !== '')
-  if (symbol === undefined || interval === undefined) throw untold(path, missing)
-  const market = named?.market ?? hints.market ?? 'spot'
-  return { path, format, series: { exchange: hints.exchange, market, kind, symbol, interval } }
+/** A file of one series whose name has no period that counts: the rows tell it. */
+async function identifyNamed(
+  path: string,
+  stem: string,
+  format: ImportFormat,
+  hints: ImportHints,
+): Promise<ImportTarget> {
+  const named = readName(path, stem)
+  const told = hints.kind ?? named.kind
+  const kind =
+    told ?? (isTableFormat(format) ? kindOfTable(await namesOfTable(path, format, hints.columns), path) : 'candle')
+  const { hasInterval } = kindOf(kind)
+  if (!hasInterval && !isTableFormat(format) && format !== 'archive')
+    throw new ParseError(path, `holds candles in this form, not ${kind}`)
+  if (kind === exchangeInfo.id) {
+    const why = 'only counts what the exchange listed, while the lake keeps the answers themselves'
+    throw new ParseError(path, `${why}: download them, or copy the folder of the series`)
+  }
+  const symbol = hints.symbol ?? named.symbol
+  const interval = hints.interval ?? named.interval
+  const missing = [symbol ? '' : '--symbol', interval || !hasInterval ? '' : '--interval'].filter((flag) => flag !== '')
+  if (symbol === undefined || missing.length > 0) throw untold(path, missing)
+  const market = named.market ?? hints.market ?? 'spot'
+  if (!isOfMarket(kind, market))
+    throw new ParseError(path, `holds ${kind}, which spot has not: add --market usdm or --market coinm`)
+  const series = { exchange: hints.exchange, market, kind, symbol }
+  return { path, format, series: hasInterval && interval ? { ...series, interval } : series }
 }
 
+/** What a name tells. */
 interface Named {
-  readonly symbol: string
-  readonly interval: Interval | undefined
+  readonly symbol?: string
+  readonly interval?: Interval
   readonly market?: Market
   readonly kind?: string
 }
@@ -177,23 +155,26 @@ const SORTS: Readonly<Record<string, string>> = {
   premiumIndex: 'premiumCandle',
 }
 
-function namedPair(path: string, stem: string): Named | undefined {
-  const pair = PAIRED.exec(stem)
+function readName(path: string, stem: string): Named {
+  const pair = NATIVE.test(stem) ? null : PAIRED.exec(stem)
   if (pair) {
     const [, base = '', quote = '', settle, frame = '', sort] = pair
     if (sort !== undefined && !Object.hasOwn(SORTS, sort))
       throw new ParseError(path, `holds "${sort}", which is not imported; candles are`)
     const kind = sort === undefined ? {} : { kind: SORTS[sort]! }
     const interval = intervalOf(frame)
-    if (settle === undefined && sort === undefined) return { symbol: base + quote, interval }
+    const about = { ...kind, ...(interval && { interval }) }
+    if (settle === undefined && sort === undefined) return { symbol: base + quote, ...about }
     // Settled in what it is quoted in, or in what is traded.
-    if (settle !== undefined && settle === base)
-      return { symbol: `${base}${quote}_PERP`, interval, market: 'coinm', ...kind }
-    return { symbol: base + quote, interval, market: settle === undefined ? 'spot' : 'usdm', ...kind }
+    if (settle !== undefined && settle === base) return { symbol: `${base}${quote}_PERP`, market: 'coinm', ...about }
+    return { symbol: base + quote, market: settle === undefined ? 'spot' : 'usdm', ...about }
   }
-  const plain = PLAIN.exec(stem)
-  const interval = plain ? intervalOf(plain[2]!) : undefined
-  return plain && interval ? { symbol: plain[1]!, interval } : undefined
+  const [, symbol = '', word, frame] = PLAIN.exec(stem.replace(/-\d{4}-\d{2}(?:-\d{2})?$/, '')) ?? []
+  const kind = word !== undefined && Object.hasOwn(KINDS, word) ? word : undefined
+  const interval = frame === undefined ? undefined : intervalOf(frame)
+  if (kind === undefined && (interval === undefined || word !== undefined)) return {}
+  const market = NATIVE.test(stem) ? parseSymbol(symbol).market : undefined
+  return { symbol, ...(kind && { kind }), ...(interval && { interval }), ...(market && { market }) }
 }
 
 /** An interval in any of the spellings of file names: a month is `1M`, `1mo` or `1Mo`. */

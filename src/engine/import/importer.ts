@@ -17,13 +17,15 @@ import { Permits } from '../limiter.ts'
 import { type FoundFile, findFiles } from './find-files.ts'
 import { identifyFile } from './identify.ts'
 import { readArchive } from './read-archive.ts'
+import { readArrow } from './read-arrow.ts'
 import { readCcxt } from './read-ccxt.ts'
 import { readFreqtrade } from './read-freqtrade.ts'
 import { readParquetFile } from './read-parquet.ts'
 import { readTardis } from './read-tardis.ts'
+import { readCsv, readJsonl, type TableContext } from './read-text.ts'
 import { CandleImport } from './take-candles.ts'
 import { EventImport } from './take-events.ts'
-import type { ImportHints, ImportReport, ImportTarget, OnBatch, ReadFacts } from './types.ts'
+import type { ImportFormat, ImportHints, ImportReport, ImportTarget, OnBatch, ReadFacts } from './types.ts'
 
 export interface ImportOptions {
   readonly lake: Lake
@@ -42,7 +44,7 @@ export interface ImportOptions {
 
 /**
  * Takes files that are on disk already into a lake, through the same parsers and checks as a download: zips and CSVs of
- * the exchange's archive, candles of ccxt and freqtrade, trades of tardis.dev, Parquet of `export`. What fails in one
+ * the exchange's archive, candles of ccxt and freqtrade, trades of tardis.dev, and whatever `export` writes. What fails in one
  * file stands in its report and does not stop the others; each file counts wholly or not at all.
  * @throws StorageError for a path that does not exist, or a series that cannot be written.
  */
@@ -68,7 +70,8 @@ export async function importFiles(options: ImportOptions): Promise<ImportReport[
     }
   }
   await using pool = new ParsePool()
-  const context: Context = { lake, exchange, pool, permits: new Permits(FILES_AT_ONCE + 1), signal }
+  const permits = new Permits(FILES_AT_ONCE + 1)
+  const context: Context = { lake, exchange, pool, permits, signal, columns: hints.columns }
   for (const same of targets.values()) {
     const before = reports.length
     try {
@@ -93,6 +96,8 @@ interface Context {
   readonly pool: ParsePool
   readonly permits: Permits
   readonly signal: AbortSignal | undefined
+  /** Of CSV without a line of names. */
+  readonly columns: readonly string[] | undefined
 }
 
 async function tryToIdentify(
@@ -262,10 +267,19 @@ async function read(target: ImportTarget, context: Context, onBatch: OnBatch): P
   if (format === 'archive') return readArchive(target, onBatch, context)
   if (format === 'tardis') return readTardis(target, onBatch, signal)
   const until = Math.min((await stat(path)).mtimeMs, Date.now())
-  if (format === 'ccxt') return readCcxt(target, onBatch, { until, signal })
-  if (format === 'freqtrade') return readFreqtrade(target, onBatch, { until, signal })
-  return readParquetFile(target, onBatch, signal)
+  if (format === 'csv') return readCsv(target, onBatch, { until, signal, columns: context.columns })
+  return READERS[format](target, onBatch, { until, signal })
 }
+
+type TableReader = (target: ImportTarget, onBatch: OnBatch, context: TableContext) => Promise<ReadFacts>
+
+const READERS = {
+  ccxt: readCcxt,
+  freqtrade: readFreqtrade,
+  jsonl: readJsonl,
+  parquet: readParquetFile,
+  arrow: readArrow,
+} as const satisfies Partial<Record<ImportFormat, TableReader>>
 
 /** The hash in the `.CHECKSUM` beside a file; undefined without one. @throws ParseError when it holds anything else. */
 async function publishedHash(path: string): Promise<string | undefined> {

@@ -1,35 +1,35 @@
-import { createHash } from 'node:crypto'
-import { readFile, stat } from 'node:fs/promises'
 import { ParseError } from '../../model/errors.ts'
-import { readFeather } from './feather.ts'
+import { hashFile } from '../../store/lake/files.ts'
+import { Feather } from './feather.ts'
+import { FileBytes } from './file-bytes.ts'
 import { PlainCandles } from './plain-candles.ts'
 import type { ImportTarget, OnBatch, ReadFacts } from './types.ts'
 
 const COLUMNS = ['date', 'open', 'high', 'low', 'close', 'volume'] as const
-/** A file is read whole; ten years of 1m candles are 250 MB unpacked. */
-const MAX_BYTES = 2 ** 30
 
 /**
  * Reads a table of candles in Feather, as freqtrade keeps them: date, open, high, low, close, volume, packed with LZ4 or
- * not at all.
+ * not at all; block by block.
  * @throws ParseError for any other table.
  */
 export async function readFreqtrade(
   target: ImportTarget,
   onBatch: OnBatch,
-  context: { readonly until: number; readonly signal: AbortSignal | undefined },
+  { until, signal }: { readonly until: number; readonly signal: AbortSignal | undefined },
 ): Promise<ReadFacts> {
   const { path } = target
-  const { size } = await stat(path)
-  if (size > MAX_BYTES) throw new ParseError(path, `has ${size} bytes; a Feather file of up to ${MAX_BYTES} is read`)
-  const bytes = await readFile(path, context.signal ? { signal: context.signal } : {})
-  const candles = new PlainCandles(target, context.until, onBatch)
+  await using bytes = await FileBytes.open(path, signal)
+  const feather = await Feather.open(bytes, path)
+  const lacking = COLUMNS.filter((name) => !feather.names.includes(name))
+  if (lacking.length > 0)
+    throw new ParseError(path, `lacks ${lacking.join(', ')}; a table of candles has ${COLUMNS.join(', ')}`)
+  const candles = new PlainCandles(target, until, onBatch)
   const values = new Float64Array(COLUMNS.length)
   let row = 0
-  for (const columns of readFeather(bytes, COLUMNS, path)) {
+  for await (const columns of feather.read(COLUMNS.map((name) => ({ name })))) {
     for (let index = 0; index < columns[0]!.length; index++) {
       columns.forEach((column, n) => {
-        values[n] = column[index]!
+        values[n] = column[index] as number
       })
       candles.add(values, ++row)
       if (candles.isFull) await candles.flush()
@@ -38,7 +38,7 @@ export async function readFreqtrade(
   await candles.flush()
   const { defects, count } = candles.defects
   return {
-    sha256: createHash('sha256').update(bytes).digest('hex'),
+    sha256: await hashFile(path, signal),
     rows: candles.rows,
     inexactValues: 0,
     defects,

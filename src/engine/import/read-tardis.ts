@@ -1,6 +1,3 @@
-import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
-import { createGunzip } from 'node:zlib'
 import { DefectList } from '../../archive/zip-reader.ts'
 import type { Batch } from '../../model/batch.ts'
 import { roundTrips } from '../../model/decimal.ts'
@@ -8,6 +5,7 @@ import { ParseError } from '../../model/errors.ts'
 import { RecordFlag } from '../../model/live/index.ts'
 import { trade } from '../../model/live/trade.ts'
 import { ALL_TIME } from './read-archive.ts'
+import { TextFile } from './text-lines.ts'
 import type { ImportTarget, OnBatch, ReadFacts } from './types.ts'
 
 const BLOCK = 32_768
@@ -25,34 +23,20 @@ export async function readTardis(
   signal: AbortSignal | undefined,
 ): Promise<ReadFacts> {
   const { path } = target
-  const hash = createHash('sha256')
+  const file = new TextFile(path, LONGEST_ROW, signal)
   const rows = new TradeRows(target)
-  const source = createReadStream(path, { highWaterMark: 1 << 18, ...(signal ? { signal } : {}) })
-  source.on('data', (chunk) => hash.update(chunk))
-  const plain = /\.gz$/i.test(path) ? source.pipe(createGunzip()) : source
-  if (plain !== source) source.on('error', (error) => plain.destroy(error))
-  let rest = ''
-  try {
-    for await (const chunk of plain) {
-      const lines = (rest + (chunk as Buffer).toString('latin1')).split('\n')
-      rest = lines.pop()!
-      if (rest.length > LONGEST_ROW) throw new ParseError(`${path}:${rows.line + lines.length}`, 'a row has no end')
-      for (const line of lines) {
-        rows.add(line)
-        if (rows.isFull) await onBatch(rows.take())
-      }
+  for await (const { lines, rest = '' } of file.lines()) {
+    for (const line of lines) {
+      rows.add(line)
+      if (rows.isFull) await onBatch(rows.take())
     }
-  } catch (cause) {
-    signal?.throwIfAborted()
-    if (!(cause as NodeJS.ErrnoException).code?.startsWith('Z_')) throw cause
-    throw new ParseError(path, 'can not be unpacked: it is cut or damaged', { cause })
+    if (rest !== '') rows.add(rest)
   }
-  if (rest !== '') rows.add(rest)
   const last = rows.take()
   if (last.length > 0) await onBatch(last)
   const { defects, count } = rows.defects
   return {
-    sha256: hash.digest('hex'),
+    sha256: file.sha256(),
     rows: rows.count,
     inexactValues: rows.inexact,
     defects,

@@ -6,6 +6,7 @@ import type { Kind } from '../../model/kind.ts'
 import { intersectRanges, subtractRanges } from '../../model/ranges.ts'
 import type { TimeRange } from '../../model/time.ts'
 import type { SeriesChange } from '../../store/lake/change.ts'
+import type { EventBatch } from '../../store/lake/event-columns.ts'
 import type { Lake } from '../../store/lake/lake.ts'
 import type { SeriesWriter } from '../../store/lake/series-writer.ts'
 import { compareBatches, differences } from '../download/compare.ts'
@@ -55,9 +56,11 @@ export class CandleImport {
     this.#flag = flag
   }
 
-  async add(given: Batch): Promise<void> {
+  async add(given: EventBatch): Promise<void> {
     if (given.length === 0) return
-    const batch = this.#flag === 0 ? given : withFlag(given, this.#flag)
+    // Candles have no ids: all their columns are numbers.
+    const numbers = given as Batch
+    const batch = this.#flag === 0 ? numbers : withFlag(numbers, this.#flag)
     const times = columnOf(batch, this.#kind.sortKey)
     this.#first = Math.min(this.#first, times[0]!)
     this.#last = Math.max(this.#last, times[batch.length - 1]!)

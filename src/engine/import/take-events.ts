@@ -1,15 +1,23 @@
-import { type Batch, columnOf } from '../../model/batch.ts'
-import type { Defect } from '../../model/coverage.ts'
-import type { ColumnSpec, Kind } from '../../model/kind.ts'
-import { subtractRanges } from '../../model/ranges.ts'
+import type { Batch } from '../../model/batch.ts'
+import type { Defect, Gap } from '../../model/coverage.ts'
+import { intersectRanges } from '../../model/ranges.ts'
 import type { TimeRange } from '../../model/time.ts'
+import type { EventBatch } from '../../store/lake/event-columns.ts'
+import { uncoveredRanges } from '../../store/lake/event-coverage.ts'
+import type { RowStage } from '../../store/lake/event-row-stage.ts'
 import type { EventStage } from '../../store/lake/event-stage.ts'
 import type { EventWriter } from '../../store/lake/event-writer.ts'
 import type { Lake } from '../../store/lake/lake.ts'
+import { EventCompare, instantsIn, spanOf } from './event-compare.ts'
 import { ALL_TIME } from './read-archive.ts'
-import type { FileFacts, ImportTarget, Taken } from './types.ts'
+import { type FileFacts, type ImportTarget, isTableFormat, type Taken } from './types.ts'
 
-const MAX_DIFFERENCES = 200
+/** How rows go to disk. */
+interface Stage {
+  add(batch: EventBatch): Promise<void>
+  mark(flag: number): Promise<void>
+  readonly stage: EventStage | RowStage
+}
 
 /**
  * The rows of one file on their way into a series of events. Records that the lake does not have go in; those it has are
@@ -18,25 +26,23 @@ const MAX_DIFFERENCES = 200
 export class EventImport {
   readonly #target: ImportTarget
   readonly #writer: EventWriter
-  readonly #lake: Lake
-  readonly #kind: Kind
-  readonly #stage: EventStage
-  readonly #defects: Defect[] = []
+  readonly #compare: EventCompare
+  /** What the lake does not know for sure: only there records are taken, of kinds whose ids do not tell what is new. */
+  readonly #open: readonly TimeRange[]
+  readonly #stage: Stage
   #flag = 0
   #first = Number.POSITIVE_INFINITY
   #last = Number.NEGATIVE_INFINITY
+  /** Rows of the time that the file is about. */
   #rows = 0
-  #same = 0
-  #differing = 0
 
   constructor(target: ImportTarget, writer: EventWriter, lake: Lake) {
     this.#target = target
     this.#writer = writer
-    this.#lake = lake
-    this.#kind = writer.kind
+    this.#compare = new EventCompare(target.path, writer, lake)
     const file = target.range ?? ALL_TIME
-    // Where ids are counted they tell what is new; elsewhere what is covered is there.
-    this.#stage = writer.stage(writer.held ? [file] : subtractRanges([file], writer.coverage.covered))
+    this.#open = uncoveredRanges(writer.coverage, file)
+    this.#stage = openStage(target, writer, writer.held ? [file] : this.#open)
   }
 
   /** Sets bits on every row, once they are all there. */
@@ -44,103 +50,71 @@ export class EventImport {
     this.#flag = flag
   }
 
-  async add(batch: Batch): Promise<void> {
+  async add(batch: EventBatch): Promise<void> {
     if (batch.length === 0) return
-    let first = Number.POSITIVE_INFINITY
-    let last = Number.NEGATIVE_INFINITY
-    for (const time of columnOf(batch, this.#kind.timeColumn)) {
-      if (time < first) first = time
-      if (time > last) last = time
-    }
-    this.#first = Math.min(this.#first, first)
-    this.#last = Math.max(this.#last, last)
-    this.#rows += batch.length
-    const { files } = this.#writer.coverage
-    if (files.some((file) => file.first <= last && file.last >= first))
-      await this.#compare(batch, { from: first, to: last + 1 })
+    const times = instantsIn(this.#writer.kind, batch)
+    const { from, to } = spanOf(times)
+    this.#first = Math.min(this.#first, from)
+    this.#last = Math.max(this.#last, to - 1)
+    const { range = ALL_TIME } = this.#target
+    for (const time of times) if (time >= range.from && time < range.to) this.#rows++
+    await this.#compare.add(batch, times)
     await this.#stage.add(batch)
   }
 
   /** Commits the rows, with what is known of the file. */
   async finish(facts: FileFacts): Promise<{ readonly taken: Taken }> {
-    await this.#stage.finish()
+    const { stage } = this.#stage
+    await stage.finish()
     if (this.#flag !== 0) await this.#stage.mark(this.#flag)
-    const { falls, repeated, rows } = this.#stage.tally
-    const { path } = this.#target
-    const order: Defect[] = []
+    const { falls, repeated, rows } = stage.tally
+    const { path, range } = this.#target
+    const { same, differing, defects } = this.#compare
+    const told: Defect[] = []
     if (falls > 0) {
       const detail = `rows are not in order at ${falls} places; they were sorted`
-      order.push({ type: 'out-of-order', where: path, detail, kept: 'import' })
+      told.push({ type: 'out-of-order', where: path, detail, kept: 'import' })
     }
     if (repeated > 0) {
       const detail = `${repeated} rows repeat others of the file`
-      order.push({ type: 'duplicate', where: path, detail, kept: 'first' })
+      told.push({ type: 'duplicate', where: path, detail, kept: 'first' })
     }
-    const seen = this.#last < this.#first ? undefined : { from: this.#first, to: this.#last + 0.001 }
-    const range = this.#target.range ?? seen
-    await this.#writer.adopt(this.#stage, {
-      covered: range
-        ? subtractRanges([range], this.#writer.coverage.covered).map((part) => ({ ...part, source: 'import' as const }))
-        : [],
+    // Where ids do not tell what is new: the lake knows all of that time, and these are not among it.
+    const strange = this.#writer.held ? 0 : Math.max(0, this.#rows - rows - repeated - same - differing)
+    if (strange > 0) {
+      const detail = `${strange} rows are none of the lake's, in time of which it has all`
+      told.push({ type: 'difference', where: path, detail, kept: 'lake' })
+    }
+    const seen = this.#last < this.#first ? [] : [{ from: this.#first, to: this.#last + 0.001 }]
+    const news = intersectRanges(range ? [range] : seen, this.#open)
+    await this.#writer.adopt(stage, {
+      covered: news.map((part) => ({ ...part, source: 'import' as const })),
+      gaps: this.#silences(news),
       ...facts,
-      defects: [...facts.defects, ...order, ...this.#defects],
-      moreDefects: facts.moreDefects + Math.max(0, this.#differing - this.#defects.length),
+      defects: [...facts.defects, ...told, ...defects],
+      moreDefects: facts.moreDefects + Math.max(0, differing - defects.length),
     })
-    return { taken: { added: rows, same: this.#same, differing: this.#differing, lacking: 0 } }
+    return { taken: { added: rows, same, differing: differing + strange, lacking: 0 } }
   }
 
   async discard(): Promise<void> {
-    await this.#stage.discard()
+    await this.#stage.stage.discard()
   }
 
-  /** Compares records with those of the lake that have the same key. */
-  async #compare(batch: Batch, range: TimeRange): Promise<void> {
-    const columns = this.#compared(batch)
-    const names = [this.#kind.sortKey, ...columns.map(({ name }) => name)]
-    const rows = new Map<number, number>()
-    const keys = columnOf(batch, this.#kind.sortKey)
-    for (let i = 0; i < batch.length; i++) if (!rows.has(keys[i]!)) rows.set(keys[i]!, i)
-    const series = this.#writer.coverage.series
-    for await (const stored of this.#lake.readEvents(series, { ...range, columns: names })) {
-      const storedKeys = stored.columns[this.#kind.sortKey]!
-      for (let j = 0; j < stored.length; j++) {
-        const key = Number(storedKeys[j]!)
-        const i = rows.get(key)
-        if (i === undefined) continue
-        const differing = columns.flatMap(({ name }) => {
-          const [left, right] = [batch.columns[name]![i]!, Number(stored.columns[name]![j]!)]
-          return sameValue(left, right) ? [] : [`${name}: file ${left}, lake ${right}`]
-        })
-        if (differing.length === 0) this.#same++
-        else
-          this.#differ(
-            columnOf(batch, this.#kind.timeColumn)[i]!,
-            `${this.#kind.sortKey} ${key}: ${differing.join('; ')}`,
-          )
-      }
-    }
-  }
-
-  #differ(time: number, detail: string): void {
-    this.#differing++
-    if (this.#defects.length < MAX_DIFFERENCES)
-      this.#defects.push({ time, type: 'difference', where: this.#target.path, detail, kept: 'lake' })
-  }
-
-  /** What the exchange says of a record, and the file has. When it reached someone is another matter. */
-  #compared(batch: Batch): ColumnSpec[] {
-    return this.#kind.columns.filter(
-      ({ name, type }) =>
-        type !== 'flags' &&
-        name !== this.#kind.sortKey &&
-        name !== 'receive_time' &&
-        name !== 'event_time' &&
-        batch.columns[name] !== undefined,
-    )
+  /** Where the file has nothing for longer than such a series is ever silent, nobody was asked about it. */
+  #silences(news: readonly TimeRange[]): Gap[] {
+    const note = 'nothing in the imported file'
+    return this.#stage.stage.silences(news).map(({ from, to }) => ({ from, to, cause: 'unknown', checked: [], note }))
   }
 }
 
-/** Files hold microseconds: a time with more digits stands in them up to half of one away. */
-function sameValue(a: number, b: number): boolean {
-  return a === b || (Number.isNaN(a) && Number.isNaN(b)) || (a > 1e11 && Math.abs(a - b) < 0.001)
+function openStage(target: ImportTarget, writer: EventWriter, wanted: readonly TimeRange[]): Stage {
+  if (isTableFormat(target.format)) {
+    const stage = writer.stageRows(wanted)
+    // Rows of tables come with their flags.
+    return { stage, add: (batch) => stage.add(batch), mark: async () => {} }
+  }
+  const stage = writer.stage(wanted)
+  // Other files have no ids but numbers.
+  return { stage, add: (batch) => stage.add(batch as Batch), mark: (flag) => stage.mark(flag) }
 }

@@ -1,8 +1,8 @@
-import type { Batch } from '../../model/batch.ts'
 import type { Defect, FileCheck } from '../../model/coverage.ts'
 import type { Interval } from '../../model/interval.ts'
 import type { Market, SeriesId } from '../../model/series.ts'
 import type { TimeRange } from '../../model/time.ts'
+import type { EventBatch } from '../../store/lake/event-columns.ts'
 
 /** How the rows of a file are written. */
 export type ImportFormat =
@@ -14,8 +14,21 @@ export type ImportFormat =
   | 'freqtrade'
   /** CSV as tardis.dev gives it out, gzipped or not. */
   | 'tardis'
-  /** Parquet with the columns of a kind of candles, as `export` writes it. */
+  /** CSV with the columns of a kind, as `export` writes it, gzipped or not. */
+  | 'csv'
+  /** JSON lines with the columns of a kind, gzipped or not. */
+  | 'jsonl'
+  /** Parquet with the columns of a kind. */
   | 'parquet'
+  /** An Arrow IPC file (Feather) or stream with the columns of a kind. */
+  | 'arrow'
+
+const TABLES: readonly ImportFormat[] = ['csv', 'jsonl', 'parquet', 'arrow']
+
+/** Whether a format is a table with the lake's own columns. */
+export function isTableFormat(format: ImportFormat): boolean {
+  return TABLES.includes(format)
+}
 
 /** What is said of files whose names do not tell. */
 export interface ImportHints {
@@ -26,6 +39,8 @@ export interface ImportHints {
   readonly symbol?: string
   readonly interval?: Interval
   readonly format?: ImportFormat
+  /** The columns of CSV without a line of names, in their order. */
+  readonly columns?: readonly string[]
 }
 
 /** A file, and what it is about. */
@@ -40,8 +55,8 @@ export interface ImportTarget {
   readonly archivePath?: string
 }
 
-/** Rows of a file, in its order. */
-export type OnBatch = (batch: Batch) => Promise<void>
+/** Rows of a file, in its order. Of tables all columns of the kind; of other files those that they have. */
+export type OnBatch = (batch: EventBatch) => Promise<void>
 
 /** What was read of a file. */
 export interface ReadFacts {

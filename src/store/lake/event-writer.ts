@@ -25,10 +25,11 @@ import { writeEvents } from './event-parquet.ts'
 import { joinParts, PendingEvents, type PendingPart } from './event-pending.ts'
 import { readKeys } from './event-read.ts'
 import { reviseFiles, scanStaged, withoutStored } from './event-revise.ts'
+import { RowStage } from './event-row-stage.ts'
 import { type ColumnMemory, Scratch } from './event-scratch.ts'
-import { EventStage, overlaps } from './event-stage.ts'
+import { EventStage, type EventStageParts, overlaps } from './event-stage.ts'
 import { removeEmpty, removeIfThere, sweepTemps, TEMP_PREFIX } from './files.ts'
-import { type HeldIds, IdRanges } from './ids.ts'
+import { type HeldIds, IdRanges, type IdSpan } from './ids.ts'
 import type { FileLock } from './lock.ts'
 import { mergeElsewhere } from './merge-elsewhere.ts'
 import type { Compression } from './parquet.ts'
@@ -183,18 +184,24 @@ export class EventWriter implements AsyncDisposable {
    * @param wanted ranges of the kind's time that rows are taken of.
    */
   stage(wanted: readonly TimeRange[]): EventStage {
-    return this.#stage(wanted, this.#held)
+    return new EventStage(this.#stageParts(this.#held), wanted)
   }
 
   /** Begins to take the rows of a source that was published anew, those included that are stored: for `revise`. */
   stageAnew(wanted: readonly TimeRange[]): EventStage {
-    return this.#stage(wanted, this.#held && new IdRanges())
+    return new EventStage(this.#stageParts(this.#held && new IdRanges()), wanted)
   }
 
-  #stage(wanted: readonly TimeRange[], held: IdRanges | undefined): EventStage {
+  /** The same as `stage` for a table that was written from a lake, whose rows are in order. */
+  stageRows(wanted: readonly TimeRange[]): RowStage {
     const { folder, kind } = this
+    const stored = (span: IdSpan) => readKeys(folder, kind, this.#coverage.files, span)
+    return new RowStage(this.#stageParts(this.#held), wanted, stored)
+  }
+
+  #stageParts(held: IdRanges | undefined): EventStageParts {
     const tempName = (day: string): string => this.#tempName(day)
-    return new EventStage({ folder, kind, compression: this.#options.compression, held, tempName }, wanted)
+    return { folder: this.folder, kind: this.kind, compression: this.#options.compression, held, tempName }
   }
 
   /**
@@ -255,7 +262,7 @@ export class EventWriter implements AsyncDisposable {
    * Makes the rows of a stage part of the series, with what is known besides them, in one change.
    * @returns false, and nothing has happened, when ids of it have come from elsewhere meanwhile.
    */
-  adopt(stage: EventStage, facts: EventFacts & { readonly inexactValues?: number } = {}): Promise<boolean> {
+  adopt(stage: EventStage | RowStage, facts: EventFacts & { readonly inexactValues?: number } = {}): Promise<boolean> {
     return this.#enqueue(() => this.#adopt(stage, facts), 'the records could not be stored')
   }
 
@@ -302,7 +309,10 @@ export class EventWriter implements AsyncDisposable {
     })
   }
 
-  async #adopt(stage: EventStage, facts: EventFacts & { readonly inexactValues?: number }): Promise<boolean> {
+  async #adopt(
+    stage: EventStage | RowStage,
+    facts: EventFacts & { readonly inexactValues?: number },
+  ): Promise<boolean> {
     const staged = await stage.finish()
     if (this.#held && overlaps(this.#held, stage.ids)) return false
     await this.#finishEarlier()

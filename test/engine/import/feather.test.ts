@@ -7,6 +7,7 @@ import {
   Float32,
   Float64,
   Int32,
+  Int64,
   List,
   Table,
   TimestampMicrosecond,
@@ -20,7 +21,7 @@ import {
 } from 'apache-arrow'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { readFeather } from '../../../src/engine/import/feather.ts'
+import { type ByteSource, Feather } from '../../../src/engine/import/feather.ts'
 import { ParseError } from '../../../src/model/errors.ts'
 
 const START = Date.UTC(2024, 0, 1)
@@ -31,13 +32,31 @@ function fileOf(columns: Record<string, Vector>): Uint8Array {
   return tableToIPC(new Table(columns), 'file')
 }
 
-function read(bytes: Uint8Array, names: readonly string[]): number[][] {
-  const columns: number[][] = names.map(() => [])
-  for (const block of readFeather(bytes, names, 'a.feather'))
-    block.forEach((values, index) => {
-      columns[index]!.push(...values)
-    })
-  return columns
+function streamOf(columns: Record<string, Vector>): Uint8Array {
+  return tableToIPC(new Table(columns), 'stream')
+}
+
+function sourceOf(bytes: Uint8Array): ByteSource {
+  return {
+    size: bytes.length,
+    read: async (at, length) => {
+      if (!(at >= 0 && length >= 0 && at + length <= bytes.length)) throw new RangeError(`${at} + ${length} is outside`)
+      return bytes.slice(at, at + length)
+    },
+  }
+}
+
+async function blocksOf(bytes: Uint8Array, names: readonly string[]): Promise<number[][][]> {
+  const feather = await Feather.open(sourceOf(bytes), 'a.feather')
+  const blocks: number[][][] = []
+  for await (const block of feather.read(names.map((name) => ({ name }))))
+    blocks.push(block.map((values) => Array.from(values as Float64Array)))
+  return blocks
+}
+
+async function read(bytes: Uint8Array, names: readonly string[]): Promise<number[][]> {
+  const blocks = await blocksOf(bytes, names)
+  return names.map((_, index) => blocks.flatMap((block) => block[index]!))
 }
 
 const LZ4 = [0x04, 0x22, 0x4d, 0x18, 0x40, 0x40, 0]
@@ -55,7 +74,7 @@ function packedZeros(length: number): Uint8Array {
   return new Uint8Array([...LZ4, block.length, 0, 0, 0, ...block, 0, 0, 0, 0])
 }
 
-describe('readFeather', () => {
+describe('Feather', () => {
   it.each([
     ['seconds', vectorFromArray(times, new TimestampSecond()), times],
     ['milliseconds', vectorFromArray(times, new TimestampMillisecond('UTC')), times],
@@ -73,13 +92,23 @@ describe('readFeather', () => {
     ['float32', vectorFromArray(prices, new Float32()), prices.map(Math.fround)],
     ['int32', vectorFromArray([-1, 5], new Int32()), [-1, 5]],
     ['gaps', vectorFromArray([1.5, null, 2.5], new Float64()), [1.5, Number.NaN, 2.5]],
-  ] as [string, Vector, number[]][])('gives values of %s', (_, vector, values) => {
-    expect(read(fileOf({ wanted: vector }), ['wanted'])).toEqual([values])
+    ['booleans', vectorFromArray([true, false, true]), [1, 0, 1]],
+  ] as [string, Vector, number[]][])('gives values of %s, from a file and from a stream', async (_, vector, values) => {
+    expect(await read(fileOf({ wanted: vector }), ['wanted'])).toEqual([values])
+    expect(await read(streamOf({ wanted: vector }), ['wanted'])).toEqual([values])
   })
 
-  it('finds its columns between columns of any other type', () => {
+  it('keeps ids exact beyond 2^53', async () => {
+    const ids = [1n, 9_007_199_254_740_993n, null]
+    const feather = await Feather.open(sourceOf(fileOf({ id: vectorFromArray(ids, new Int64()) })), 'a.feather')
+    for await (const block of feather.read([{ name: 'id', isId: true }]))
+      expect(block).toEqual([BigInt64Array.of(1n, 9_007_199_254_740_993n, -1n)])
+    expect.assertions(1)
+  })
+
+  it('finds its columns between columns of any other type', async () => {
     const words = times.map((_, i) => `word ${i % 3}`)
-    const bytes = fileOf({
+    const columns = {
       label: vectorFromArray(words, new Utf8()),
       open: vectorFromArray(prices, new Float64()),
       tag: vectorFromArray(words, new Dictionary(new Utf8(), new Int32())),
@@ -88,20 +117,22 @@ describe('readFeather', () => {
         new List(new Field('item', new Float64())),
       ),
       date: vectorFromArray(times, new TimestampMillisecond('UTC')),
-    })
-    expect(read(bytes, ['date', 'open'])).toEqual([times, prices])
-    expect(() => read(bytes, ['label'])).toThrow('its label is text, which is not read')
-    expect(() => read(bytes, ['date', 'high'])).toThrow('lacks high; a table of candles has date, high')
+    }
+    for (const bytes of [fileOf(columns), streamOf(columns)]) {
+      expect(await read(bytes, ['date', 'open'])).toEqual([times, prices])
+      await expect(read(bytes, ['label'])).rejects.toThrow('its label is text, which is not read')
+      await expect(read(bytes, ['date', 'high'])).rejects.toThrow('lacks high')
+    }
   })
 
-  it('reads block after block', () => {
+  it('reads block after block', async () => {
     const table = new Table({ date: vectorFromArray(times, new TimestampMillisecond()) })
     const bytes = tableToIPC(table.concat(table, table), 'file')
-    expect([...readFeather(bytes, ['date'], 'a.feather')]).toHaveLength(3)
-    expect(read(bytes, ['date'])).toEqual([[...times, ...times, ...times]])
+    expect(await blocksOf(bytes, ['date'])).toHaveLength(3)
+    expect(await read(bytes, ['date'])).toEqual([[...times, ...times, ...times]])
   })
 
-  it('reads what is packed with LZ4, and says so of another packing', () => {
+  it('reads what is packed with LZ4, and says so of another packing', async () => {
     // What does not become smaller stays as it is.
     const encode = (bytes: Uint8Array): Uint8Array =>
       bytes.length > 40 && bytes.every((byte) => byte === 0) ? packedZeros(bytes.length) : stored(bytes)
@@ -116,46 +147,53 @@ describe('readFeather', () => {
     })
     const packed = tableToIPC(table, 'file', CompressionType.LZ4_FRAME)
     expect(packed.length).toBeLessThan(tableToIPC(table, 'file').length)
-    expect(read(packed, ['date', 'volume'])).toEqual([times, empty])
-    expect(() => read(tableToIPC(table, 'file', CompressionType.ZSTD), ['date'])).toThrow('packed with zstd')
+    expect(await read(packed, ['date', 'volume'])).toEqual([times, empty])
+    await expect(read(tableToIPC(table, 'file', CompressionType.ZSTD), ['date'])).rejects.toThrow('packed with zstd')
   })
 
-  it('says so of a file of the first version, and of no such file at all', () => {
-    expect(() => read(Buffer.from('FEA1 and whatever follows'), ['date'])).toThrow('of the first version')
-    expect(() => read(Buffer.from('date,open\n'), ['date'])).toThrow('does not begin as one')
-    expect(() => read(fileOf({ date: vectorFromArray(times) }).subarray(0, -1), ['date'])).toThrow('its end is missing')
+  it('says so of a file of the first version, of no such file at all, and of one that was cut', async () => {
+    await expect(read(Buffer.from('FEA1 and whatever follows'), ['date'])).rejects.toThrow('of the first version')
+    await expect(read(Buffer.from('date,open\n'), ['date'])).rejects.toThrow('does not begin as one')
+    const columns = { date: vectorFromArray(times) }
+    await expect(read(fileOf(columns).subarray(0, -1), ['date'])).rejects.toThrow('its end is missing')
+    for (const missing of [1, 8, 20, 100])
+      await expect(read(streamOf(columns).subarray(0, -missing), ['date'])).rejects.toThrow('its end is missing')
   })
 
-  it('ends with values or an error that names the file, whichever byte is wrong', () => {
-    const bytes = fileOf({
+  it('ends with values or an error that names the file, whichever byte is wrong', async () => {
+    const table = {
       date: vectorFromArray(times, new TimestampMillisecond('UTC')),
       tag: vectorFromArray(
         times.map(() => 'a'),
         new Dictionary(new Utf8(), new Int32()),
       ),
       open: vectorFromArray(prices, new Float64()),
-    })
-    const tryToRead = (damaged: Uint8Array): void => {
+    }
+    const bytes = fileOf(table)
+    const tryToRead = async (damaged: Uint8Array): Promise<void> => {
       try {
-        for (const column of read(damaged, ['date', 'open'])) expect(column.length).toBeLessThanOrEqual(bytes.length)
+        for (const column of await read(damaged, ['date', 'open']))
+          expect(column.length).toBeLessThanOrEqual(bytes.length)
       } catch (error) {
         if (!(error instanceof ParseError)) throw error
         expect(error.source).toBe('a.feather')
       }
     }
-    for (let at = 0; at < bytes.length; at++) {
-      for (const by of [0x01, 0x80, 0xff]) {
-        const damaged = Uint8Array.from(bytes)
-        damaged[at]! ^= by
-        tryToRead(damaged)
+    for (const whole of [bytes, streamOf(table)]) {
+      for (let at = 0; at < whole.length; at++) {
+        for (const by of [0x01, 0x80, 0xff]) {
+          const damaged = Uint8Array.from(whole)
+          damaged[at]! ^= by
+          await tryToRead(damaged)
+        }
       }
     }
     const change = fc.tuple(fc.nat(bytes.length - 1), fc.integer({ min: 0, max: 255 }))
-    fc.assert(
-      fc.property(fc.array(change, { minLength: 2, maxLength: 12 }), (changes) => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(change, { minLength: 2, maxLength: 12 }), async (changes) => {
         const damaged = Uint8Array.from(bytes)
         for (const [at, to] of changes) damaged[at] = to
-        tryToRead(damaged)
+        await tryToRead(damaged)
       }),
       { numRuns: 500 },
     )
