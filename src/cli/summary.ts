@@ -11,7 +11,7 @@ export { isHarmless } from '../engine/holes.ts'
 
 /** What a coverage says, in numbers. */
 export interface CoverageSummary {
-  /** From the first instant asked for to the last; undefined when nothing was. */
+  /** From the first instant asked for to the last, or of what is there all the same; undefined without either. */
   readonly range: TimeRange | undefined
   readonly rows: number
   /** Records that the range would hold without any gap: rows, missing and unpublished together. */
@@ -38,8 +38,7 @@ export function gridOf(coverage: SeriesCoverage): IntervalGrid | undefined {
 
 export function summarise(coverage: SeriesCoverage): CoverageSummary {
   const { covered, gaps } = coverage
-  const first = covered[0]
-  const range = first === undefined ? undefined : { from: first.from, to: covered.at(-1)!.to }
+  const range = rangeOf(coverage)
   const grid = gridOf(coverage)
   const rows = coverageRows(coverage)
   const gapsByCause: Partial<Record<GapCause, { gaps: number; candles: number }>> = {}
@@ -71,6 +70,14 @@ export function summarise(coverage: SeriesCoverage): CoverageSummary {
     checksByOutcome,
     complete: isWhole(coverage),
   }
+}
+
+/** A single snapshot of a book covers no time, and yet it has one. */
+function rangeOf({ covered, files }: SeriesCoverage): TimeRange | undefined {
+  const first = covered[0]
+  if (first !== undefined) return { from: first.from, to: covered.at(-1)!.to }
+  if (files.length === 0) return undefined
+  return { from: Math.min(...files.map((file) => file.first)), to: Math.max(...files.map((file) => file.last)) }
 }
 
 const CAUSES: Readonly<Record<GapCause, string>> = {

@@ -3,6 +3,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { tableFromIPC } from 'apache-arrow'
 import { describe, expect, it } from 'vitest'
+import { summarise } from '../../src/cli/summary.ts'
 import { DataSourceManager } from '../../src/engine/data-source-manager.ts'
 import { kindOf } from '../../src/model/kinds.ts'
 import type { LiveRecord } from '../../src/model/live/index.ts'
@@ -183,6 +184,16 @@ describe('series of live data', () => {
       )
       expect(none.stdout).toBe('')
     }
+  })
+
+  it('have their instants, though a single snapshot covers no time', () => {
+    const file = { name: 'one.parquet', period: '2024-01-01', rows: 2000, bytes: 1, sha256: '', first: T0, last: T0 }
+    const id = { ...trades, kind: 'bookSnapshot' }
+    expect(summarise({ ...emptyCoverage(id), files: [file] })).toMatchObject({
+      range: { from: T0, to: T0 },
+      rows: 2000,
+    })
+    expect(summarise(emptyCoverage(id)).range).toBeUndefined()
   })
 
   it('are verified', async () => {

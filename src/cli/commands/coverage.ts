@@ -47,8 +47,8 @@ export const verb: Verb<CoverageOptions> = {
     command.addHelpText(
       'after',
       `
-Exit code 3 tells that candles are missing which the exchange published, or may have. Stretches between covered ones that
-nobody has asked for count as missing.
+Exit code 3 tells that records are missing which the exchange published, or may have: candles, trades, updates of books.
+Stretches between covered ones that nobody has asked for count as missing candles.
 --json gives a line per series with all covered ranges, gaps, checks and defects; times are epoch ms.`,
     )
     examples(command, [
