@@ -79,7 +79,7 @@ async function cliPage() {
     '# The command line',
     '<!-- Written by scripts/docs.js from the program itself: do not edit. -->',
     '`ticklake <verb> [options]`. In a checkout, or in a project that has ticklake installed: `npx ticklake <verb>`.',
-    'Results go to stdout; messages, progress and the log go to stderr. With `--json` stdout holds JSON lines and nothing else; an error is a JSON line `{"error":{"code","message"}}` on stderr. Times are UTC everywhere. `--from` is inside the range and `--to` is not; `--start-date` and `--end-date` are both inside. Dates may be years, months, days, ISO times or epoch milliseconds.',
+    'Results go to stdout; messages, progress and the log go to stderr. With `--json` stdout holds JSON lines and nothing else; an error is a JSON line `{"error":{"code","message"}}` on stderr. Times are UTC everywhere. `--from` is inside the range and `--to` is not; `--start-date` and `--end-date` are both inside. Dates may be months (`2024-01`), days, ISO times or epoch milliseconds.',
     table(
       ['Exit code', 'Meaning'],
       [

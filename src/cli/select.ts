@@ -224,9 +224,10 @@ export async function* readCoverages(
   }
 }
 
-/** What to say when nothing was chosen. */
-export function sayNothing(context: Context, lake: Lake, chosen: boolean, run = 'ticklake download BTCUSDT'): void {
-  const what = chosen ? 'holds nothing of it.' : `holds nothing yet. Run: ${run}`
+/** What to say when nothing was chosen: that there is nothing at all, or nothing of what the flags name. */
+export async function sayNothing(context: Context, lake: Lake, run = 'ticklake download BTCUSDT'): Promise<void> {
+  const isEmpty = (await lake.list()).length === 0
+  const what = isEmpty ? `holds nothing yet. Run: ${run}` : 'holds nothing of it. See what there is: ticklake list'
   context.say(`The lake ${context.shortPath(lake.dataDir)} ${what}`)
 }
 

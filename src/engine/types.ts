@@ -28,6 +28,8 @@ export type DownloadEvent =
       readonly files: number
       readonly bytes: number
       readonly restRequests: number
+      /** True where REST is asked too, for as many pages as it takes: how many events there are nobody knows before. */
+      readonly asksRest?: boolean
       readonly totalRows: number
     }
   /** Bytes of an archive file arrived. */

@@ -131,6 +131,22 @@ describe('indicators', () => {
     expect((await here('ETHUSDT', '--interval', '1h', '--add', 'ema(3)', '--resample', '7x')).stderr).toContain(
       'Unknown interval "7x"',
     )
+    const twice = await here('ETHUSDT', '--interval', '1h', '--add', 'sma(volume, 3) as close')
+    expect(twice).toMatchObject({ code: 2 })
+    expect(twice.stderr).toContain('"close" is a column that is shown, too: call the result otherwise')
+    const late = await here(
+      'ETHUSDT',
+      '--interval',
+      '1h',
+      '--add',
+      'ema(3)',
+      '--from',
+      '2030-01-01',
+      '--source',
+      'lake',
+    )
+    expect(late).toMatchObject({ code: 2 })
+    expect(late.stderr).toMatch(/The lake has ETHUSDT 1h from 2024-01-01 00:00 to .*Give --source auto to fetch it/)
   })
 
   it('are listed with parameters and outputs', async () => {
@@ -161,5 +177,9 @@ describe('indicators', () => {
     expect(rows).toHaveLength(24)
     expect(rows[0]!.open_time).toBe(Date.UTC(2024, 2, 9))
     expect(rows.every((row) => typeof row['ema(5)'] === 'number')).toBe(true)
+    // Behind what the lake has, and without an end.
+    const later = await runHere([...args, '--from', '2024-03-10T10:00'], { cwd: empty.path })
+    expect(later.code).toBe(0)
+    expect((jsonLines(later.stdout) as { open_time: number }[])[0]!.open_time).toBe(Date.UTC(2024, 2, 10, 10))
   })
 })

@@ -138,6 +138,18 @@ describe('plain lines', () => {
   it('say why a series failed', () => {
     expect(reportLine(report(BTC, { error: 'disk full', complete: false }))).toContain('failed: disk full')
     expect(reportLine(report(BTC, { rows: 990 }))).toContain('complete (10 candles never published)')
+    const open = reportLine(report(BTC, { complete: false, expected: 1000, rows: 1000 }))
+    expect(open).toContain('INCOMPLETE, in')
+  })
+
+  it('tell of events that REST is asked for, though nobody knows how often', () => {
+    const lines: string[] = []
+    const view = new LineView((line) => lines.push(line), 1)
+    const none = { files: 0, bytes: 0, restRequests: 0 }
+    view.event(plan(BTC, { ...none, asksRest: true }))
+    view.event(plan(BTC, none))
+    view.close()
+    expect(lines.slice(1)).toEqual(['BTCUSDT 1m: fetching from REST', 'BTCUSDT 1m: nothing to fetch'])
   })
 })
 

@@ -118,6 +118,18 @@ describe('quality', () => {
   })
 })
 
+it('quality of what has no score says so, and a lake without it is not called empty', async () => {
+  const run = (...args: string[]) => runHere(args, { cwd: folder.path })
+  const none = await run('quality', '--kind', 'metrics')
+  expect(none.code).toBe(2)
+  expect(none.stderr).toContain('There is no score of metrics, only of candle, trade,')
+  for (const verb of ['quality', 'verify', 'coverage', 'list', 'stats', 'compact']) {
+    const { code, stderr } = await run(verb, '--kind', 'quote')
+    expect(code).toBe(0)
+    expect(stderr).toContain('holds nothing of it. See what there is: ticklake list')
+  }
+})
+
 describe('export --transform', () => {
   const run = async (text: string, ...args: string[]) => {
     await writeFile(folder.join('my.txt'), text)

@@ -48,7 +48,7 @@ Exit code 3: some series could not be moved, because a collector writes them or 
     if (address.type === 'folder' && `${resolve(address.path)}${sep}`.startsWith(`${lake.dataDir}${sep}`))
       throw new ConfigError(`--to is ${options.to}, inside the lake itself. Choose a folder elsewhere.`)
     const series = await selectSeries(context, lake, symbols, options)
-    if (series.length === 0) sayNothing(context, lake, symbols.length > 0)
+    if (series.length === 0) await sayNothing(context, lake)
     const { moveToDepot } = await import('../../store/lake/depot/move.ts')
     await using depot = await openDepot(address)
     let [files, bytes, failed] = [0, 0, 0]

@@ -40,7 +40,7 @@ Exit code 3: some series could not be compacted, because a collector writes them
     const { Lake } = await import('../../store/lake/lake.ts')
     const lake = await Lake.open(dataDir, { maxFileSize, compression, lockWaitMs: WAIT_MS, log: await context.log() })
     const series = await selectSeries(context, lake, symbols, options)
-    if (series.length === 0) sayNothing(context, lake, symbols.length > 0)
+    if (series.length === 0) await sayNothing(context, lake)
     const { recompress } = await import('../../store/lake/recompress.ts')
     const total = { files: 0, bytesBefore: 0, bytesAfter: 0 }
     let failed = 0

@@ -63,7 +63,7 @@ Stretches between covered ones that nobody has asked for count as missing candle
     const lake = await openLake(context)
     const series = await selectSeries(context, lake, symbols, options)
     if (series.length === 0) {
-      sayNothing(context, lake, symbols.length > 0)
+      await sayNothing(context, lake)
       return ExitCode.done
     }
     const found: { id: SeriesId; coverage: SeriesCoverage; summary: CoverageSummary }[] = []

@@ -4,7 +4,7 @@ import type { VerbEntry } from '../verb.ts'
 export const VERBS: readonly VerbEntry[] = [
   {
     name: 'download',
-    summary: 'fetch candles into the lake, from archive and REST',
+    summary: 'fetch history of any kind into the lake, from archive and REST',
     load: () => import('./download.ts'),
   },
   {

@@ -114,6 +114,10 @@ A value that does not exist (warm-up, nothing traded) is empty in CSV, null in J
             ...(options.timeZone === undefined ? {} : { timeZone: options.timeZone }),
           })
     const shown = selectColumns(candle, words(options.columns ?? ['open_time', 'close']))
+    const twice = runner.results.find(({ name }) => shown.some((spec) => spec.name === name))
+    if (twice) {
+      throw new ConfigError(`"${twice.name}" is a column that is shown, too: call the result otherwise, with "as".`)
+    }
     const lake = await openLake(context)
     const { id, range, complete } = await findCandles(
       context,
@@ -227,8 +231,10 @@ async function findCandles(
   const held = before?.covered ?? []
   const lacks =
     from !== undefined &&
-    subtractRanges([{ from: Math.max(from, before?.listedAt ?? from), to: to ?? held.at(-1)?.to ?? from + 1 }], held)
-      .length > 0
+    subtractRanges(
+      [{ from: Math.max(from, before?.listedAt ?? from), to: to ?? Math.max(from + 1, held.at(-1)?.to ?? 0) }],
+      held,
+    ).length > 0
   if ((options.source ?? (lacks ? 'auto' : 'lake')) === 'auto') {
     if (from === undefined) throw new ConfigError('--source auto needs a start: give --from.')
     await using engine = await openEngine(context)
@@ -247,6 +253,12 @@ async function findCandles(
   }
   const start = from ?? coverage.covered[0]?.from ?? 0
   const end = to ?? coverage.covered.at(-1)?.to ?? 0
+  if (start >= end) {
+    const { from: first, to: last } = { from: coverage.covered[0]?.from ?? 0, to: coverage.covered.at(-1)?.to ?? 0 }
+    throw new ConfigError(
+      `The lake has ${seriesLabel(id)} from ${formatInstant(first)} to ${formatInstant(last)}, and nothing of the range. Give --source auto to fetch it.`,
+    )
+  }
   const range = { from: start, to: end, warmFrom: from === undefined ? start : warmed(start) }
   const gaps = coverage.gaps.filter((gap) => gap.from < end && gap.to > range.warmFrom && !isHarmless(gap))
   for (const gap of gaps.slice(0, 5)) {

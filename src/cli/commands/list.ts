@@ -47,7 +47,7 @@ export const verb: Verb<SelectOptions> = {
         ])
       }
     }
-    if (series.length === 0) sayNothing(context, lake, symbols.length > 0)
+    if (series.length === 0) await sayNothing(context, lake)
     else if (!context.json) {
       const columns = [
         { title: 'exchange' },

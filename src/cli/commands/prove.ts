@@ -53,8 +53,7 @@ nothing to compare.`,
     )
     if (series.length === 0) {
       // A folder that was mistyped is no proof of anything.
-      const isChosen = symbols.length > 0 || kinds !== undefined || options.interval !== undefined
-      sayNothing(context, lake, isChosen, 'ticklake collect BTCUSDT')
+      await sayNothing(context, lake, 'ticklake collect BTCUSDT')
       return ExitCode.incomplete
     }
     const [{ isRight }, { proveLake }] = await Promise.all([

@@ -23,6 +23,7 @@ import { formatInstant } from '../render/time.ts'
 import {
   openLake,
   readCoverages,
+  readKind,
   type SelectOptions,
   sayNothing,
   selectOptions,
@@ -82,9 +83,12 @@ Nothing is changed. --json gives a line per series with every day, its reasons a
     const lake = await openLake(context)
     const { SCORED_EVENTS } = await import('../../analysis/quality/index.ts')
     const kinds: readonly string[] = ['candle', ...SCORED_EVENTS]
+    if (options.kind !== undefined && !kinds.includes(readKind(options))) {
+      throw new ConfigError(`There is no score of ${options.kind}, only of ${kinds.join(', ')}.`)
+    }
     const series = (await selectSeries(context, lake, symbols, options)).filter(({ kind }) => kinds.includes(kind))
     if (series.length === 0) {
-      sayNothing(context, lake, symbols.length > 0)
+      await sayNothing(context, lake)
       return ExitCode.done
     }
     let damaged = false

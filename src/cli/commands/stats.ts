@@ -62,7 +62,7 @@ export const verb: Verb<SelectOptions> = {
       }
     }
     if (series.length === 0) {
-      sayNothing(context, lake, symbols.length > 0)
+      await sayNothing(context, lake)
     } else if (!context.json) {
       if (rows.length > 1) {
         rows.push([

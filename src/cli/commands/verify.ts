@@ -58,7 +58,7 @@ REST). --json gives a line per series; times are epoch ms.`,
     const lake = await openLake(context)
     const series = await selectSeries(context, lake, symbols, options)
     if (series.length === 0) {
-      sayNothing(context, lake, symbols.length > 0)
+      await sayNothing(context, lake)
       return ExitCode.done
     }
     await using engine = await openEngine(context)

@@ -88,8 +88,10 @@ function notesOf(style: Style, report: SeriesReport): string[] {
     (gap) => isHarmless(gap) && gap.cause !== 'not-listed' && gap.cause !== 'delisted',
   )
   if (harmless.length > 0) {
-    const candles = harmless.reduce((sum, gap) => sum + (gap.count ?? 0), 0)
-    notes.push(`${plural(candles, 'candle')} in ${plural(harmless.length, 'gap')} never published by the exchange`)
+    // How many events a gap lacks is not known where they have no ids.
+    const count = harmless.reduce((sum, gap) => sum + (gap.count ?? 0), 0)
+    const lacking = count > 0 ? `${plural(count, report.series.interval === undefined ? 'record' : 'candle')} in ` : ''
+    notes.push(`${lacking}${plural(harmless.length, 'gap')} never published by the exchange`)
   }
   const odd = report.files.filter((check) => check.outcome !== 'verified')
   for (const check of odd.slice(0, MAX_NOTES)) {

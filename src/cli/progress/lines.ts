@@ -65,6 +65,7 @@ function planLine(event: Extract<DownloadEvent, { type: 'plan' }>): string {
       : []),
     ...(event.restRequests > 0 ? [plural(event.restRequests, 'REST request')] : []),
   ]
+  if (parts.length === 0 && event.asksRest === true) parts.push('from REST')
   return `${seriesLabel(event.series)}: ${parts.length > 0 ? `fetching ${parts.join(' and ')}` : 'nothing to fetch'}`
 }
 
@@ -82,7 +83,7 @@ export function reportLine(report: SeriesReport): string {
       ? missing > 0
         ? `complete (${plural(missing, 'candle')} never published)`
         : 'complete'
-      : `INCOMPLETE (${formatCount(missing)} missing)`
+      : `INCOMPLETE${missing > 0 ? ` (${formatCount(missing)} missing)` : ''}`
   return `${seriesLabel(report.series)}: ${plural(report.rows, 'row')} (${formatCount(report.added)} new), ${state}, in ${formatDuration(report.durationMs)}`
 }
 

@@ -302,7 +302,8 @@ export class EventDownload {
     const { series } = this
     // How many records there are is not known before they are read; a packed row takes some 20 bytes.
     const totalRows = Math.round(bytes / ROW_BYTES)
-    this.context.onEvent({ type: 'plan', series, files: files.length, bytes, restRequests: 0, totalRows })
+    const asksRest = this.rest.usable
+    this.context.onEvent({ type: 'plan', series, files: files.length, bytes, restRequests: 0, asksRest, totalRows })
   }
 
   #tell(facts: EventFacts, rows: number): void {

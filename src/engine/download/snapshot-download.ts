@@ -54,7 +54,9 @@ export class SnapshotDownload {
       today = { from: floorDay(now), to: floorDay(now) + DAY }
       if (to <= today.from) {
         const day = formatDay(today.from)
-        throw new InvalidRangeError(`The exchange tells the present ${series.kind} only: give no end before ${day}.`)
+        throw new InvalidRangeError(
+          `The exchange tells the present ${series.kind} only, that of ${day}, and the range ends before: give no end.`,
+        )
       }
       const added = (await this.#isTaken(today)) ? 0 : await this.#store(await this.#take())
       return await this.#report(today, added)
