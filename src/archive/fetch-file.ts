@@ -189,7 +189,7 @@ class Transfer {
     const announced = Number(response.headers['content-length'] ?? Number.NaN)
     const end = this.received + announced
     for await (const chunk of response.body) {
-      await this.#part?.add(chunk)
+      await this.#keep(chunk)
       this.received += chunk.length
       this.#context.onBytes?.(chunk.length)
       await this.#job!.write(chunk)
@@ -221,11 +221,24 @@ class Transfer {
   async #begin(): Promise<void> {
     this.#open()
     if (this.#partPath === undefined) return
-    await mkdir(this.#context.partsFolder!, { recursive: true })
-    this.#part = await PartFile.open(this.#partPath, this.#fresh ? 0 : (this.#hint.bytes ?? 0))
+    try {
+      await mkdir(this.#context.partsFolder!, { recursive: true })
+      this.#part = await PartFile.open(this.#partPath, this.#fresh ? 0 : (this.#hint.bytes ?? 0))
+    } catch {
+      return
+    }
     for await (const piece of this.#part.content()) {
       this.received += piece.length
       await this.#job!.write(piece)
+    }
+  }
+
+  /** The copy only spares another process work: where it can't be written (a full disk) its place is better left free. */
+  async #keep(chunk: Uint8Array): Promise<void> {
+    try {
+      await this.#part?.add(chunk)
+    } catch {
+      await this.dropPart()
     }
   }
 

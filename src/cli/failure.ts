@@ -10,11 +10,11 @@ export interface Failure {
 }
 
 const SYSTEM: Readonly<Record<string, string>> = {
-  ENOSPC: 'The disk is full. Free some space, or use another --data-dir; what was stored before is safe.',
-  EDQUOT: 'Your disk quota is used up. Free some space, or use another --data-dir; what was stored before is safe.',
-  EACCES: 'Permission denied. Change the permissions, or use another --data-dir.',
-  EPERM: 'The system does not permit it. Change the permissions, or use another --data-dir.',
-  EROFS: 'The file system is read-only. Use another --data-dir.',
+  ENOSPC: 'The disk is full. Free some space, or use another folder; what was stored before is safe.',
+  EDQUOT: 'Your disk quota is used up. Free some space, or use another folder; what was stored before is safe.',
+  EACCES: 'Permission denied. Change the permissions, or use another folder.',
+  EPERM: 'The system does not permit it. Change the permissions, or use another folder.',
+  EROFS: 'The file system is read-only. Use another folder.',
   EMFILE: 'Too many open files. Raise the limit (ulimit -n), or use a smaller --parallel.',
 }
 
@@ -53,9 +53,15 @@ function withSystemHint(error: Error): string {
   for (let at: unknown = error; at instanceof Error; at = at.cause) {
     const code = (at as NodeJS.ErrnoException).code
     const hint = code === undefined ? undefined : SYSTEM[code]
-    if (hint) return error.message.includes(hint) ? error.message : `${error.message}\n${hint}`
+    // The lake's own errors say what to do already.
+    if (hint) return isAdvised(error.message, hint) ? error.message : `${error.message}\n${hint}`
   }
   return error.message
+}
+
+/** Whether a message begins to say what a hint says: `the disk is full`. */
+function isAdvised(message: string, hint: string): boolean {
+  return message.toLowerCase().includes(hint.slice(0, hint.indexOf('.')).toLowerCase())
 }
 
 /** Whether an error that came after the user asked to stop tells something that the user must know. */

@@ -81,6 +81,27 @@ describe(`a disk ${canMount ? '' : '(skipped where no file system can be mounted
     },
   )
 
+  it.skipIf(!canMount)(
+    'that is full before files worth a partial copy arrive: the same error, and no copy',
+    async () => {
+      await bench.start({ now: NOW, tradesPerSecond: 0.2 })
+      const path = bench.folder.join('lake')
+      await using _disk = await mounted(path, 'size=64k')
+      const minutes = seriesOf('BTCUSDT', '1m')
+      const [full] = await bench.manager().download([request(minutes, '2024-01-01', '2024-02-01')])
+      expect(full!.bytes).toBeGreaterThan(1024 * 1024)
+      expect(full!.error).toContain(path)
+      expect(full!.error).toMatch(
+        /the disk is full\. Free some space, or choose another --data-dir; the next run goes on/,
+      )
+      expect((await readdir(path, { recursive: true })).filter((name) => /[.]part$/.test(name))).toEqual([])
+      await run('mount', ['-o', 'remount,size=64m', path])
+      const [next] = await bench.manager().download([request(minutes, '2024-01-01', '2024-02-01')])
+      expect(next).toMatchObject({ complete: true })
+      await bench.expectTruth(minutes, '2024-01-01', '2024-02-01')
+    },
+  )
+
   it.skipIf(!canMount)('that is read-only: a clear error, and what is there can be read', async () => {
     await bench.start({ now: NOW })
     const path = bench.folder.join('lake')

@@ -5,6 +5,7 @@ import type { Kind } from '../../model/kind.ts'
 import type { LakeFile } from '../../store/lake/coverage-file.ts'
 import { holdLocal } from '../../store/lake/depot/local-copies.ts'
 import { connectDuck, quote, quoteName } from '../../store/lake/duckdb.ts'
+import { systemCode } from '../../store/lake/errors.ts'
 import { boundsSql, orderedSql } from '../../store/lake/event-read.ts'
 import { type Compression, sqlTime } from '../../store/lake/parquet.ts'
 import { SQL_TYPE } from '../../store/lake/vectors.ts'
@@ -35,14 +36,16 @@ export async function writeParquetFile(job: ParquetExport): Promise<{ rows: numb
     job.signal.throwIfAborted()
     using _held = await holdLocal(job.folder, job.files, job.signal)
     const compression = job.compression === 'none' ? 'uncompressed' : job.compression
+    // The target is a temporary file of ours already: DuckDB's own would stay behind where the disk is full.
     const result = await connection.runAndReadAll(
-      `COPY (${selectAll(job)}) TO ${quote(job.target)} (FORMAT parquet, COMPRESSION ${compression}, PARQUET_VERSION v2)`,
+      `COPY (${selectAll(job)}) TO ${quote(job.target)} (FORMAT parquet, COMPRESSION ${compression}, PARQUET_VERSION v2, USE_TMP_FILE false)`,
     )
     return { rows: Number(result.getRows()[0]?.[0] ?? 0), bytes: (await stat(job.target)).size }
   } catch (cause) {
     job.signal.throwIfAborted()
+    const code = systemCode(cause)
     throw new StorageError(job.target, `the Parquet file could not be written (${(cause as Error).message}).`, {
-      cause,
+      ...{ cause, ...(code === undefined ? {} : { code }) },
     })
   } finally {
     job.signal.removeEventListener('abort', stop)

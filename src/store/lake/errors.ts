@@ -12,22 +12,23 @@ const ADVICE: Readonly<Record<string, string>> = {
   EIO: 'the disk reports an input/output error. Check the disk',
 }
 
+/** The system's code behind an error, where there is one. DuckDB has none: the system's words stand in its message. */
+export function systemCode(error: unknown): string | undefined {
+  const code = (error as { code?: unknown } | undefined)?.code
+  if (typeof code === 'string') return code
+  const text = error instanceof Error ? error.message : String(error)
+  if (/No space left/i.test(text)) return 'ENOSPC'
+  if (/Read-only file system/i.test(text)) return 'EROFS'
+  return /Permission denied/i.test(text) ? 'EACCES' : undefined
+}
+
 /** Turns what a file system or DuckDB threw into an error that says what, where and what to do. */
 export function storageError(path: string, doing: string, cause: unknown): Error {
   if (isTicklakeError(cause) || isAbortError(cause)) return cause as Error
-  const code = (cause as { code?: unknown } | undefined)?.code
-  const text = cause instanceof Error ? cause.message : String(cause)
-  // DuckDB has no codes: the system's words stand in its message.
-  const known =
-    typeof code === 'string'
-      ? code
-      : /No space left/i.test(text)
-        ? 'ENOSPC'
-        : /Read-only file system/i.test(text)
-          ? 'EROFS'
-          : /Permission denied/i.test(text)
-            ? 'EACCES'
-            : undefined
+  const known = systemCode(cause)
   const advice = known === undefined ? undefined : ADVICE[known]
-  return new StorageError(path, `${doing}: ${advice ?? text}`, { cause, code: known ?? 'STORAGE' })
+  return new StorageError(path, `${doing}: ${advice ?? (cause instanceof Error ? cause.message : String(cause))}`, {
+    cause,
+    code: known ?? 'STORAGE',
+  })
 }
