@@ -48,6 +48,17 @@ describe('ticklake prove', () => {
     expect(wrong.code).toBe(1)
   })
 
+  it('asks of quotes of all symbols, which come every five seconds, that each is true', async () => {
+    const kept = ['*', '--kinds', 'quote', '--market', 'usdm', '--duration', '3s', '--data-dir', 'sampled']
+    expect((await cli(['collect', ...kept])).code).toBe(0)
+    const ran = await cli(['prove', 'BTCUSDT', '--data-dir', 'sampled', '--json'])
+    const [proof] = jsonLines(ran.stdout)
+    expect(proof).toMatchObject({ kind: 'quote', ok: true, missing: 0, extra: 0, truth: proof!.stored })
+    expect(proof!.stored).toBeGreaterThan(1)
+    await using other = await startSandbox({ symbols: ['BTCUSDT'], seed: 2, speed: 20 })
+    expect((await cli(['prove', 'BTCUSDT', '--data-dir', 'sampled'], other.endpoint)).code).toBe(1)
+  })
+
   it('says of each series that cannot be read, and still proves the others', async () => {
     const kept = ['--kinds', 'trade,depth,quote', '--duration', '2s', '--data-dir', 'damaged']
     await cli(['collect', 'BTCUSDT', 'ETHUSDT', ...kept])
