@@ -5,9 +5,10 @@ import { KINDS } from '../model/kinds.ts'
 import { MARKETS, type Market, type SeriesId } from '../model/series.ts'
 import type { SeriesCoverage } from '../store/lake/coverage-file.ts'
 import type { Lake } from '../store/lake/lake.ts'
-import { suggestInterval, words } from './config/values.ts'
+import { words } from './config/values.ts'
 import type { Context } from './context.ts'
 import { tellError } from './failure.ts'
+import { intervalHint } from './interval-hint.ts'
 import { seriesLabel } from './progress/state.ts'
 import { didYouMean, nearest } from './suggest.ts'
 
@@ -45,10 +46,8 @@ export function readIntervals(options: SelectOptions): Interval[] {
     for (const word of value === undefined ? [] : words(value)) {
       const known = word === '1mo' ? '1M' : INTERVALS.find((interval) => interval === word)
       if (!known) {
-        const alias = suggestInterval(word)
-        const hint = alias ? ` Did you mean ${alias}?` : didYouMean(word, INTERVALS)
         throw new ConfigError(
-          `${flag} is "${word}"; allowed: ${INTERVALS.join(', ')} (1m is a minute, 1M a month).${hint}`,
+          `${flag} is "${word}"; allowed: ${INTERVALS.join(', ')} (1m is a minute, 1M a month).${intervalHint(word)}`,
         )
       }
       if (!found.includes(known)) found.push(known)

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { isoTime } from '../../src/cli/export/rows.ts'
+import { intervalHint } from '../../src/cli/interval-hint.ts'
 import { addMonths, readRange, readRangeWithLength } from '../../src/cli/range.ts'
 import { buildHeatMap, cellGlyph, renderHeatMap } from '../../src/cli/render/heatmap.ts'
 import { createStyle, wantsColour } from '../../src/cli/render/style.ts'
@@ -173,6 +174,64 @@ describe('suggestions', () => {
     expect(nearest('7m', ['1M', '1m'])).toEqual(['1m'])
     expect(nearest('7M', ['1m', '1M'])).toEqual(['1M'])
     expect(nearest('', ['spot'])).toEqual([])
+    for (const [word, hint] of [
+      ...[
+        [
+          '7m',
+          'Nearest are 5m and 15m. 7m can be made of 1m: ticklake indicators --interval 1m --resample 7m, or CandleResampler.',
+        ],
+      ],
+      ...[
+        [
+          '45m',
+          'Nearest are 30m and 1h. 45m can be made of 15m: ticklake indicators --interval 15m --resample 45m, or CandleResampler.',
+        ],
+      ],
+      ...[
+        [
+          '90 minutes',
+          'Nearest are 1h and 2h. 90m can be made of 30m: ticklake indicators --interval 30m --resample 90m, or CandleResampler.',
+        ],
+      ],
+      ...[
+        [
+          '10s',
+          'Nearest are 1s and 1m. 10s can be made of 1s: ticklake indicators --interval 1s --resample 10s, or CandleResampler.',
+        ],
+      ],
+      ...[
+        [
+          '3M',
+          'Nearest is 1M. 3M can be made of 1M: ticklake indicators --interval 1M --resample 3M, or CandleResampler.',
+        ],
+      ],
+      ...[
+        [
+          '2w',
+          'Nearest are 1w and 1M. 2w can be made of 1w: ticklake indicators --interval 1w --resample 2w, or CandleResampler.',
+        ],
+      ],
+      ...[
+        ['60s', 'Did you mean 1m?'],
+        ['5min', 'Did you mean 5m?'],
+        ['60min', 'Did you mean 1h?'],
+        ['240m', 'Did you mean 4h?'],
+      ],
+      ...[
+        ['1Day', 'Did you mean 1d?'],
+        ['24h', 'Did you mean 1d?'],
+        ['7d', 'Did you mean 1w?'],
+        ['30d', 'Did you mean 1M?'],
+      ],
+      ...[
+        ['4H', 'Did you mean 4h?'],
+        ['MONTH', 'Did you mean 1M?'],
+        ['1M0', 'Did you mean 1M?'],
+        ['0m', 'Did you mean 1m?'],
+      ],
+    ] as const)
+      expect(intervalHint(word!), word).toBe(` ${hint}`)
+    expect(intervalHint('soon')).toBe('')
     expect(didYouMean('dataDri', ['dataDir'])).toBe(' Did you mean dataDir?')
   })
 })

@@ -3,7 +3,6 @@ import { dirname, join, resolve } from 'node:path'
 import { ConfigError } from '../../model/errors.ts'
 import { didYouMean } from '../suggest.ts'
 import { SETTINGS, type Setting, type SettingKey, type Settings, settingEntries } from './settings.ts'
-import { suggestInterval } from './values.ts'
 import { readYaml, type YamlFile } from './yaml.ts'
 
 export const CONFIG_FILE = 'ticklake.config.yaml'
@@ -109,8 +108,7 @@ function describe(found: Found, setting: Setting<unknown>): string {
   const shown = setting.secret ? 'a value' : showValue(found.raw)
   let hint = setting.type.suggest?.(found.raw) ?? ''
   if (typeof found.raw === 'string' && setting.type.words) {
-    const alias = setting.type.words.includes('1M') ? suggestInterval(found.raw) : undefined
-    hint = alias ? ` Did you mean ${alias}?` : didYouMean(found.raw, setting.type.words)
+    hint = didYouMean(found.raw, setting.type.words)
   }
   return `${found.place} is ${shown}; allowed: ${setting.type.allowed}.${hint}`
 }

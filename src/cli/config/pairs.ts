@@ -83,7 +83,8 @@ async function readPairsFile(path: string, mustExist: boolean): Promise<Pairs> {
   const read = <T>(where: string, key: string, type: ValueType<T>, value: unknown): T | undefined => {
     const found = type.read(value)
     if (found === undefined) {
-      const hint = typeof value === 'string' && type.words ? didYouMean(value, type.words) : ''
+      const hint =
+        type.suggest?.(value) ?? (typeof value === 'string' && type.words ? didYouMean(value, type.words) : '')
       const shown = value == null ? 'missing' : JSON.stringify(value)
       problems.push(`${where}: ${key} is ${shown}; allowed: ${type.allowed}.${hint}`)
     }

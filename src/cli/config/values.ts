@@ -1,5 +1,6 @@
 import { isAbsolute } from 'node:path'
 import { INTERVALS, type Interval, isInterval } from '../../model/interval.ts'
+import { intervalHint } from '../interval-hint.ts'
 
 /** How a setting's value is read from text (flags, environment) or from YAML, and what is allowed. */
 export interface ValueType<T> {
@@ -136,47 +137,6 @@ export function span(min: number, max: number): ValueType<number> {
   }
 }
 
-/** Spellings that people bring from other tools. */
-const INTERVAL_ALIASES: Readonly<Record<string, Interval>> = {
-  '60s': '1m',
-  '1min': '1m',
-  '3min': '3m',
-  '5min': '5m',
-  '15min': '15m',
-  '30min': '30m',
-  '60m': '1h',
-  '60min': '1h',
-  '1hour': '1h',
-  '120m': '2h',
-  '240m': '4h',
-  '24h': '1d',
-  '1day': '1d',
-  d: '1d',
-  day: '1d',
-  '7d': '1w',
-  '1wk': '1w',
-  week: '1w',
-  '1week': '1w',
-  w: '1w',
-  '1mon': '1M',
-  '1month': '1M',
-  month: '1M',
-  '30d': '1M',
-  h: '1h',
-  hour: '1h',
-  m: '1m',
-  min: '1m',
-  s: '1s',
-  '1sec': '1s',
-}
-
-/** The interval that a wrong one most likely means. */
-export function suggestInterval(word: string): Interval | undefined {
-  const lower = word.trim().toLowerCase()
-  if (Object.hasOwn(INTERVAL_ALIASES, lower)) return INTERVAL_ALIASES[lower]
-  return isInterval(lower) ? lower : undefined
-}
-
 function readInterval(input: unknown): Interval | undefined {
   const word = String(input).trim()
   if (word === '1mo') return '1M'
@@ -186,7 +146,7 @@ function readInterval(input: unknown): Interval | undefined {
 export const interval: ValueType<Interval> = {
   allowed: `one of ${INTERVALS.join(', ')} (1m is a minute, 1M a month)`,
   read: readInterval,
-  words: INTERVALS,
+  suggest: (input) => intervalHint(String(input)),
   show: quoted,
 }
 
@@ -202,6 +162,10 @@ export const intervals: ValueType<readonly Interval[]> = {
     const list = words(input).map(readInterval)
     if (list.length === 0 || list.some((item) => item === undefined)) return undefined
     return [...new Set(list as Interval[])]
+  },
+  suggest: (input) => {
+    const wrong = words(input).find((word) => readInterval(word) === undefined)
+    return wrong === undefined ? '' : intervalHint(wrong)
   },
   show: (value) => `[${value.join(', ')}]`,
 }
