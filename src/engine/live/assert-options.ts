@@ -14,11 +14,18 @@ const LEAST = {
 const COUNTS: ReadonlySet<string> = new Set(['flushRecords', 'bookDepth', 'maxBackfill'])
 
 /**
- * Refuses numbers that make no sense, before anything is opened: a collector that never flushes, or flushes all the time,
+ * Refuses numbers and folders that make no sense, before anything is opened: a collector that never flushes, or flushes all the time,
  * would look like one that works.
  * @throws ConfigError naming the option and what it may be.
  */
 export function assertOptions(options: Omit<CollectorOptions, 'channels'>): void {
+  const { dataDir } = options as { readonly dataDir?: unknown }
+  // An empty one would be the folder in which the program happens to run.
+  if (dataDir !== undefined && (typeof dataDir !== 'string' || dataDir.trim() === '')) {
+    throw new ConfigError(
+      `dataDir is ${JSON.stringify(dataDir)}; use the path of a folder, or leave it out to store nothing.`,
+    )
+  }
   for (const name of Object.keys(LEAST) as (keyof typeof LEAST)[]) {
     const value: unknown = options[name]
     if (value === undefined) continue
