@@ -1,32 +1,19 @@
 import { candle } from '../../model/candle.ts'
 import { ConfigError } from '../../model/errors.ts'
+import { type ArrowColumn, type ArrowTable, arrowFloats, isArrowTable } from '../record-table.ts'
 import { DERIVED_COLUMNS } from './expression.ts'
-
-/** A column of an Arrow table, as far as it is read here. */
-export interface ArrowColumn {
-  readonly length: number
-  readonly nullCount: number
-  readonly type: object
-  toArray(): ArrayLike<number> | BigInt64Array
-  isValid(index: number): boolean
-}
-
-/** An Arrow table, as far as it is read here; told apart by `getChild`. */
-export interface ArrowTable {
-  readonly numRows: number
-  getChild(name: string): ArrowColumn | null
-}
 
 /** Rows with the properties of candles; more or fewer do not matter. */
 export type CandleLike = Readonly<Record<string, unknown>>
 
 /**
  * What an indicator is computed of: a batch of the lake, an Arrow table, columns by name (snake or camel case), candles
- * as rows, or one series alone, which then stands for every column.
+ * as rows, or one series alone (an array, or a column of an Arrow table), which then stands for every column.
  */
 export type IndicatorData =
   | { readonly length: number; readonly columns: Readonly<Record<string, Float64Array>> }
-  | ArrowTable
+  | Pick<ArrowTable, 'numRows' | 'getChild'>
+  | ArrowColumn
   | { readonly [column: string]: ArrayLike<number> }
   | readonly CandleLike[]
   | ArrayLike<number>
@@ -79,12 +66,20 @@ function derive(parts: readonly Float64Array[]): Float64Array {
 }
 
 function reader(data: IndicatorData): (name: string) => Float64Array | undefined {
-  if ('getChild' in data && typeof data.getChild === 'function') {
-    const table = data as ArrowTable
+  if (typeof data !== 'object' || data === null) {
+    throw new ConfigError(
+      'There are no data: give a batch, an Arrow table or column, columns by name, rows or numbers.',
+    )
+  }
+  if (isArrowTable(data)) {
     return (name) => {
-      const column = table.getChild(name)
-      return column ? fromArrow(column) : undefined
+      const column = data.getChild(name)
+      return column ? arrowFloats(column) : undefined
     }
+  }
+  if ('toArray' in data && typeof data.toArray === 'function') {
+    const values = arrowFloats(data as ArrowColumn)
+    return () => values
   }
   if (Array.isArray(data) && typeof data[0] === 'object' && data[0] !== null)
     return fromRows(data as readonly CandleLike[])
@@ -123,23 +118,4 @@ function fromRows(rows: readonly CandleLike[]): (name: string) => Float64Array |
     }
     return values
   }
-}
-
-/** Units of an Arrow timestamp per millisecond, by its `unit`: seconds, milliseconds, microseconds, nanoseconds. */
-const PER_MILLISECOND = [0.001, 1, 1_000, 1_000_000]
-
-function fromArrow(column: ArrowColumn): Float64Array {
-  const raw = column.toArray()
-  let values: Float64Array
-  if (raw instanceof BigInt64Array) {
-    const { unit } = column.type as { readonly unit?: number }
-    const scale = unit === undefined ? 1 : PER_MILLISECOND[unit]!
-    values = new Float64Array(raw.length)
-    for (let i = 0; i < raw.length; i++) values[i] = Number(raw[i]!) / scale
-  } else values = asFloats(raw)
-  if (column.nullCount === 0) return values
-  // What lies under a null is anything; the table's own memory is left as it is.
-  const checked = Float64Array.from(values)
-  for (let i = 0; i < checked.length; i++) if (!column.isValid(i)) checked[i] = Number.NaN
-  return checked
 }

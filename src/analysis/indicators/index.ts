@@ -1,4 +1,4 @@
-export { type ArrowColumn, type ArrowTable, type CandleLike, type IndicatorData, readColumns } from './columns.ts'
+export { type CandleLike, type IndicatorData, readColumns } from './columns.ts'
 export type {
   IndicatorDefinition,
   InputName,

@@ -1,5 +1,7 @@
 import { type Batch, columnOf, lowerBound } from '../../model/batch.ts'
+import { candle } from '../../model/candle.ts'
 import { SortedWindow } from '../clean/statistics.ts'
+import { recordTable, type TableSource, tablesOf } from '../record-table.ts'
 
 /** Another series to ask whether a price moved there too: another market, or another interval. */
 export interface PeerSeries {
@@ -75,7 +77,8 @@ export class AnomalyDetector {
     this.#minimum = Math.min(30, window)
   }
 
-  add(batch: Batch): this {
+  add(candles: TableSource): this {
+    const batch = recordTable(candles, candle)
     const opens = columnOf(batch, 'open_time')
     const [open, high, low, close] = ['open', 'high', 'low', 'close'].map((name) => columnOf(batch, name))
     const volumes = batch.columns.volume
@@ -191,9 +194,12 @@ function rowEnding(batch: Batch, time: number): number | undefined {
   return time - ends[row]! < length ? row : undefined
 }
 
-/** Looks for anomalies in candles that are all in memory. See `AnomalyDetector`. */
-export function findAnomalies(batches: Iterable<Batch>, options: AnomalyOptions = {}): AnomalyReport {
+/** Looks for anomalies in candles that are all in memory: one table or many, one after the other. See `AnomalyDetector`. */
+export function findAnomalies(
+  candles: TableSource | Iterable<TableSource>,
+  options: AnomalyOptions = {},
+): AnomalyReport {
   const detector = new AnomalyDetector(options)
-  for (const batch of batches) detector.add(batch)
+  for (const batch of tablesOf(candles)) detector.add(batch)
   return detector.report
 }

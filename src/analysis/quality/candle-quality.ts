@@ -1,10 +1,11 @@
-import { type Batch, columnOf } from '../../model/batch.ts'
-import { CandleFlag } from '../../model/candle.ts'
+import { columnOf } from '../../model/batch.ts'
+import { CandleFlag, candle } from '../../model/candle.ts'
 import { COMPLETE_CAUSES, type Defect, type Gap } from '../../model/coverage.ts'
 import { countOpens, type Interval, type IntervalGrid, isOpenTime, nextOpen } from '../../model/interval.ts'
 import { intersectRanges } from '../../model/ranges.ts'
 import type { Market } from '../../model/series.ts'
 import { DAY, type TimeRange } from '../../model/time.ts'
+import { recordTable, type TableSource, tablesOf } from '../record-table.ts'
 import { RecordValidator, recordStages } from '../validate/records/record-validator.ts'
 import type { Finding } from '../validate/records/stage.ts'
 import { type Disagreement, isMadeOf, LargerCheck, type LargerSeries } from './larger.ts'
@@ -76,7 +77,8 @@ export class CandleQuality {
     this.#differing = new Set(differences.map(({ time }) => time!))
   }
 
-  add(batch: Batch): this {
+  add(candles: TableSource): this {
+    const batch = recordTable(candles, candle)
     const opens = columnOf(batch, 'open_time')
     if (this.#grid.interval === '3d' && this.#grid.origin === undefined && batch.length > 0) {
       this.#grid = { interval: '3d', origin: opens[0]! }
@@ -250,8 +252,11 @@ export class CandleQuality {
 const FROM_ELSEWHERE = CandleFlag.rest | CandleFlag.stream | CandleFlag.user | CandleFlag.filled
 
 /** Scores candles that are all in memory. See `CandleQuality`. */
-export function scoreCandles(batches: Iterable<Batch>, options: CandleQualityOptions): SeriesQuality {
+export function scoreCandles(
+  candles: TableSource | Iterable<TableSource>,
+  options: CandleQualityOptions,
+): SeriesQuality {
   const quality = new CandleQuality(options)
-  for (const batch of batches) quality.add(batch)
+  for (const batch of tablesOf(candles)) quality.add(batch)
   return quality.result
 }

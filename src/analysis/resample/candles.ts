@@ -1,6 +1,7 @@
 import { type Candle, CandleFlag, candle, isQuiet } from '../../model/candle.ts'
 import { InvalidRangeError } from '../../model/errors.ts'
 import { formatTime } from '../../model/time.ts'
+import { type RecordTable, recordTable, type TableSource } from '../record-table.ts'
 import { sumOf } from '../sums.ts'
 import { BarWriter, type CandleBars } from './bars.ts'
 import { ExactSum } from './exact-sum.ts'
@@ -16,10 +17,7 @@ const SUMS = ['volume', 'quote_volume', 'taker_buy_volume', 'taker_buy_quote_vol
 const OF_CANDLES = CandleFlag.short | CandleFlag.unfinished
 
 /** Candles as columns, by the names of the candle kind. */
-export interface CandleColumns {
-  readonly length: number
-  readonly columns: Readonly<Record<string, Float64Array>>
-}
+export type CandleColumns = RecordTable
 
 export interface ResampleOptions extends GridOptions {
   /** Length of the source's candles in ms; only needed where they come without `close_time`. */
@@ -80,9 +78,9 @@ export class CandleResampler {
    * Takes candles in, and gives the bars that are done.
    * @throws InvalidRangeError for candles out of order, or that do not fit into one bar.
    */
-  append(source: CandleColumns): CandleBars {
+  append(source: TableSource): CandleBars {
     const bars = new BarWriter()
-    this.#take(source, bars)
+    this.#take(recordTable(source, candle), bars)
     return bars.finish(this.#has)
   }
 
@@ -107,10 +105,10 @@ export class CandleResampler {
   }
 
   /** All bars of a range, the unfinished one among them unless `partial` is false. */
-  static whole(source: CandleColumns, options: ResampleOptions & { readonly partial?: boolean }): CandleBars {
+  static whole(source: TableSource, options: ResampleOptions & { readonly partial?: boolean }): CandleBars {
     const resampler = new CandleResampler(options)
     const bars = new BarWriter()
-    resampler.#take(source, bars)
+    resampler.#take(recordTable(source, candle), bars)
     if (resampler.#rows > 0 && options.partial !== false) resampler.#write(bars, CandleFlag.unfinished)
     return bars.finish(resampler.#has)
   }
@@ -292,12 +290,12 @@ export class CandleResampler {
 }
 
 /**
- * Larger candles of a whole range. The last bar is flagged `unfinished` when the candles end before it does; it is left
+ * Larger candles of a whole range: of a batch, the Arrow table of `getData`, or rows. The last bar is flagged `unfinished` when the candles end before it does; it is left
  * out with `partial: false`.
  * @throws InvalidRangeError, ConfigError as `CandleResampler`.
  */
 export function resampleCandles(
-  source: CandleColumns,
+  source: TableSource,
   options: ResampleOptions & { readonly partial?: boolean },
 ): CandleBars {
   return CandleResampler.whole(source, options)

@@ -1,6 +1,8 @@
 import { CandleFlag } from '../../model/candle.ts'
 import { InvalidRangeError } from '../../model/errors.ts'
+import { aggTrade } from '../../model/live/index.ts'
 import { formatTime } from '../../model/time.ts'
+import { type ArrowTable, isArrowTable, recordTable } from '../record-table.ts'
 import { BarWriter, type CandleBars } from './bars.ts'
 import { ExactSum } from './exact-sum.ts'
 import { BarGrid, type GridOptions } from './grid.ts'
@@ -37,6 +39,14 @@ export interface TradeLike {
   readonly buyerIsMaker: boolean
   readonly firstTradeId?: number | bigint
   readonly lastTradeId?: number | bigint
+}
+
+/** Trades in the forms that they come in: columns, an Arrow table, or records. */
+export type TradeSource = TradeColumns | ArrowTable | readonly TradeLike[]
+
+function tradeColumns(trades: TradeSource): TradeColumns {
+  if (typeof trades === 'object' && trades !== null && 'columns' in trades && !isArrowTable(trades)) return trades
+  return recordTable(trades, aggTrade)
 }
 
 /**
@@ -80,9 +90,9 @@ export class TradeBars {
   }
 
   /** Takes trades in, and gives the bars that are done. @throws InvalidRangeError for trades out of order. */
-  append(trades: TradeColumns): CandleBars {
+  append(trades: TradeSource): CandleBars {
     const bars = new BarWriter()
-    this.#take(trades, bars)
+    this.#take(tradeColumns(trades), bars)
     return bars.finish()
   }
 
@@ -111,10 +121,10 @@ export class TradeBars {
   }
 
   /** All bars of a range, the unfinished one among them unless `partial` is false. */
-  static whole(trades: TradeColumns, rule: BarRule, partial = true): CandleBars {
+  static whole(trades: TradeSource, rule: BarRule, partial = true): CandleBars {
     const made = new TradeBars(rule)
     const bars = new BarWriter()
-    made.#take(trades, bars)
+    made.#take(tradeColumns(trades), bars)
     if (made.#rows > 0 && partial) made.#write(bars, CandleFlag.unfinished)
     return bars.finish()
   }
@@ -228,7 +238,7 @@ export class TradeBars {
  * @throws InvalidRangeError, ConfigError as `TradeBars`.
  */
 export function tradeBars(
-  trades: TradeColumns,
+  trades: TradeSource,
   rule: BarRule,
   options: { readonly partial?: boolean } = {},
 ): CandleBars {

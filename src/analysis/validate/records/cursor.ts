@@ -1,6 +1,7 @@
 import { InvalidRangeError } from '../../../model/errors.ts'
 import type { Kind } from '../../../model/kind.ts'
 import { BookSide } from '../../../model/live/book-delta.ts'
+import { type ArrowTable, arrowFloats } from '../../record-table.ts'
 
 /** Columns of one kind, as lake, collector and Arrow give them. */
 export interface RecordColumns {
@@ -8,7 +9,18 @@ export interface RecordColumns {
   readonly columns: Readonly<Record<string, ArrayLike<number | bigint>>>
 }
 
-export type RecordInput = RecordColumns | Iterable<object>
+export type RecordInput = RecordColumns | ArrowTable | Iterable<object>
+
+/** Columns of an Arrow table; ids stay the whole numbers that they are. */
+export function arrowRecords(table: ArrowTable): RecordColumns {
+  const columns: Record<string, ArrayLike<number | bigint>> = {}
+  for (const { name } of table.schema.fields) {
+    const column = table.getChild(name)!
+    const raw = column.nullCount === 0 && !('unit' in column.type) ? column.toArray() : undefined
+    columns[name] = raw instanceof BigInt64Array ? raw : arrowFloats(column)
+  }
+  return { length: table.numRows, columns }
+}
 
 export function isColumns(input: RecordInput): input is RecordColumns {
   return 'columns' in input && typeof input.columns === 'object'

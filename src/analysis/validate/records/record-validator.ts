@@ -1,9 +1,10 @@
 import { InvalidRangeError } from '../../../model/errors.ts'
 import { parseInterval } from '../../../model/interval.ts'
 import { KINDS } from '../../../model/kinds.ts'
+import { isArrowTable } from '../../record-table.ts'
 import { BOOK_DELTA_RULES, BOOK_SNAPSHOT_RULES, QUOTE_RULES } from './books.ts'
 import { CANDLE_RULES, type CandleContext } from './candles.ts'
-import { bookRecordsOf, isColumns, type RecordColumns, type RecordInput, rowsOf } from './cursor.ts'
+import { arrowRecords, bookRecordsOf, isColumns, type RecordColumns, type RecordInput, rowsOf } from './cursor.ts'
 import type { EventContext } from './events.ts'
 import type { CheckContext, Finding, RecordRules, Report, RowCheck } from './stage.ts'
 import { TRADE_RULES } from './trades.ts'
@@ -115,7 +116,8 @@ export class RecordValidator {
   }
 
   /** Checks many records that follow those before. */
-  add(input: RecordInput): this {
+  add(records: RecordInput): this {
+    const input = isArrowTable(records) ? arrowRecords(records) : records
     if (!isColumns(input)) {
       this.#close()
       for (const record of input) this.#check(record)
