@@ -23,20 +23,31 @@ class CciKernel implements Kernel {
         out![i] = Number.NaN
         continue
       }
-      // The mean that deviations are taken from moves every time, so that all of them change: there is no running form.
-      // Four sums that do not wait for one another.
-      let [a, b, c, d] = [0, 0, 0, 0]
-      let j = 0
-      for (; j + 3 < period; j += 4) {
-        a += Math.abs(ring[j]! - mean)
-        b += Math.abs(ring[j + 1]! - mean)
-        c += Math.abs(ring[j + 2]! - mean)
-        d += Math.abs(ring[j + 3]! - mean)
-      }
-      for (; j < period; j++) a += Math.abs(ring[j]! - mean)
-      out![i] = this.same >= period ? Number.NaN : (typical - mean) / ((0.015 * (a + b + c + d)) / period)
+      const deviation = distances(ring, mean) / period
+      out![i] = this.same >= period ? Number.NaN : (typical - mean) / (0.015 * deviation)
     }
   }
+}
+
+/**
+ * The mean that deviations are taken from moves every time, so that all of them change: there is no running form. Four
+ * sums that do not wait for one another.
+ */
+function distances(ring: Float64Array, mean: number): number {
+  const { length } = ring
+  let a = 0
+  let b = 0
+  let c = 0
+  let d = 0
+  let i = 0
+  for (; i + 3 < length; i += 4) {
+    a += Math.abs(ring[i]! - mean)
+    b += Math.abs(ring[i + 1]! - mean)
+    c += Math.abs(ring[i + 2]! - mean)
+    d += Math.abs(ring[i + 3]! - mean)
+  }
+  for (; i < length; i++) a += Math.abs(ring[i]! - mean)
+  return a + b + c + d
 }
 
 /** How far the typical price is from its mean, in mean deviations over 0.015. */

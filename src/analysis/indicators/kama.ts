@@ -45,6 +45,7 @@ class KamaKernel implements Kernel {
       this.before = x[from]!
     }
     let { age, count, walked, still, before, value } = this
+    const walk = WALK
     let i = from
     while (i < to) {
       const place = age % size
@@ -73,19 +74,15 @@ class KamaKernel implements Kernel {
           out[i] = value
         }
       } else {
-        for (; i < end; i++) {
-          const price = x[i]!
-          const past = x[i - period]!
-          const step = Math.abs(price - before)
-          still = step === 0 ? still + 1 : 0
-          walked = still >= period ? 0 : walked + (step - Math.abs(past - x[i - period - 1]!))
-          before = price
-          const change = Math.abs(price - past)
-          const efficiency = change >= walked ? (walked === 0 ? 0 : 1) : change / walked
-          const weight = efficiency * reach + slowest
-          value += weight * weight * (price - value)
-          out[i] = value
-        }
+        walk[WALKED] = walked
+        walk[STILL] = still
+        walk[VALUE] = value
+        steadyRows(x, i, end, period, slowest, reach, out, walk)
+        walked = walk[WALKED]!
+        still = walk[STILL]!
+        value = walk[VALUE]!
+        before = x[end - 1]!
+        i = end
       }
       if (age !== renewal) continue
       if (checking && !isFiniteSum(walked)) return false
@@ -104,6 +101,52 @@ class KamaKernel implements Kernel {
     this.value = value
     return true
   }
+}
+
+/** What `steadyRows` goes on from, and leaves. */
+const WALK = new Float64Array(3)
+const [WALKED, STILL, VALUE] = [0, 1, 2]
+
+/**
+ * Rows whose window is one of the run. A function of few arrays and numbers: among the fields of an object the compiler
+ * runs out of registers.
+ */
+function steadyRows(
+  x: Float64Array,
+  from: number,
+  to: number,
+  length: number,
+  slowest: number,
+  reach: number,
+  out: Float64Array,
+  walk: Float64Array,
+): void {
+  const end = to | 0
+  const period = length | 0
+  let walked = walk[WALKED]!
+  let still = walk[STILL]! | 0
+  let value = walk[VALUE]!
+  let before = x[from - 1]!
+  let pastBefore = x[from - 1 - period]!
+  for (let i = from | 0; i < end; i++) {
+    const price = x[i]!
+    const past = x[i - period]!
+    const step = Math.abs(price - before)
+    walked += step - Math.abs(past - pastBefore)
+    if (step !== 0) still = 0
+    else if (++still >= period) walked = 0
+    const change = Math.abs(price - past)
+    // Rounding may leave the way shorter than the change.
+    const efficiency = change < walked ? change / walked : walked === 0 ? 0 : 1
+    const weight = efficiency * reach + slowest
+    value += weight * weight * (price - value)
+    out[i] = value
+    before = price
+    pastBefore = past
+  }
+  walk[WALKED] = walked
+  walk[STILL] = still
+  walk[VALUE] = value
 }
 
 /** An average that follows closely while the price walks straight, and hardly while it goes to and fro. */

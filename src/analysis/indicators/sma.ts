@@ -1,6 +1,5 @@
-import { sumOf } from '../sums.ts'
 import { define, integer, isFiniteSum, type Kernel } from './definition.ts'
-import { keepTail, newestOf, renewalOf } from './windows.ts'
+import { keepTail, newestSum, renewalOf } from './windows.ts'
 
 export class SmaKernel implements Kernel {
   readonly ring: Float64Array
@@ -51,15 +50,22 @@ export class SmaKernel implements Kernel {
           out[i] = sum / period
         }
       } else {
-        for (; i < end; i++) {
+        // Two rows at a time: what is known of the arrays is looked up once for both.
+        for (; i + 1 < end; i += 2) {
           sum += x[i]! - x[i - period]!
           out[i] = sum / period
+          sum += x[i + 1]! - x[i + 1 - period]!
+          out[i + 1] = sum / period
+        }
+        if (i < end) {
+          sum += x[i]! - x[i - period]!
+          out[i++] = sum / period
         }
       }
       if (age !== renewal) continue
       if (checking && !isFiniteSum(sum)) return false
       age = 0
-      sum = sumOf(newestOf(ring, x, start, i), 0, period)
+      sum = newestSum(ring, x, start, i)
       out[i - 1] = sum / period
     }
     if (checking && !isFiniteSum(sum)) return false

@@ -1,6 +1,7 @@
 import { define, integer, isFiniteSum, type Kernel, word } from './definition.ts'
 import { CHAIN_SEEDS, type ChainSeed, chainWarmUp, EmaChain } from './ema-chain.ts'
 import { MeanWindow } from './mean-window.ts'
+import { voidInfinite } from './windows.ts'
 
 class TrixKernel implements Kernel {
   readonly chain: EmaChain
@@ -19,7 +20,7 @@ class TrixKernel implements Kernel {
       out![i] = Number.NaN
       signalLine![i] = Number.NaN
     }
-    this.#steady(x!, i, to, out!, false)
+    if (!this.#steady(x!, i, to, out!, false)) voidInfinite(out!, i, to)
     // An output that nobody asked for has no places; the means go on all the same.
     if (signalLine!.length > 0) signal.run(out!, i, to, signalLine!)
   }
@@ -30,23 +31,27 @@ class TrixKernel implements Kernel {
     return true
   }
 
+  /** @returns false where a row has no finite value; with `checking`, nothing is remembered then */
   #steady(x: Float64Array, from: number, to: number, out: Float64Array, checking: boolean): boolean {
     const { chain } = this
     const { alpha } = chain
     let { a, b, c } = chain
+    let seen = 0
     for (let i = from; i < to; i++) {
       const before = c
       a += alpha * (x[i]! - a)
       b += alpha * (a - b)
       c += alpha * (b - c)
-      out[i] = before === 0 ? Number.NaN : (100 * (c - before)) / before
+      const change = (100 * (c - before)) / before
+      seen += change
+      out[i] = change
     }
-    // What is not finite stays in an average.
-    if (checking && !isFiniteSum(a + b + c)) return false
+    const finite = isFiniteSum(seen)
+    if (checking && !finite) return false
     chain.a = a
     chain.b = b
     chain.c = c
-    return true
+    return finite
   }
 }
 

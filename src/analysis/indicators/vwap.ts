@@ -1,6 +1,7 @@
 import { ConfigError } from '../../model/errors.ts'
 import { Calendar, type CalendarUnit } from '../resample/calendar.ts'
 import { define, isFiniteSum, type Kernel, optionalTime, text, word } from './definition.ts'
+import { voidInfinite } from './windows.ts'
 
 /** Adds up from the first candle, from `anchor`, or anew in every session. */
 class VwapKernel implements Kernel {
@@ -17,18 +18,20 @@ class VwapKernel implements Kernel {
   }
 
   run(inputs: readonly Float64Array[], from: number, to: number, [out]: readonly Float64Array[]): void {
-    this.#rows(inputs, from, to, out!, false)
+    if (!this.#rows(inputs, from, to, out!, false)) voidInfinite(out!, from, to)
   }
 
   attempt(inputs: readonly Float64Array[], from: number, to: number, [out]: readonly Float64Array[]): boolean {
     return this.#rows(inputs, from, to, out!, true)
   }
 
+  /** @returns false where a row has no finite value; with `checking`, nothing is remembered then */
   #rows(inputs: readonly Float64Array[], from: number, to: number, out: Float64Array, checking: boolean): boolean {
     const [high, low, close, volumes, times] = inputs
     const { calendar, anchor } = this
     let { value, volume } = this
     let until = this.until[0]!
+    let seen = 0
     let i = from
     while (i < to) {
       let end = to
@@ -51,26 +54,48 @@ class VwapKernel implements Kernel {
         }
         end = i + 1
       }
-      for (; i < end; i++) {
+      // Two rows at a time: what is known of the arrays is looked up once for both.
+      for (; i + 1 < end; i += 2) {
         const amount = volumes![i]!
         value += ((high![i]! + low![i]! + close![i]!) / 3) * amount
         volume += amount
-        out[i] = volume === 0 ? Number.NaN : value / volume
+        const first = value / volume
+        out[i] = first
+        const next = volumes![i + 1]!
+        value += ((high![i + 1]! + low![i + 1]! + close![i + 1]!) / 3) * next
+        volume += next
+        const second = value / volume
+        out[i + 1] = second
+        seen += first + second
       }
-      if (checking && !isFiniteSum(value)) return false
+      if (i < end) {
+        const amount = volumes![i]!
+        value += ((high![i]! + low![i]! + close![i]!) / 3) * amount
+        volume += amount
+        const last = value / volume
+        seen += last
+        out[i++] = last
+      }
     }
+    const finite = isFiniteSum(seen)
+    if (checking && !finite) return false
     this.until[0] = until
     this.value = value
     this.volume = volume
-    return true
+    return finite
   }
 }
 
 /** The first row from `from` on whose time is not before `end`, or is not finite. */
 function rowsBefore(times: Float64Array, from: number, to: number, end: number): number {
   let i = from | 0
-  while (i < to && times[i]! < end && times[i]! > Number.NEGATIVE_INFINITY) i++
+  while (i + 1 < to && isBefore(times[i]!, end) && isBefore(times[i + 1]!, end)) i += 2
+  while (i < to && isBefore(times[i]!, end)) i++
   return i
+}
+
+function isBefore(time: number, end: number): boolean {
+  return time < end && time > Number.NEGATIVE_INFINITY
 }
 
 /** The mean price at which the volume since a beginning was traded. */

@@ -1,4 +1,5 @@
 import { sumOf } from '../sums.ts'
+import { isFiniteSum } from './definition.ts'
 
 /**
  * The greatest of the last `period` values, in two comparisons per value and no branch that depends on the data (van
@@ -131,13 +132,6 @@ export class Delay {
     this.at = at + 1 === ring.length ? 0 : at + 1
     return old
   }
-
-  /** As `next` of rows `from` to `to`, whose earlier values the caller has found in `x` itself. */
-  keep(x: Float64Array, from: number, to: number): void {
-    const { length } = this.ring
-    if (length > 0) this.at = (this.at + Math.max(0, to - from)) % length
-    keepTail(this.ring, this.at, x, from, to)
-  }
 }
 
 /** How an exponential average begins: with the mean of its first `period` values, or with its first value. */
@@ -211,6 +205,25 @@ export function newestOf(ring: Float64Array, x: Float64Array, start: number, i: 
   for (let k = 0; k < older; k++) values[k] = ring[k]!
   for (let k = older; k < period; k++) values[k] = x[i - period + k]!
   return values
+}
+
+/** The sum of `newestOf`, which for most rows is a sum over `x` itself. */
+export function newestSum(ring: Float64Array, x: Float64Array, start: number, i: number): number {
+  const { length } = ring
+  return i - start < length ? sumOf(newestOf(ring, x, start, i), 0, length) : sumOf(x, i - length, i)
+}
+
+/** Rows `from` to `to`; the array itself where those are its first ones, so that a run of one row makes nothing on the heap. */
+export function rowsOf(x: Float64Array, from: number, to: number): Float64Array {
+  return from === 0 ? x : x.subarray(from, to)
+}
+
+/**
+ * For quotients whose divisor may be 0: there is no value then, and not an infinite one. Asking at every row costs more
+ * than a quotient does; so kernels add up what they find, and come here where the sum is not finite.
+ */
+export function voidInfinite(out: Float64Array, from: number, to: number): void {
+  for (let i = from; i < to; i++) if (!isFiniteSum(out[i]!)) out[i] = Number.NaN
 }
 
 const scratches: Float64Array[] = []

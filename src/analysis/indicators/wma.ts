@@ -1,3 +1,4 @@
+import { sumOf } from '../sums.ts'
 import { define, integer, isFiniteSum, type Kernel } from './definition.ts'
 import { keepTail, newestOf, renewalOf } from './windows.ts'
 
@@ -58,23 +59,33 @@ export class WmaKernel implements Kernel {
           out[i] = weighted / divisor
         }
       } else {
-        for (; i < end; i++) {
+        // Two rows at a time: what is known of the arrays is looked up once for both.
+        for (; i + 1 < end; i += 2) {
           const value = x[i]!
           weighted += period * value - sum
           sum += value - x[i - period]!
           out[i] = weighted / divisor
+          const second = x[i + 1]!
+          weighted += period * second - sum
+          sum += second - x[i + 1 - period]!
+          out[i + 1] = weighted / divisor
+        }
+        if (i < end) {
+          const value = x[i]!
+          weighted += period * value - sum
+          sum += value - x[i - period]!
+          out[i++] = weighted / divisor
         }
       }
       if (age !== renewal) continue
       if (checking && !isFiniteSum(sum)) return false
       age = 0
-      const values = newestOf(ring, x, start, i)
-      sum = 0
+      const known = i - start >= period
+      const values = known ? x : newestOf(ring, x, start, i)
+      const first = known ? i - period : 0
+      sum = sumOf(values, first, first + period)
       weighted = 0
-      for (let k = 0; k < period; k++) {
-        sum += values[k]!
-        weighted += (k + 1) * values[k]!
-      }
+      for (let k = 0; k < period; k++) weighted += (k + 1) * values[first + k]!
       out[i - 1] = weighted / divisor
     }
     if (checking && !isFiniteSum(sum)) return false

@@ -1,0 +1,160 @@
+import { isFiniteSum } from './definition.ts'
+import { keepTail, newestSum, renewalOf, rowsOf, voidInfinite } from './windows.ts'
+
+/** The sum of the last `period` products over the sum of their weights, which are volumes. */
+export class WeightedWindow {
+  readonly products: Float64Array
+  readonly weights: Float64Array
+  /** Rows after which the sums are worked out anew: running sums drift. */
+  readonly renewal: number
+  /** Rows since then; its remainder by the period is the next place of the rings. */
+  age = 0
+  count = 0
+  /**
+   * Of the products; of the weights; and how many weights in a row were 0: a window of nothing else weighs nothing,
+   * whatever rounding says.
+   */
+  readonly sums = new Float64Array(3)
+
+  constructor(period: number) {
+    this.products = new Float64Array(period)
+    this.weights = new Float64Array(period)
+    this.renewal = renewalOf(period)
+  }
+
+  /**
+   * Rows `from` to `to`, whose products stand in `made` from place 0 on. NaN while the window is not full, or weighs
+   * nothing. With `checking`, over rows that nobody has looked at: false, and nothing is remembered, where one was not
+   * finite or has no value.
+   */
+  run(
+    made: Float64Array,
+    allWeights: Float64Array,
+    from: number,
+    to: number,
+    result: Float64Array,
+    checking: boolean,
+  ): boolean {
+    const { products, weights: volumes, renewal, count } = this
+    const period = volumes.length
+    if (checking && count < period) return false
+    // Rows count from 0 here, so that one index serves all arrays.
+    const rows = to - from
+    const weights = rowsOf(allWeights, from, to)
+    const out = rowsOf(result, from, to)
+    const sums = SUMS
+    sums.set(this.sums)
+    let { age } = this
+    let seen = 0
+    let i = 0
+    while (i < rows) {
+      const place = age % period
+      const early = i < period
+      const end = early ? Math.min(rows, period, i + period - place) : Math.min(rows, i + renewal - age)
+      seen += early
+        ? earlyRows(made, products, weights, volumes, i, end, place, out, sums)
+        : steadyRows(made, weights, i, end, period, out, sums)
+      age += end - i
+      i = end
+      if (age !== renewal) continue
+      age = 0
+      sums[0] = newestSum(products, made, 0, i)
+      sums[1] = newestSum(volumes, weights, 0, i)
+    }
+    if (!isFiniteSum(seen)) {
+      if (checking) return false
+      voidInfinite(out, 0, rows)
+    }
+    for (i = 0; i < rows && count + i < period - 1; i++) out[i] = Number.NaN
+    keepTail(products, age % period, made, 0, rows)
+    keepTail(volumes, age % period, weights, 0, rows)
+    this.count = Math.min(period, count + rows)
+    this.age = age
+    this.sums.set(sums)
+    return true
+  }
+}
+
+/** The sums while a run is under way. */
+const SUMS = new Float64Array(3)
+
+/** Rows `i` to `end` where what leaves the window stands in rings, from `place` on. */
+function earlyRows(
+  made: Float64Array,
+  products: Float64Array,
+  weights: Float64Array,
+  volumes: Float64Array,
+  i: number,
+  end: number,
+  place: number,
+  out: Float64Array,
+  sums: Float64Array,
+): number {
+  let seen = 0
+  for (; i < end; i++, place++) {
+    const amount = weights[i]!
+    sums[0]! += made[i]! - products[place]!
+    sums[1]! += amount - volumes[place]!
+    if (amount !== 0) sums[2] = 0
+    else if (++sums[2]! >= products.length) sums[0] = sums[1] = 0
+    const ratio = sums[0]! / sums[1]!
+    seen += ratio
+    out[i] = ratio
+  }
+  return seen
+}
+
+/**
+ * As `earlyRows`, where what leaves the window is one of the run. A function of few arrays and numbers: among the fields
+ * of an object the compiler runs out of registers.
+ * @returns the sum of the ratios, which is finite where all are
+ */
+function steadyRows(
+  made: Float64Array,
+  weights: Float64Array,
+  from: number,
+  to: number,
+  length: number,
+  out: Float64Array,
+  sums: Float64Array,
+): number {
+  let i = from | 0
+  const end = to | 0
+  const period = length | 0
+  let sum = sums[0]!
+  let weight = sums[1]!
+  let empty = sums[2]! | 0
+  let seen = 0
+  // Two at a time: what is known of the arrays is looked up once for both.
+  for (; i + 1 < end; i += 2) {
+    const amount = weights[i]!
+    sum += made[i]! - made[i - period]!
+    weight += amount - weights[i - period]!
+    if (amount !== 0) empty = 0
+    else if (++empty >= period) sum = weight = 0
+    const first = sum / weight
+    out[i] = first
+    const next = weights[i + 1]!
+    sum += made[i + 1]! - made[i + 1 - period]!
+    weight += next - weights[i + 1 - period]!
+    if (next !== 0) empty = 0
+    else if (++empty >= period) sum = weight = 0
+    const second = sum / weight
+    out[i + 1] = second
+    seen += first + second
+  }
+  if (i < end) {
+    const amount = weights[i]!
+    sum += made[i]! - made[i - period]!
+    weight += amount - weights[i - period]!
+    if (amount !== 0) empty = 0
+    else if (++empty >= period) sum = weight = 0
+    const last = sum / weight
+    seen += last
+    out[i] = last
+  }
+  sums[0] = sum
+  sums[1] = weight
+  sums[2] = empty
+  return seen
+}
