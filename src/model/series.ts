@@ -1,9 +1,10 @@
 import { InvalidRangeError } from './errors.ts'
 import type { Interval } from './interval.ts'
 
-/** `option` and `coinm` are known names; which of them an exchange offers is its own business. */
-export const MARKETS = ['spot', 'usdm', 'coinm', 'option'] as const
-export type Market = (typeof MARKETS)[number]
+/** Symbols of `option` can be read and written, but there are no data of it yet. */
+export type Market = 'spot' | 'usdm' | 'coinm' | 'option'
+/** Markets that there are data of; which of them an exchange offers is its own business. The spool counts by their order. */
+export const MARKETS: readonly Market[] = ['spot', 'usdm', 'coinm']
 
 const MARKET_NAMES: Readonly<Record<string, Market>> = {
   spot: 'spot',

@@ -185,7 +185,7 @@ describe('what is wrong with a setting', () => {
       'websocket.pingInterval is "soon"; allowed: a time such as 500ms, 30s or 3m, from 1s to 1h',
       'exchange is 5; allowed: a map of settings',
       'REST_URL is "ftp://x"; allowed: a URL that starts with http:// or https://',
-      '--market is "spto"; allowed: spot, usdm, coinm, option. Did you mean spot?',
+      '--market is "spto"; allowed: spot, usdm, coinm. Did you mean spot?',
     ]) {
       expect(message).toContain(part)
     }
@@ -261,7 +261,7 @@ describe('pairs', () => {
       'pairs.yaml:2: months is "none"; allowed: a whole number from 1 to 1200.',
       'pairs.yaml:4: pairs[0].symbl is not a setting; allowed: symbol, sector, market. Did you mean symbol?',
       'pairs[0].symbol is missing; allowed: a symbol such as BTCUSDT or BTC/USDT.',
-      'pairs.yaml:5: pairs[1].market is "sopt"; allowed: spot, usdm, coinm, option. Did you mean spot?',
+      'pairs.yaml:5: pairs[1].market is "sopt"; allowed: spot, usdm, coinm. Did you mean spot?',
     ]) {
       expect(message).toContain(part)
     }

@@ -56,6 +56,6 @@ describe('markets', () => {
 
   it.each(['', 'futures', 'margin', 'constructor', '__proto__'])('refuse %j with the list of markets', (text) => {
     expect(() => parseMarket(text)).toThrow(InvalidRangeError)
-    expect(() => parseMarket(text)).toThrow(`Unknown market "${text}". Use one of spot, usdm, coinm, option.`)
+    expect(() => parseMarket(text)).toThrow(`Unknown market "${text}". Use one of spot, usdm, coinm.`)
   })
 })
