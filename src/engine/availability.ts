@@ -47,6 +47,7 @@ export class Availability {
     // It is about the whole market, which is always there.
     if (series.kind === exchangeInfo.id) return 0
     const { exchange, hasArchive } = this.#parts
+    if (exchange.hasKind?.(series.market, series.kind, series.symbol) === false) return undefined
     const own = await this.#firstNamed(series, signal, source)
     const former = series.interval === '3d' ? undefined : exchange.formerSymbol?.(series.market, series.symbol)
     if (!former || !kindOf(series.kind).hasInterval || source === 'rest' || !hasArchive()) return own

@@ -102,7 +102,14 @@ export async function selectSymbols(source: SymbolSource, selection: SymbolSelec
         `None of the ${matching.length} symbols of ${pattern.text} is priced in ${quotes.join(' or ')}.`,
       )
     }
-    for (const { symbol, isListed } of await traded(source, market, priced, selection)) {
+    const { kind } = selection
+    const able = priced.filter(
+      ({ symbol }) => kind === undefined || (source.exchange.hasKind?.(market, kind, symbol) ?? true),
+    )
+    if (able.length === 0) {
+      throw new InvalidRangeError(`None of the ${priced.length} symbols of ${pattern.text} can have ${kind}.`)
+    }
+    for (const { symbol, isListed } of await traded(source, market, able, selection)) {
       add({ market, symbol, by: pattern.text, isListed })
     }
   }

@@ -212,6 +212,8 @@ export interface Exchange {
   formerSymbol?(market: Market, symbol: string): FormerSymbol | undefined
   /** The name under which it keeps data of a kind; the symbol itself when left out. */
   seriesSymbol?(market: Market, kind: string, symbol: string): string
+  /** Whether a symbol can have data of a kind that its market has; true when left out. */
+  hasKind?(market: Market, kind: string, symbol: string): boolean
   createClient(options?: ClientOptions): BaseDataClient
   readonly archive?: ArchiveLayout
   /** Stretches that are known to be missing, rising. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { SelectedSymbol, SymbolSelection } from '../../src/engine/select-symbols.ts'
 import { InvalidRangeError, InvalidSymbolError } from '../../src/model/errors.ts'
-import { Bench } from './help.ts'
+import { Bench, seriesOf } from './help.ts'
 
 const bench = new Bench()
 const NOW = Date.UTC(2023, 3, 10, 12)
@@ -51,6 +51,20 @@ describe('a selection of symbols', () => {
     expect(await gone('2022-03-01', '2022-05-01')).toEqual(['SRMUSDT'])
     expect(await gone('2021-05-01', '2021-05-03')).toEqual(['NANOUSDT', 'SRMUSDT', 'BTCUSD_210625'])
     expect(await gone('2023-01-01', '2023-02-01')).toEqual([])
+  })
+
+  it('leaves out what can have nothing of a kind: contracts that end on a date pay no funding', async () => {
+    const dated = ['BTCUSD_PERP', 'BTCUSD_210625', 'BTCUSD_230630', 'ETHUSD_PERP']
+    await bench.start({ now: NOW, symbols: dated })
+    const funding = { symbols: ['ALL'], market: 'coinm', kind: 'fundingRate' } as const
+    expect(await names(funding)).toEqual(['BTCUSD_PERP', 'ETHUSD_PERP'])
+    expect(await names({ ...funding, kind: 'candle' })).toEqual(dated.toSorted())
+    await expect(select({ ...funding, symbols: ['*_23*'] })).rejects.toThrow(
+      'None of the 1 symbols of *_23* can have fundingRate.',
+    )
+    const named = { ...seriesOf('BTCUSD_230630', '1m', 'coinm'), kind: 'fundingRate' }
+    const { interval: _, ...series } = named
+    expect(await bench.manager().firstAvailable(series)).toBeUndefined()
   })
 
   it('says what comes near where nothing matches', async () => {

@@ -4,7 +4,7 @@ import { intervalsOf } from './candles.ts'
 import { BinanceClient } from './client.ts'
 import { binanceEndpoints } from './endpoints.ts'
 import { binanceLive } from './live.ts'
-import { seriesSymbol } from './names.ts'
+import { hasKind, seriesSymbol } from './names.ts'
 import { binanceGaps } from './outages.ts'
 import { formerSymbol } from './renames.ts'
 
@@ -45,6 +45,7 @@ export const binance: Exchange = {
   endpoints: binanceEndpoints,
   seriesSymbol,
   formerSymbol,
+  hasKind,
   createClient: (options = {}) => new BinanceClient(options),
   archive: binanceArchive,
   knownGaps: binanceGaps,

@@ -8,6 +8,11 @@ export function pairOf(symbol: string): string {
   return symbol.replace(CONTRACT, '')
 }
 
+/** Contracts that end on a date pay no funding: their price meets the index by itself. */
+export function hasKind(_market: Market, kind: string, symbol: string): boolean {
+  return kind !== 'fundingRate' || !/_\d{6}$/.test(symbol)
+}
+
 /**
  * The name under which the exchange keeps data of a kind: an index price is that of a pair, whichever contract it was
  * asked for by.
