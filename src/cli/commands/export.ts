@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import type { BatchTransformer } from '../../analysis/transform/index.ts'
 import { ConfigError, InvalidRangeError } from '../../model/errors.ts'
-import { column, type Kind } from '../../model/kind.ts'
+import { type ColumnSpec, column, type Kind } from '../../model/kind.ts'
 import { kindOf, selectColumns } from '../../model/kinds.ts'
 import { subtractRanges } from '../../model/ranges.ts'
 import type { SeriesId } from '../../model/series.ts'
@@ -60,7 +60,7 @@ export const verb: Verb<ExportOptions> = {
       .option('--to <time>', 'first instant no longer wanted (default: the end)')
       .option('--start-date <date>', 'the same as --from')
       .option('--end-date <date>', 'last day, month or instant wanted: inclusive')
-      .option('--columns <names...>', 'columns, e.g. open_time,close (default: all but flags)')
+      .option('--columns <names...>', 'columns, e.g. open_time,close; all of them with "all" (default: all but flags)')
       .addOption(wordOption('--names <style>', 'how columns are called', ['snake', 'camel'], 'snake, open_time'))
       .addOption(wordOption('--time <format>', 'times', ['ms', 'us', 'iso'], 'ms; Parquet and Arrow: timestamps'))
       .addOption(wordOption('--format <format>', 'format', FORMATS, 'by the name of --out, else csv'))
@@ -110,9 +110,10 @@ Exit code 3 and a note on stderr tell that records are missing which the exchang
   async run(context, [symbol], options) {
     const kind = kindOf(readKind(options))
     const { names } = options
-    const chosen: NamedColumn[] = selectColumns(kind, options.columns === undefined ? [] : words(options.columns)).map(
-      (spec) => ({ spec, name: names === 'camel' ? spec.property : spec.name }),
-    )
+    const chosen: NamedColumn[] = chooseColumns(kind, options).map((spec) => ({
+      spec,
+      name: names === 'camel' ? spec.property : spec.name,
+    }))
     checkLayout(options)
     const format = chooseFormat(context, options)
     const transformer = await readTransformer(context, kind, format, options)
@@ -188,6 +189,12 @@ function checkLayout(options: ExportOptions): void {
   }
 }
 
+/** @throws InvalidRangeError for a column that the kind does not have. */
+function chooseColumns(kind: Kind, options: ExportOptions): readonly ColumnSpec[] {
+  const named = options.columns === undefined ? [] : words(options.columns)
+  return named.length === 1 && named[0] === 'all' ? kind.columns : selectColumns(kind, named)
+}
+
 /** From the first instant that the lake knows of to the last. Kinds that come when they come are never covered. */
 function heldRange({ covered, files }: SeriesCoverage): TimeRange {
   const first = files.reduce((least, file) => Math.min(least, file.first), covered[0]?.from ?? Number.POSITIVE_INFINITY)
@@ -198,7 +205,7 @@ function heldRange({ covered, files }: SeriesCoverage): TimeRange {
 
 function chooseFormat(context: Context, options: ExportOptions): Format {
   const toFile = options.out !== undefined && options.out !== '-'
-  const ending = /\.([a-z]+)$/i.exec(options.out ?? '')?.[1]?.toLowerCase()
+  const ending = /\.([a-z]+)(?:\.gz)?$/i.exec(options.out ?? '')?.[1]?.toLowerCase()
   const byName = {
     csv: 'csv',
     jsonl: 'jsonl',
@@ -214,6 +221,8 @@ function chooseFormat(context: Context, options: ExportOptions): Format {
   if (context.json && !toFile && format !== 'jsonl') {
     throw new ConfigError(`--json writes JSON lines to stdout; ${format} needs --out FILE, or leave --json out.`)
   }
+  if (toFile && isPacked(options.out!) && format !== 'csv' && format !== 'jsonl')
+    throw new ConfigError(`${format} is packed as it is; leave .gz off the name of --out.`)
   if ((format === 'parquet' || format === 'arrow') && options.time === 'iso') {
     throw new ConfigError(
       `--time iso is for csv and jsonl; ${format} has real timestamps (leave --time out) or whole numbers (ms, us).`,
@@ -223,6 +232,16 @@ function chooseFormat(context: Context, options: ExportOptions): Format {
     throw new ConfigError(`${format} is not for a terminal; use --out FILE, or a pipe.`)
   }
   return format
+}
+
+/** Whether the name of a file says that it is gzipped. */
+function isPacked(name: string): boolean {
+  return /\.gz$/i.test(name)
+}
+
+async function packed(target: Sink): Promise<Sink> {
+  const { GzipSink } = await import('../export/packed-sink.ts')
+  return new GzipSink(target)
 }
 
 /** The series that a symbol means; without `--interval` the only one, else that of the default interval. */
@@ -243,9 +262,8 @@ async function chooseSeries(context: Context, lake: Lake, symbol: string, option
 async function exportRows(job: Job): Promise<Written> {
   const { context, columns, range, format, options } = job
   const toFile = options.out !== undefined && options.out !== '-'
-  await using sink: Sink = toFile
-    ? await FileSink.create(resolve(context.cwd, options.out!))
-    : new OutputSink(context.out)
+  const target: Sink = toFile ? await FileSink.create(resolve(context.cwd, options.out!)) : new OutputSink(context.out)
+  await using sink = toFile && isPacked(options.out!) ? await packed(target) : target
   const time = options.time
   const read = readRows(job, { ...range, signal: context.signal })
   let rows = 0

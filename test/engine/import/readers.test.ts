@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { gzipSync } from 'node:zlib'
 import {
   Field,
@@ -13,11 +13,18 @@ import {
 } from 'apache-arrow'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { ArrowEncoder } from '../../../src/cli/export/arrow.ts'
+import { csvHeader, csvRows, jsonRows, type NamedColumn } from '../../../src/cli/export/rows.ts'
+import { readArrow } from '../../../src/engine/import/read-arrow.ts'
 import { readCcxt } from '../../../src/engine/import/read-ccxt.ts'
 import { readFreqtrade } from '../../../src/engine/import/read-freqtrade.ts'
+import { readParquetFile } from '../../../src/engine/import/read-parquet.ts'
 import { readTardis } from '../../../src/engine/import/read-tardis.ts'
+import { readCsv, readJsonl } from '../../../src/engine/import/read-text.ts'
 import type { ImportTarget, OnBatch, ReadFacts } from '../../../src/engine/import/types.ts'
 import { ParseError } from '../../../src/model/errors.ts'
+import { trade as tradeKind } from '../../../src/model/live/trade.ts'
+import { writeEvents } from '../../../src/store/lake/event-parquet.ts'
 import { tempFolder } from '../../helpers/temp.ts'
 
 const START = Date.UTC(2024, 0, 1)
@@ -41,6 +48,34 @@ function feather(): Uint8Array {
   ]
   const data = makeData({ type: new Struct(schema.fields), length, nullCount: 0, children })
   return tableToIPC(new Table([new RecordBatch(schema, data)]), 'file')
+}
+
+/** Trades as a lake gives them. */
+const trades = {
+  length: opens.length,
+  columns: {
+    id: BigInt64Array.from(opens, (_, id) => BigInt(id)),
+    time: Float64Array.from(opens, (time) => time + 0.125),
+    price: Float64Array.from(opens, (_, id) => 100 + id / 7),
+    quantity: Float64Array.from(opens, (_, id) => id / 3),
+    buyer_is_maker: Float64Array.from(opens, (_, id) => id % 2),
+    event_time: Float64Array.from(opens, (time, id) => (id % 3 ? time : Number.NaN)),
+    receive_time: new Float64Array(opens.length).fill(Number.NaN),
+    flags: new Float64Array(opens.length).fill(2),
+  },
+}
+const columns: NamedColumn[] = tradeKind.columns.map((spec) => ({ spec, name: spec.name }))
+const context = { until, signal: undefined }
+
+async function arrow(format: 'file' | 'stream'): Promise<Uint8Array> {
+  const encoder = await ArrowEncoder.create(columns, format, undefined)
+  return Buffer.concat([...encoder.encode(trades), ...encoder.finish()])
+}
+
+async function parquet(): Promise<Uint8Array> {
+  await using folder = await tempFolder('readers')
+  await writeEvents(folder.join('a'), tradeKind, trades, 'snappy')
+  return readFile(folder.join('a'))
 }
 
 interface Form {
@@ -69,6 +104,31 @@ const FORMS: Readonly<Record<string, Form>> = {
     ),
     rows: 40,
     read: (path, onBatch) => readTardis(target(path, trade), onBatch, undefined),
+  },
+  csv: {
+    bytes: Buffer.from(csvHeader(columns) + csvRows(trades, columns, 'ms')),
+    rows: 40,
+    read: (path, onBatch) => readCsv(target(path, trade), onBatch, context),
+  },
+  'JSON lines': {
+    bytes: Buffer.from(jsonRows(trades, columns, 'iso')),
+    rows: 40,
+    read: (path, onBatch) => readJsonl(target(path, trade), onBatch, context),
+  },
+  Arrow: {
+    bytes: await arrow('file'),
+    rows: 40,
+    read: (path, onBatch) => readArrow(target(path, trade), onBatch, context),
+  },
+  'Arrow as a stream': {
+    bytes: await arrow('stream'),
+    rows: 40,
+    read: (path, onBatch) => readArrow(target(path, trade), onBatch, context),
+  },
+  Parquet: {
+    bytes: await parquet(),
+    rows: 40,
+    read: (path, onBatch) => readParquetFile(target(path, trade), onBatch, context),
   },
 }
 
