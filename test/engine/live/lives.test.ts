@@ -4,9 +4,9 @@ import { describe, expect, it } from 'vitest'
 import { proofLines } from '../../../src/cli/collect/proof.ts'
 import { createStyle } from '../../../src/cli/render/style.ts'
 import { Collector } from '../../../src/engine/live/collector.ts'
-import type { Channel } from '../../../src/exchanges/stream.ts'
 import { LakeLockedError } from '../../../src/model/errors.ts'
 import { canMakeDisks, smallDisk } from '../../helpers/small-disk.ts'
+import { cutManyStreams } from './many.ts'
 import { everyKind, Rig } from './rig.ts'
 
 const OFF = 'the collector was not running'
@@ -210,26 +210,8 @@ describe.skipIf(!disks)('a full disk', () => {
 
 describe('many streams', () => {
   it('over 200, with all connections cut at once', async () => {
-    const symbols = Array.from({ length: 36 }, (_, index) => `COIN${index}USDT`)
-    const channels = symbols.flatMap((symbol, index): Channel[] => [
-      ...(['trade', 'aggTrade', 'quote', 'ticker'] as const).map((kind) => ({ market: 'spot' as const, kind, symbol })),
-      ...(['aggTrade', 'markPrice'] as const).map((kind) => ({ market: 'usdm' as const, kind, symbol })),
-      ...(index < 4 ? [{ market: 'spot' as const, kind: 'bookDelta' as const, symbol }] : []),
-    ])
-    await using rig = await Rig.open({
-      sandbox: { symbols, tradesPerSecond: 15 },
-      collector: { stream: { channelsPerConnection: 40 }, flushMs: 1500 },
-      channels,
-    })
-    await rig.start()
-    await rig.run(2000)
-    expect(rig.collector.status().connections.length).toBeGreaterThanOrEqual(5)
-    rig.faults({ type: 'disconnect', times: 1, refuseMs: 1000 })
-    await rig.run(1500)
-    await rig.settle()
-    const report = await rig.stop()
-    const verdicts = await rig.check()
-    expect(report.counters.lost).toBeGreaterThanOrEqual(5)
-    expect(verdicts.length).toBeGreaterThan(220)
+    const { streams, lost } = await cutManyStreams({ symbols: 36, tradesPerSecond: 15 })
+    expect(streams).toBeGreaterThan(200)
+    expect(lost).toBeGreaterThanOrEqual(5)
   })
 })
