@@ -23,6 +23,13 @@ export interface ImbalanceOptions {
   readonly span?: number
 }
 
+/** @throws InvalidRangeError: a misspelt word must not pass for another rule. */
+export function oneOf(name: string, given: string, allowed: readonly string[]): void {
+  if (!allowed.includes(given)) {
+    throw new InvalidRangeError(`bars of trades: ${name} is "${String(given)}"; use ${allowed.join(', ')}.`)
+  }
+}
+
 /** Says when an imbalance bar is done. Looks only at trades that have come. */
 export class ImbalanceRule {
   readonly #measure: TradeMeasure
@@ -41,6 +48,8 @@ export class ImbalanceRule {
   constructor(options: ImbalanceOptions) {
     const { measure = 'tick', side = 'taker', threshold, expectedTrades = 1000, span = 20 } = options
     const { leastTrades = Math.max(1, expectedTrades / 10), mostTrades = expectedTrades * 10 } = options
+    oneOf('measure', measure, ['tick', 'volume', 'dollar'])
+    oneOf('side', side, ['taker', 'tick'])
     for (const [name, value] of Object.entries({ threshold, expectedTrades, span, leastTrades, mostTrades })) {
       if (value !== undefined && !(value > 0 && Number.isFinite(value))) {
         throw new InvalidRangeError(`imbalance bars: ${name} is ${value}; use a number above 0.`)

@@ -6,7 +6,7 @@ import { type ArrowTable, isArrowTable, recordTable } from '../record-table.ts'
 import { BarWriter, type CandleBars } from './bars.ts'
 import { ExactSum } from './exact-sum.ts'
 import { BarGrid, type GridOptions } from './grid.ts'
-import { type ImbalanceOptions, ImbalanceRule, type TradeMeasure } from './imbalance.ts'
+import { type ImbalanceOptions, ImbalanceRule, oneOf, type TradeMeasure } from './imbalance.ts'
 
 /**
  * When a bar of trades is done. tick, volume and dollar: with the trade that makes its trades, its quantity or its value
@@ -76,6 +76,8 @@ export class TradeBars {
 
   /** @throws InvalidRangeError, ConfigError for a rule that makes no sense. */
   constructor(rule: BarRule) {
+    oneOf('type', rule.type, ['time', 'tick', 'volume', 'dollar', 'imbalance'])
+    if (rule.type === 'time') oneOf('quiet', rule.quiet ?? 'none', ['none', 'flat'])
     this.#rule = rule
     this.#grid = rule.type === 'time' ? new BarGrid(rule) : undefined
     this.#flat = rule.type === 'time' && rule.quiet === 'flat'
@@ -86,7 +88,9 @@ export class TradeBars {
     }
     this.#imbalance = rule.type === 'imbalance' ? new ImbalanceRule(rule) : undefined
     this.#size = rule.type === 'time' || rule.type === 'imbalance' ? Number.POSITIVE_INFINITY : rule.size
-    if (!(this.#size > 0)) throw new InvalidRangeError(`size is ${this.#size}; use a number above 0.`)
+    if (typeof this.#size !== 'number' || !(this.#size > 0)) {
+      throw new InvalidRangeError(`size is ${String(this.#size)}; use a number above 0.`)
+    }
   }
 
   /** Takes trades in, and gives the bars that are done. @throws InvalidRangeError for trades out of order. */

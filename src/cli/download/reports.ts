@@ -78,19 +78,19 @@ function notesOf(style: Style, report: SeriesReport): string[] {
         : 'not fetched'
       : 'only REST can tell'
   for (const range of report.unsettled.slice(0, MAX_NOTES))
-    notes.push(`${style.yellow('unknown')}  ${stretch(range, candlesIn(report.series, range))}: ${why}`)
+    notes.push(`${style.yellow('unknown')}  ${stretch(report.series, range, candlesIn(report.series, range))}: ${why}`)
   if (report.unsettled.length > MAX_NOTES)
     notes.push(`… and ${plural(report.unsettled.length - MAX_NOTES, 'more stretch', 'more stretches')} unknown`)
   if (report.unsettled.length > 0) notes.push('The same command goes on with what is unknown.')
   for (const gap of report.gaps.filter((one) => !isHarmless(one)).slice(0, MAX_NOTES))
-    notes.push(`${style.yellow('missing')}  ${stretch(gap, gap.count)}: ${explainGap(gap)}`)
+    notes.push(`${style.yellow('missing')}  ${stretch(report.series, gap, gap.count)}: ${explainGap(gap)}`)
   const harmless = report.gaps.filter(
     (gap) => isHarmless(gap) && gap.cause !== 'not-listed' && gap.cause !== 'delisted',
   )
   if (harmless.length > 0) {
     // How many events a gap lacks is not known where they have no ids.
     const count = harmless.reduce((sum, gap) => sum + (gap.count ?? 0), 0)
-    const lacking = count > 0 ? `${plural(count, report.series.interval === undefined ? 'record' : 'candle')} in ` : ''
+    const lacking = count > 0 ? `${plural(count, recordOf(report.series))} in ` : ''
     notes.push(`${lacking}${plural(harmless.length, 'gap')} never published by the exchange`)
   }
   const odd = report.files.filter((check) => check.outcome !== 'verified')
@@ -104,8 +104,13 @@ function notesOf(style: Style, report: SeriesReport): string[] {
   return notes
 }
 
-function stretch(range: TimeRange, candles: number | undefined): string {
-  const count = candles === undefined ? '' : `, ${plural(candles, 'candle')}`
+/** What a series is made of. */
+function recordOf({ interval }: SeriesId): string {
+  return interval === undefined ? 'record' : 'candle'
+}
+
+function stretch(series: SeriesId, range: TimeRange, records: number | undefined): string {
+  const count = records === undefined ? '' : `, ${plural(records, recordOf(series))}`
   return `${formatInstant(range.from)} to ${formatInstant(range.to)}${count}`
 }
 
