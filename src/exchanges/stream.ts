@@ -173,7 +173,7 @@ export interface StreamOptions {
   readonly connectTimeoutMs?: number
   /** Largest message accepted, bytes. Default 16 MB. A larger one ends the connection. */
   readonly maxMessageSize?: number
-  /** Default true. Without it a lost connection stays lost and its channels are `down`. */
+  /** Default true. Without it a lost connection stays lost, its channels are `down`, and loops end when the last is. */
   readonly autoReconnect?: boolean
   /** First delay before a reconnect, ms, with full jitter; doubled up to `maxReconnectDelayMs`. Default 1 s and 60 s. */
   readonly reconnectDelayMs?: number

@@ -179,7 +179,8 @@ export class BinanceStream implements LiveStream {
 
   /**
    * Records as they come, for one `for await` loop. At most `bound` wait for it; `overflow` says what happens then.
-   * Leaving the loop ends the channels that it subscribed itself and frees what waits. The loop ends with `close`.
+   * Leaving the loop ends the channels that it subscribed itself and frees what waits. The loop ends with `close`; without
+   * `autoReconnect` also with the error of the last connection that is lost.
    */
   records<K extends LiveKind = LiveKind>(options: RecordsOptions<K> = {}): RecordReader<RecordOf<K>> {
     const { kinds, market, bound = 10_000, overflow = 'error', signal } = options
@@ -316,7 +317,16 @@ export class BinanceStream implements LiveStream {
     for (const handler of this.#eventHandlers) this.#call(handler, event)
     const error = errorOf(event)
     if (error) this.#report(error)
+    if (event.type === 'closed' && error && this.#isDead()) {
+      // Nothing would ever come again, and a loop must not wait for it.
+      for (const { reader } of [...this.#readers]) reader.fail(error)
+    }
     this.#call((happened) => this.#listener.event?.(happened), event)
+  }
+
+  /** Every connection is lost, and none is made again. */
+  #isDead(): boolean {
+    return !this.#pool.settings.autoReconnect && this.#pool.channels().every(({ state }) => state === 'down')
   }
 
   #call<T>(handler: (value: T) => void, value: T): void {

@@ -174,6 +174,19 @@ describe('a Binance stream', () => {
     expect(count).toBeGreaterThanOrEqual(3)
   })
 
+  it('ends loops when the last connection is lost and none is to be made again', async () => {
+    const { server, stream } = await start({ autoReconnect: false })
+    const loop = stream.records({ channels: ['btcusdt@trade'] })
+    await loop.next()
+    server.manners.isQuiet = true
+    const rest = (async () => {
+      for await (const _ of loop);
+    })()
+    server.cutAll()
+    await expect(rest).rejects.toThrow(/was lost/)
+    await expect(stream.subscribe('ethusdt@trade')).resolves.toBeUndefined()
+  })
+
   it('delivers each record once while a connection is replaced', async () => {
     const { stream } = await start({ rotateOverlapMs: 60 })
     const seen: number[] = []
