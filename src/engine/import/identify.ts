@@ -59,7 +59,12 @@ async function identifyArchive(
   if (!id || kindOf(id.kind).hasInterval !== (interval !== undefined) || !layout.has(id))
     throw new ParseError(path, `holds "${middle}" of ${market}, which the lake does not keep, or not of this market`)
   const series = { exchange: exchange.id, ...id }
-  return { path, format: 'archive', series, range, ...(isZip ? { archivePath: layout.file(id, period, from) } : {}) }
+  const slackMs = layout.traits?.(market, id.kind)?.slackMs
+  return {
+    ...{ path, format: 'archive', series, range },
+    ...(slackMs === undefined ? {} : { slackMs }),
+    ...(isZip ? { archivePath: layout.file(id, period, from) } : {}),
+  }
 }
 
 /** Market and kind by the folders that a path goes through, as in the archive. */

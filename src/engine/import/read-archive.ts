@@ -4,6 +4,8 @@ import type { ParsePool } from '../../archive/parse-pool.ts'
 import type { Exchange } from '../../exchanges/exchange.ts'
 import { ParseError } from '../../model/errors.ts'
 import { kindOf } from '../../model/kinds.ts'
+import type { TimeRange } from '../../model/time.ts'
+import { timeColumnsOf } from '../../store/lake/event-chunks.ts'
 import type { ImportTarget, OnBatch, ReadFacts } from './types.ts'
 
 /** No exchange is older, and no file is from after this. */
@@ -29,10 +31,25 @@ export async function readArchive(
   }
 }
 
-function specOf({ path, series, range = ALL_TIME }: ImportTarget, exchange: Exchange): FileSpec {
+/** The time that rows of a file may be of. */
+export function reachOf({ range = ALL_TIME, slackMs = 0 }: ImportTarget): TimeRange {
+  return { from: range.from - slackMs, to: range.to + slackMs }
+}
+
+function specOf(target: ImportTarget, exchange: Exchange): FileSpec {
+  const { path, series, range } = target
+  const { market, kind, interval } = series
   const isPlain = !/\.zip$/i.test(path)
-  if (series.interval !== undefined) return { path, isPlain, kind: series.kind, interval: series.interval, ...range }
-  const fields = exchange.archive?.fields(series.market, series.kind)
-  if (!fields) throw new ParseError(path, `the columns of ${series.kind} are not known`)
-  return { path, isPlain, fields, timeColumn: kindOf(series.kind).timeColumn, ...range }
+  if (interval !== undefined) return { path, isPlain, kind, interval, ...(range ?? ALL_TIME) }
+  const fields = exchange.archive?.fields(market, kind)
+  if (!fields) throw new ParseError(path, `the columns of ${kind} are not known`)
+  const labels = exchange.archive?.traits?.(market, kind)?.labels
+  if (labels && !range) {
+    const why = 'only the dates of its files tell which end of its period a row names'
+    throw new ParseError(path, `holds ${kind}, and ${why}: give it the name that the archive gave it`)
+  }
+  // Archives may lack the kind's own time (that of receipt) and have another.
+  const times = timeColumnsOf(kindOf(kind))
+  const timeColumn = times.find((name) => fields.some(({ column }) => column === name)) ?? times[0]!
+  return { path, isPlain, fields, timeColumn, ...reachOf(target), ...(labels ? { labels } : {}) }
 }

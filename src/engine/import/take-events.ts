@@ -9,7 +9,7 @@ import type { EventStage } from '../../store/lake/event-stage.ts'
 import type { EventWriter } from '../../store/lake/event-writer.ts'
 import type { Lake } from '../../store/lake/lake.ts'
 import { EventCompare, instantsIn, spanOf } from './event-compare.ts'
-import { ALL_TIME } from './read-archive.ts'
+import { reachOf } from './read-archive.ts'
 import { type FileFacts, type ImportTarget, isTableFormat, type Taken } from './types.ts'
 
 /** How rows go to disk. */
@@ -27,22 +27,24 @@ export class EventImport {
   readonly #target: ImportTarget
   readonly #writer: EventWriter
   readonly #compare: EventCompare
+  /** The time that rows of the file may be of. */
+  readonly #reach: TimeRange
   /** What the lake does not know for sure: only there records are taken, of kinds whose ids do not tell what is new. */
   readonly #open: readonly TimeRange[]
   readonly #stage: Stage
   #flag = 0
   #first = Number.POSITIVE_INFINITY
   #last = Number.NEGATIVE_INFINITY
-  /** Rows of the time that the file is about. */
+  /** Rows of that time. */
   #rows = 0
 
   constructor(target: ImportTarget, writer: EventWriter, lake: Lake) {
     this.#target = target
     this.#writer = writer
     this.#compare = new EventCompare(target.path, writer, lake)
-    const file = target.range ?? ALL_TIME
-    this.#open = uncoveredRanges(writer.coverage, file)
-    this.#stage = openStage(target, writer, writer.held ? [file] : this.#open)
+    this.#reach = reachOf(target)
+    this.#open = uncoveredRanges(writer.coverage, this.#reach)
+    this.#stage = openStage(target, writer, writer.held ? [this.#reach] : this.#open)
   }
 
   /** Sets bits on every row, once they are all there. */
@@ -56,8 +58,7 @@ export class EventImport {
     const { from, to } = spanOf(times)
     this.#first = Math.min(this.#first, from)
     this.#last = Math.max(this.#last, to - 1)
-    const { range = ALL_TIME } = this.#target
-    for (const time of times) if (time >= range.from && time < range.to) this.#rows++
+    for (const time of times) if (time >= this.#reach.from && time < this.#reach.to) this.#rows++
     await this.#compare.add(batch, times)
     await this.#stage.add(batch)
   }

@@ -51,6 +51,8 @@ export interface ImportTarget {
   readonly series: SeriesId
   /** What the file is said to hold all of; undefined: from its first to its last row. */
   readonly range?: TimeRange
+  /** Rows of it may lie so far outside, ms: it was cut by another time than the one that is stored. */
+  readonly slackMs?: number
   /** Path under which the exchange's archive has this very file. */
   readonly archivePath?: string
 }
