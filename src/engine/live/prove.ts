@@ -39,10 +39,15 @@ interface Comparison {
 /** REST and futures tell milliseconds, streams of spot may tell microseconds: both are right. */
 const ms = (time: unknown): number => Math.floor(Number(time))
 
-const plainRow = (row: readonly unknown[]): [number, ...unknown[]] => [Number(row[0]), ...row.slice(1).map(plain)]
 const timedRow = (row: readonly unknown[]): [number, ...unknown[]] => {
   const [id, time, ...rest] = row
   return [Number(id), ms(time), ...rest.map(plain)]
+}
+
+/** A contract that ends on a date has neither a funding rate nor a time for it: `""` and 0. */
+function markRow(row: readonly unknown[]): [number, ...unknown[]] {
+  const [time, mark, index, settle, rate, next] = row
+  return [Number(time), ...[mark, index, settle].map(plain), rate === '' ? Number.NaN : plain(rate), next || Number.NaN]
 }
 
 /** Updates of spot and of futures have the same row; spot's stream leaves one id out. */
@@ -108,7 +113,7 @@ const COMPARISONS: Readonly<Record<string, Comparison>> = {
       const { markPrice, indexPrice, estimatedSettlePrice, fundingRate, nextFundingTime } = record as MarkPrice
       return [markPrice, indexPrice, estimatedSettlePrice, fundingRate, nextFundingTime]
     },
-    row: plainRow,
+    row: markRow,
     by: 'time',
     chunk: CHUNK,
   },

@@ -46,8 +46,10 @@ export class SeededFutures {
       markPrice: this.#text(mark),
       indexPrice: this.#text(index),
       settlePrice: this.#text(index * (1 + this.#at(this.#premium, second) / 4)),
-      fundingRate: rate.toFixed(8),
-      nextFundingTime: previous + length,
+      // What is delivered pays no funding.
+      ...(isDated(this.#one.listing.symbol)
+        ? { fundingRate: '', nextFundingTime: 0 }
+        : { fundingRate: rate.toFixed(8), nextFundingTime: previous + length }),
     }
   }
 
@@ -67,7 +69,6 @@ export class SeededFutures {
     const { listedAt, endsAt } = this.#one.listing
     const length = this.hours * HOUR
     const paid: PaidFunding[] = []
-    // What is delivered pays none.
     if (isDated(this.#one.listing.symbol)) return paid
     const end = Math.min(to, endsAt)
     for (let due = Math.floor(Math.max(from, listedAt) / length) * length; due < end; due += length) {

@@ -40,11 +40,13 @@ interface Seeded {
   readonly activity: number
   readonly spot?: readonly [tick: number, step: number, listedAt: string, endsAt?: string]
   readonly usdm?: readonly [tick: number, written: number, step: number, listedAt: string, endsAt?: string]
+  /** The delivery dates of the contracts of USD-M beside the perpetual. */
+  readonly usdmDates?: readonly string[]
   /** The perpetual, and the delivery dates of the contracts beside it. */
   readonly coinm?: readonly [tick: number, size: number, listedAt: string, dates?: readonly string[]]
 }
 
-/** Quarters on COIN-M: two that are long settled, and those of the sandbox's own time. */
+/** Quarters of futures: two that are long settled, and those of the sandbox's own time. */
 const QUARTERS = ['210625', '241227', '261225', '270326'] as const
 
 const KNOWN: readonly Seeded[] = [
@@ -54,6 +56,7 @@ const KNOWN: readonly Seeded[] = [
     activity: 1.5,
     spot: [2, 5, '2017-08-17T04:00Z'],
     usdm: [1, 2, 3, '2019-09-08T17:55Z'],
+    usdmDates: QUARTERS,
     coinm: [1, 100, '2020-08-10T06:00Z', QUARTERS],
   },
   {
@@ -62,6 +65,7 @@ const KNOWN: readonly Seeded[] = [
     activity: 1.2,
     spot: [2, 4, '2017-08-17T04:00Z'],
     usdm: [2, 2, 3, '2019-11-27T07:45Z'],
+    usdmDates: QUARTERS,
     coinm: [2, 10, '2020-08-19T03:00Z', QUARTERS],
   },
   {
@@ -165,12 +169,18 @@ export function seededListings(
   const listings: Listing[] = []
   for (const market of markets) {
     const built = KNOWN.flatMap((seeded) => fromKnown(seeded, market))
-    const named = symbols?.filter((symbol) => INVERSE.test(symbol) === (market === 'coinm'))
+    const named = symbols?.filter((symbol) => isOfMarket(market, symbol))
     const wanted =
       named?.map((symbol) => built.find((one) => one.symbol === symbol) ?? invented(market, symbol)) ?? built
     for (const listing of wanted) listings.push(withListing(withRules(listing, recorded), listedAt))
   }
   return listings
+}
+
+/** Names of contracts tell their market; any other may be of spot and of USD-M. */
+function isOfMarket(market: SandboxMarket, symbol: string): boolean {
+  if (INVERSE.test(symbol)) return market === 'coinm'
+  return market === 'usdm' || (market === 'spot' && !isDated(symbol))
 }
 
 function fromKnown(seeded: Seeded, market: SandboxMarket): Listing[] {
@@ -186,14 +196,21 @@ function fromKnown(seeded: Seeded, market: SandboxMarket): Listing[] {
   }
   if (!seeded.usdm) return []
   const [tick, written, step, from, to] = seeded.usdm
-  const digits = {
-    tickDecimals: tick,
-    priceDecimals: written,
-    stepDecimals: step,
-    volumeDecimals: step,
-    quoteDecimals: written + step,
-  }
-  return [{ ...common, ...digits, ...life(from, to) }]
+  return [
+    { ...common, ...linearDigits(tick, written, step), ...life(from, to) },
+    // Prices of contracts that end on a date are written with the digits of their tick.
+    ...(seeded.usdmDates ?? []).map((date) => ({
+      ...common,
+      ...linearDigits(tick, tick, step),
+      ...{ symbol: `${symbol}_${date}`, activity: seeded.activity * 0.1 },
+      ...contractLife(date),
+    })),
+  ]
+}
+
+function linearDigits(tick: number, written: number, step: number) {
+  const prices = { tickDecimals: tick, priceDecimals: written }
+  return { ...prices, stepDecimals: step, volumeDecimals: step, quoteDecimals: written + step }
 }
 
 /** The perpetual of COIN-M, and the contracts that end on a date: listed half a year before, settled at eight. */

@@ -134,6 +134,8 @@ function spotSymbol(info: SymbolInfo, withSets: boolean): object {
 }
 
 export async function usdmExchangeInfo(call: RestCall): Promise<object> {
+  const infos = await listedSymbols(call)
+  const types = contractTypes(infos)
   return {
     timezone: 'UTC',
     serverTime: call.shownTime,
@@ -149,18 +151,18 @@ export async function usdmExchangeInfo(call: RestCall): Promise<object> {
       { asset: 'BTC', marginAvailable: true, autoAssetExchange: '-0.10000000' },
       { asset: 'BNB', marginAvailable: true, autoAssetExchange: '-10' },
     ],
-    symbols: (await listedSymbols(call)).map(usdmSymbol),
+    symbols: infos.map((info) => usdmSymbol(info, types.get(info.symbol)!)),
   }
 }
 
-function usdmSymbol(info: SymbolInfo): object {
+function usdmSymbol(info: SymbolInfo, contractType: string): object {
   const tick = step(info.tickDecimals, info.priceDecimals)
   const lot = step(info.stepDecimals, 0)
   return {
     symbol: info.symbol,
-    pair: info.symbol.split('_')[0],
-    contractType: 'PERPETUAL',
-    deliveryDate: NEVER,
+    pair: pairOf(info.symbol),
+    contractType,
+    deliveryDate: deliveryOf(info),
     onboardDate: info.listedAt,
     status: 'TRADING',
     maintMarginPercent: '2.5000',
@@ -226,13 +228,17 @@ export function contractTypes(infos: readonly SymbolInfo[]): Map<string, string>
   return types
 }
 
+function deliveryOf({ symbol, endsAt }: SymbolInfo): number | undefined {
+  return isDated(symbol) ? endsAt : NEVER
+}
+
 function coinmSymbol(info: SymbolInfo, contractType: string): object {
   const tick = step(info.tickDecimals, info.priceDecimals)
   return {
     symbol: info.symbol,
     pair: pairOf(info.symbol),
     contractType,
-    deliveryDate: isDated(info.symbol) ? info.endsAt : NEVER,
+    deliveryDate: deliveryOf(info),
     onboardDate: info.listedAt,
     contractStatus: 'TRADING',
     contractSize: info.contractSize,

@@ -15,8 +15,6 @@ export async function premiumIndex(call: RestCall): Promise<object> {
   const isInverse = call.market === 'coinm'
   const one = (info: SymbolInfo): object => {
     const mark = live.mark(info, call.now)
-    // A contract that is delivered pays no funding.
-    const none = isDated(info.symbol) ? { lastFundingRate: '', interestRate: '', nextFundingTime: 0 } : {}
     return {
       symbol: info.symbol,
       ...(isInverse ? { pair: pairOf(info.symbol) } : {}),
@@ -24,9 +22,8 @@ export async function premiumIndex(call: RestCall): Promise<object> {
       indexPrice: mark.indexPrice,
       estimatedSettlePrice: mark.settlePrice,
       lastFundingRate: mark.fundingRate,
-      interestRate: '0.00010000',
+      interestRate: isDated(info.symbol) ? '' : '0.00010000',
       nextFundingTime: mark.nextFundingTime,
-      ...none,
       time: Math.floor(call.shownTime / SECOND) * SECOND,
     }
   }
