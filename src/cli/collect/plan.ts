@@ -45,6 +45,12 @@ export async function planChannels(
       `bookSnapshot comes with ${SNAPSHOT_DEPTHS.join(', ')} levels per side; ${asked} says ${depth}.`,
     )
   }
+  if (chosen.length > 0 && !kinds.includes('candle')) {
+    context.warn('intervals are of candles, and none are collected (--kinds): they have no effect.')
+  }
+  if (asked === '--depth' && !kinds.includes('bookDelta') && !kinds.includes('bookSnapshot')) {
+    context.warn('--depth is of order books, and none are collected (--kinds): it has no effect.')
+  }
   const wanted = await (typed.length > 0
     ? typedSymbols(context, exchange, client, typed)
     : pairSymbols(context, exchange, client))

@@ -170,6 +170,14 @@ describe('ticklake collect', () => {
     expect(frames.every(({ t, frame }) => typeof t === 'number' && typeof frame === 'string')).toBe(true)
   })
 
+  it('says which options have no effect', async () => {
+    const args = ['collect', 'BTCUSDT', '--kinds', 'trade', '--interval', '1s', '--depth', '50', '--duration', '1s']
+    const ran = await cli([...args, '--no-store'])
+    expect(ran.stderr).toContain('intervals are of candles, and none are collected')
+    expect(ran.stderr).toContain('--depth is of order books, and none are collected')
+    expect(ran.code).toBe(0)
+  })
+
   it('collects the pairs of the config when no symbol is named', async () => {
     await using other = await tempFolder('collect-pairs')
     await writeFile(other.join('pairs.yaml'), 'pairs: [BTCUSDT, ETH/USDT, GONEUSDT]\n')
