@@ -1,6 +1,6 @@
 import { decimal, define, integer, type Kernel } from './definition.ts'
 import { VarianceWindow } from './variance-window.ts'
-import { scratch } from './windows.ts'
+import { rowsOf, scratch } from './windows.ts'
 
 class BollingerKernel implements Kernel {
   readonly window: VarianceWindow
@@ -22,22 +22,23 @@ class BollingerKernel implements Kernel {
   #rows(x: Float64Array, from: number, to: number, outputs: readonly Float64Array[], checking: boolean): boolean {
     const { window, width } = this
     const [middle, upper, lower, percentB, bandwidth] = outputs
-    const means = scratch(1, to - from)
-    const deviations = scratch(2, to - from)
-    if (!window.run(x, from, to, means, deviations, 0, checking)) return false
+    const means = rowsOf(middle!, from, to)
+    // Where somebody wants the upper band, the deviations go through its places.
+    const deviations = upper!.length > 0 ? rowsOf(upper!, from, to) : scratch(1, to - from)
+    if (!window.run(x, from, to, means, deviations, checking)) return false
+    if (percentB!.length > 0 || bandwidth!.length > 0) {
+      for (let i = from; i < to; i++) {
+        const mean = means[i - from]!
+        const reach = width * deviations[i - from]!
+        percentB![i] = reach > 0 ? (x[i]! - (mean - reach)) / (2 * reach) : Number.NaN
+        bandwidth![i] = mean === 0 ? Number.NaN : (2 * reach) / mean
+      }
+    }
     for (let i = from; i < to; i++) {
       const mean = means[i - from]!
       const reach = width * deviations[i - from]!
-      middle![i] = mean
       upper![i] = mean + reach
       lower![i] = mean - reach
-    }
-    if (percentB!.length === 0 && bandwidth!.length === 0) return true
-    for (let i = from; i < to; i++) {
-      const mean = means[i - from]!
-      const reach = width * deviations[i - from]!
-      percentB![i] = reach > 0 ? (x[i]! - (mean - reach)) / (2 * reach) : Number.NaN
-      bandwidth![i] = mean === 0 ? Number.NaN : (2 * reach) / mean
     }
     return true
   }

@@ -13,7 +13,7 @@ class LinregKernel implements Kernel {
   weighted = 0
   squares = 0
   last = Number.NaN
-  /** Equal values in a row. */
+  /** Equal values in a row: of a window of nothing else, the value is the anchor, and rounding has no say. */
   same = 0
 
   constructor(period: number) {
@@ -47,8 +47,9 @@ class LinregKernel implements Kernel {
     const hasSlopes = slopes!.length > 0
     const hasIntercepts = intercepts!.length > 0
     const hasFits = fits!.length > 0
-    // What most want has a loop without a question.
+    // What most want has a loop without a question; nobody reads the squares then.
     const plain = hasSlopes && !hasIntercepts && !hasFits
+    const sums = SUMS
     let { age, anchor, sum, weighted, squares, last, same } = this
     let i = from
     while (i < to) {
@@ -59,52 +60,57 @@ class LinregKernel implements Kernel {
       const back = early ? (i - place) | 0 : n
       age = (age + end - i) | 0
       if (!early && plain) {
-        for (; i < end; i++) {
-          const value = y[i]!
-          same = value === last ? same + 1 : 1
-          last = value
-          const d = value - anchor
-          const old = y[i - n]! - anchor
-          weighted += newest * d - (sum - old)
-          sum += d - old
-          const flat = same >= n
-          const slope = flat ? 0 : (n * weighted - places * sum) * perSpread
-          line![i] = (flat ? value : anchor + (sum - slope * places) * share) + slope * newest
-          slopes![i] = slope
-        }
+        sums[ANCHOR] = anchor
+        sums[SUM] = sum
+        sums[WEIGHTED] = weighted
+        sums[SAME] = same
+        steadyRows(y, i, end, n, perSpread, line!, slopes!, sums)
+        anchor = sums[ANCHOR]!
+        sum = sums[SUM]!
+        weighted = sums[WEIGHTED]!
+        same = sums[SAME]!
+        last = y[end - 1]!
+        i = end
       }
       for (; i < end; i++) {
         const value = y[i]!
-        same = value === last ? same + 1 : 1
-        last = value
         const d = value - anchor
         const old = source[i - back]! - anchor
         // Every value moves one place down; the oldest, at place 0, leaves.
         weighted += newest * d - (sum - old)
         sum += d - old
-        const flat = same >= n
+        squares += (d - old) * (d + old)
+        if (value !== last) same = 1
+        else if (++same >= n) {
+          anchor = value
+          sum = 0
+          weighted = 0
+          squares = 0
+        }
+        last = value
         const cross = n * weighted - places * sum
-        const slope = flat ? 0 : cross * perSpread
-        const intercept = flat ? value : anchor + (sum - slope * places) * share
+        const slope = cross * perSpread
+        const intercept = anchor + (sum - slope * places) * share
         line![i] = intercept + slope * newest
         if (hasSlopes) slopes![i] = slope
         if (hasIntercepts) intercepts![i] = intercept
         if (hasFits) {
-          squares += (d - old) * (d + old)
           const variance = n * squares - sum * sum
-          fits![i] = flat || variance <= 0 ? Number.NaN : Math.min(1, (cross * cross) / (spread * variance))
+          fits![i] = variance <= 0 ? Number.NaN : Math.min(1, (cross * cross) / (spread * variance))
         }
       }
       if (age !== renewal) continue
       if (checking && !isFiniteSum(weighted)) return false
       age = 0
-      const values = newestOf(ring, y, from, i)
+      const known = i - from >= n
+      const values = known ? y : newestOf(ring, y, from, i)
+      const first = (known ? i - n : 0) | 0
       anchor += sum / n
       sum = 0
       weighted = 0
       squares = 0
       for (let k = 0; k < n; k++) {
-        const d = values[k]! - anchor
+        const d = values[first + k]! - anchor
         sum += d
         weighted += k * d
         squares += d * d
@@ -129,6 +135,57 @@ class LinregKernel implements Kernel {
     this.same = same
     return true
   }
+}
+
+/** What `steadyRows` goes on from, and leaves. */
+const SUMS = new Float64Array(4)
+const [ANCHOR, SUM, WEIGHTED, SAME] = [0, 1, 2, 3]
+
+/**
+ * Lines and slopes of rows whose window is one of the run. A function of few arrays and numbers: among the fields of an
+ * object the compiler runs out of registers.
+ */
+function steadyRows(
+  y: Float64Array,
+  from: number,
+  to: number,
+  length: number,
+  perSpread: number,
+  line: Float64Array,
+  slopes: Float64Array,
+  sums: Float64Array,
+): void {
+  const end = to | 0
+  const n = length | 0
+  const places = (n * (n - 1)) / 2
+  const share = 1 / n
+  const newest = n - 1
+  let anchor = sums[ANCHOR]!
+  let sum = sums[SUM]!
+  let weighted = sums[WEIGHTED]!
+  let same = sums[SAME]! | 0
+  let last = y[from - 1]!
+  for (let i = from | 0; i < end; i++) {
+    const value = y[i]!
+    const d = value - anchor
+    const old = y[i - n]! - anchor
+    weighted += newest * d - (sum - old)
+    sum += d - old
+    if (value !== last) same = 1
+    else if (++same >= n) {
+      anchor = value
+      sum = 0
+      weighted = 0
+    }
+    last = value
+    const slope = (n * weighted - places * sum) * perSpread
+    line[i] = anchor + (sum - slope * places) * share + slope * newest
+    slopes[i] = slope
+  }
+  sums[ANCHOR] = anchor
+  sums[SUM] = sum
+  sums[WEIGHTED] = weighted
+  sums[SAME] = same
 }
 
 /** The straight line through the last `period` values that fits best (least squares). */

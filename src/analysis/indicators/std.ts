@@ -1,6 +1,6 @@
 import { define, integer, type Kernel } from './definition.ts'
 import { VarianceWindow } from './variance-window.ts'
-import { scratch } from './windows.ts'
+import { rowsOf, scratch } from './windows.ts'
 
 class StdKernel implements Kernel {
   readonly window: VarianceWindow
@@ -10,11 +10,11 @@ class StdKernel implements Kernel {
   }
 
   run([x]: readonly Float64Array[], from: number, to: number, [out]: readonly Float64Array[]): void {
-    this.window.run(x!, from, to, scratch(1, to - from), out!, from, false)
+    this.window.run(x!, from, to, scratch(1, to - from), rowsOf(out!, from, to), false)
   }
 
   attempt([x]: readonly Float64Array[], from: number, to: number, [out]: readonly Float64Array[]): boolean {
-    return this.window.run(x!, from, to, scratch(1, to - from), out!, from, true)
+    return this.window.run(x!, from, to, scratch(1, to - from), rowsOf(out!, from, to), true)
   }
 }
 

@@ -18,7 +18,7 @@ export class VarianceWindow {
   sum = 0
   squares = 0
   last = Number.NaN
-  /** Equal values in a row: a window of nothing else has no deviation, whatever rounding says. */
+  /** Equal values in a row: of a window of nothing else, the value is the anchor, and rounding has no say. */
   same = 0
 
   constructor(period: number, ddof = 0) {
@@ -29,9 +29,9 @@ export class VarianceWindow {
   }
 
   /**
-   * Writes the mean of row `from` at place 0 of `means` and so on, and the deviations at places that begin at `place`; NaN
-   * until there are `period` values. With `checking`, over values that nobody has looked at: false, and nothing is
-   * remembered, where one was not finite.
+   * Writes the mean and the deviation of row `from` at place 0 of `means` and `deviations` and so on; NaN until there are
+   * `period` values. With `checking`, over values that nobody has looked at: false, and nothing is remembered, where one was
+   * not finite.
    */
   run(
     x: Float64Array,
@@ -39,7 +39,6 @@ export class VarianceWindow {
     to: number,
     means: Float64Array,
     deviations: Float64Array,
-    place: number,
     checking: boolean,
   ): boolean {
     const { ring, period, renewal } = this
@@ -53,7 +52,7 @@ export class VarianceWindow {
       this.anchor = x[from]!
     }
     let { age, count, anchor, sum, squares, last, same } = this
-    const shift = (from - place) | 0
+    const sums = SUMS
     let i = from
     while (i < to) {
       const next = age % period
@@ -67,38 +66,41 @@ export class VarianceWindow {
           const old = ring[k]! - anchor
           sum += d - old
           squares += (d - old) * (d + old)
-          same = value === last ? same + 1 : 1
+          if (value !== last) same = 1
+          else if (++same >= period) {
+            anchor = value
+            sum = 0
+            squares = 0
+          }
           last = value
           const mean = sum * share
           const squared = squares - sum * mean
-          const flat = same >= period
-          means[i - from] = flat ? value : anchor + mean
-          deviations[i - shift] = flat || squared < 0 ? 0 : Math.sqrt(squared * degree)
+          means[i - from] = anchor + mean
+          deviations[i - from] = squared > 0 ? Math.sqrt(squared * degree) : 0
         }
       } else {
-        for (; i < end; i++) {
-          const value = x[i]!
-          const d = value - anchor
-          const old = x[i - period]! - anchor
-          sum += d - old
-          squares += (d - old) * (d + old)
-          same = value === last ? same + 1 : 1
-          last = value
-          const mean = sum * share
-          const squared = squares - sum * mean
-          const flat = same >= period
-          means[i - from] = flat ? value : anchor + mean
-          deviations[i - shift] = flat || squared < 0 ? 0 : Math.sqrt(squared * degree)
-        }
+        sums[ANCHOR] = anchor
+        sums[SUM] = sum
+        sums[SQUARES] = squares
+        sums[SAME] = same
+        steadyRows(x, i, end, from, period, share, degree, means, deviations, sums)
+        anchor = sums[ANCHOR]!
+        sum = sums[SUM]!
+        squares = sums[SQUARES]!
+        same = sums[SAME]!
+        last = x[end - 1]!
+        i = end
       }
       if (age !== renewal) continue
       if (checking && !isFiniteSum(squares)) return false
       age = 0
-      const values = newestOf(ring, x, from, i)
+      const known = i - from >= period
+      const values = known ? x : newestOf(ring, x, from, i)
+      const first = (known ? i - period : 0) | 0
       anchor += sum / period
       sum = 0
       squares = 0
-      for (let k = 0; k < period; k++) {
+      for (let k = first; k < first + period; k++) {
         const d = values[k]! - anchor
         sum += d
         squares += d * d
@@ -108,7 +110,7 @@ export class VarianceWindow {
     const unripe = Math.min(to - from, period - 1 - count)
     for (let k = 0; k < unripe; k++) {
       means[k] = Number.NaN
-      deviations[place + k] = Number.NaN
+      deviations[k] = Number.NaN
     }
     count = Math.min(period, count + (to - from))
     keepTail(ring, age % period, x, from, to)
@@ -121,4 +123,56 @@ export class VarianceWindow {
     this.same = same
     return true
   }
+}
+
+/** What `steadyRows` goes on from, and leaves. */
+const SUMS = new Float64Array(4)
+const [ANCHOR, SUM, SQUARES, SAME] = [0, 1, 2, 3]
+
+/**
+ * Rows whose window is one of the run. A function of few arrays and numbers: among the fields of an object the compiler
+ * runs out of registers.
+ */
+function steadyRows(
+  x: Float64Array,
+  from: number,
+  to: number,
+  first: number,
+  length: number,
+  share: number,
+  degree: number,
+  means: Float64Array,
+  deviations: Float64Array,
+  sums: Float64Array,
+): void {
+  const end = to | 0
+  const start = first | 0
+  const period = length | 0
+  let anchor = sums[ANCHOR]!
+  let sum = sums[SUM]!
+  let squares = sums[SQUARES]!
+  let same = sums[SAME]! | 0
+  let last = x[from - 1]!
+  for (let i = from | 0; i < end; i++) {
+    const value = x[i]!
+    const d = value - anchor
+    const old = x[i - period]! - anchor
+    sum += d - old
+    squares += (d - old) * (d + old)
+    if (value !== last) same = 1
+    else if (++same >= period) {
+      anchor = value
+      sum = 0
+      squares = 0
+    }
+    last = value
+    const mean = sum * share
+    const squared = squares - sum * mean
+    means[i - start] = anchor + mean
+    deviations[i - start] = squared > 0 ? Math.sqrt(squared * degree) : 0
+  }
+  sums[ANCHOR] = anchor
+  sums[SUM] = sum
+  sums[SQUARES] = squares
+  sums[SAME] = same
 }

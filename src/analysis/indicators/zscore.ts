@@ -1,6 +1,6 @@
 import { define, integer, type Kernel } from './definition.ts'
 import { VarianceWindow } from './variance-window.ts'
-import { scratch } from './windows.ts'
+import { rowsOf, scratch } from './windows.ts'
 
 class ZscoreKernel implements Kernel {
   readonly window: VarianceWindow
@@ -20,7 +20,7 @@ class ZscoreKernel implements Kernel {
   #rows(x: Float64Array, from: number, to: number, out: Float64Array, checking: boolean): boolean {
     const means = scratch(1, to - from)
     // The deviations go through the places of the result.
-    if (!this.window.run(x, from, to, means, out, from, checking)) return false
+    if (!this.window.run(x, from, to, means, rowsOf(out, from, to), checking)) return false
     for (let i = from; i < to; i++) {
       const deviation = out[i]!
       out[i] = deviation > 0 ? (x[i]! - means[i - from]!) / deviation : Number.NaN
