@@ -70,6 +70,49 @@ describe('a series of events', () => {
     expect(await lake.list()).toEqual([trades])
   })
 
+  it('takes many records of one entry as it takes each of them', async () => {
+    const big = 2 ** 53
+    /** Ids in runs, which jump ahead, repeat what was there, and pass the last whole number. */
+    const runs = fc.array(
+      fc.tuple(
+        fc.constantFrom(1, 5, 40, 300, big - 20),
+        fc.integer({ min: 0, max: 30 }),
+        fc.integer({ min: 1, max: 400 }),
+      ),
+      { minLength: 1, maxLength: 6 },
+    )
+    const idAt = (id: number, n: number) => (id + n < big ? id + n : BigInt(id) + BigInt(n))
+    await fc.assert(
+      fc.asyncProperty(runs, async (lists) => {
+        await using folder = await tempFolder('events')
+        const lake = await Lake.open(folder.path)
+        const told = []
+        for (const [name, isSingle] of [
+          ['one', true],
+          ['many', false],
+        ] as const) {
+          await using writer = await lake.eventWriter({ ...trades, symbol: name }, { spoolId: 'spool' })
+          for (const [sequence, [from, skip, count]] of lists.entries()) {
+            const records = Array.from({ length: count }, (_, n) => ({
+              ...tradeAt(n),
+              id: idAt(from + skip, n),
+              flags: n % 3 === 0 ? 128 : 1,
+            }))
+            if (isSingle) for (const record of records) writer.append(record, sequence)
+            else writer.appendAll([...records, tradeAt(1e6)], records.length, sequence)
+          }
+          told.push({ held: writer.held, from: writer.pendingFrom, records: writer.pendingRecords })
+          await writer.flush()
+          const { ids, spool, inexactValues } = writer.coverage
+          const rows = await readRows(lake, { ...trades, symbol: name }, all('trade'))
+          told.push({ ids, spool, inexactValues, rows })
+        }
+        expect(told.slice(2)).toEqual(told.slice(0, 2))
+      }),
+      { numRuns: 8 },
+    )
+  })
+
   it("keeps every level of a book update, one row each, in the exchange's order", async () => {
     await using folder = await tempFolder('events')
     const lake = await Lake.open(folder.path)

@@ -75,6 +75,10 @@ export class CandleSink implements SeriesSink {
     return true
   }
 
+  appendAll(records: readonly LiveRecord[], count: number, sequence: number): void {
+    for (let index = 0; index < count; index++) this.append(records[index]!, sequence)
+  }
+
   gap(gap: Gap): void {
     this.#gaps.push(gap)
   }

@@ -29,6 +29,7 @@ import { Flusher } from './flusher.ts'
 import { assertOneForm } from './forms.ts'
 import { FrameSpool } from './frame-spool.ts'
 import { FundingPoll } from './funding-poll.ts'
+import { Handover } from './handover.ts'
 import { carriesAll, Intake, type IntakeSeries, isStorable, seriesOf } from './intake.ts'
 import { LiveSeries } from './live-series.ts'
 import { Latecomers, Openings } from './openings.ts'
@@ -60,6 +61,7 @@ export class Collector implements AsyncDisposable {
   readonly #live: LiveExchange
   readonly #client: BaseDataClient
   readonly #intake: Intake
+  readonly #handover: Handover
   readonly #lake: Lake | undefined
   readonly #spool: Spool | undefined
   readonly #backfill: Backfill
@@ -107,7 +109,11 @@ export class Collector implements AsyncDisposable {
       },
       { frame: (frame) => this.#frame(frame), event: (event) => this.#events.take(event) },
     )
-    this.#intake = new Intake(exchange.id, this.bus)
+    this.#handover = new Handover(
+      (sink, records, count) => this.#flusher.added(sink, records, count),
+      (error) => this.#log.error({ err: error }, 'records could not be kept for the lake'),
+    )
+    this.#intake = new Intake(exchange.id, this.bus, this.#handover)
     this.#compaction = new Compaction(() => this.#intake.all, this.#log, options.compactMs)
     this.#backfill = new Backfill({
       client,
@@ -143,7 +149,10 @@ export class Collector implements AsyncDisposable {
     })
     this.#latecomers = new Latecomers(
       (id) => this.#open(id, true),
-      (record, sequence) => this.#take(record, sequence, Date.now()),
+      (record, sequence) => {
+        this.#take(record, sequence, Date.now())
+        this.#handover.settle()
+      },
       this.#log,
     )
     this.#events = new StreamEvents({
@@ -443,7 +452,6 @@ export class Collector implements AsyncDisposable {
         this.#latecomers.add(this.#intake.idOf(record), record, sequence)
       return
     }
-    if (this.#spool !== undefined) this.#flusher.added(entry.sink, record)
     if (record.kind === 'bookDelta') this.#books.delta(record, now)
     else if (record.kind === 'quote') this.#books.quote(record, now)
   }
@@ -463,6 +471,7 @@ export class Collector implements AsyncDisposable {
     }
     const now = Date.now()
     for (const record of records) this.#take(record, sequence, now)
+    this.#handover.settle()
     return true
   }
 }

@@ -78,10 +78,19 @@ export class EventSink implements SeriesSink {
   }
 
   append(record: LiveRecord, sequence: number): boolean {
+    this.#saw(record)
+    return this.#writer.append(record, sequence)
+  }
+
+  appendAll(records: readonly LiveRecord[], count: number, sequence: number): void {
+    for (let index = 0; index < count; index++) this.#saw(records[index]!)
+    this.#writer.appendAll(records, count, sequence)
+  }
+
+  #saw(record: LiveRecord): void {
     const time = timeOf(record)
     if (Number.isNaN(this.#coveredTo)) this.#coveredTo = time
     if (!(time < this.#lastTime)) this.#lastTime = time
-    return this.#writer.append(record, sequence)
   }
 
   gap(gap: Gap): void {

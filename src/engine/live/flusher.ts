@@ -117,13 +117,13 @@ export class Flusher implements AsyncDisposable {
     return this.#closed ? Promise.resolve() : new Promise((done) => this.#waiting.push(done))
   }
 
-  /** Counts a record that waits now in `sink`. */
-  added(sink: SeriesSink | undefined, record: LiveRecord): void {
-    this.#pending++
-    this.#memory += memoryOf(record)
+  /** Counts the first `count` records, all of one series, which wait now in `sink`. */
+  added(sink: SeriesSink, records: readonly LiveRecord[], count: number): void {
+    this.#pending += count
+    for (let index = 0; index < count; index++) this.#memory += memoryOf(records[index]!)
     if (this.#closed) return
-    const isFull = sink?.isFull ?? false
-    if (this.#short) this.#slack--
+    const { isFull } = sink
+    if (this.#short) this.#slack -= count
     if (isFull || this.#pending >= this.#options.flushRecords || this.#memory >= this.#mostBytes) {
       this.#full = true
       // A full sink has as much room again: enough until the flush that begins now has taken its share.

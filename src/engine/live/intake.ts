@@ -4,6 +4,7 @@ import type { Interval } from '../../model/interval.ts'
 import type { LiveKind, LiveRecord } from '../../model/live/index.ts'
 import type { Market, SeriesId } from '../../model/series.ts'
 import { seriesKey } from '../../model/series.ts'
+import type { Handover } from './handover.ts'
 import type { LiveSeries } from './live-series.ts'
 import type { SeriesSink } from './series-sink.ts'
 
@@ -20,6 +21,7 @@ export interface IntakeSeries {
 export class Intake {
   readonly #exchange: string
   readonly #bus: EventBus
+  readonly #handover: Handover
   /** By market and kind, then by symbol, for candles with the interval. */
   readonly #routes = new Map<Market, Map<LiveKind, Map<string, IntakeSeries>>>()
   readonly #all = new Map<string, IntakeSeries>()
@@ -28,9 +30,10 @@ export class Intake {
   /** Records of series that nobody asked for. */
   unrouted = 0
 
-  constructor(exchange: string, bus: EventBus) {
+  constructor(exchange: string, bus: EventBus, handover: Handover) {
     this.#exchange = exchange
     this.#bus = bus
+    this.#handover = handover
   }
 
   get all(): Iterable<IntakeSeries> {
@@ -93,8 +96,9 @@ export class Intake {
       this.unrouted++
       return undefined
     }
-    const fresh = entry.series.take(record, now)
-    if (fresh && entry.series.renewal === undefined) entry.sink?.append(record, sequence)
+    const { series, sink } = entry
+    const fresh = series.take(record, now)
+    if (fresh && sink !== undefined && series.renewal === undefined) this.#handover.add(sink, record, sequence)
     // Candles in progress are told, and never stored.
     if (fresh || (record.kind === 'candle' && !record.closed)) this.#bus.publish(record)
     return fresh ? entry : undefined

@@ -21,6 +21,8 @@ export interface SeriesSink extends AsyncDisposable {
   readonly resume: Resume
   /** Keeps a record for the next flush. False for one that the lake holds already. */
   append(record: LiveRecord, sequence: number): boolean
+  /** Keeps the first `count` records, all of one entry of the spool, but for those that the lake holds already. */
+  appendAll(records: readonly LiveRecord[], count: number, sequence: number): void
   /** Half of the memory for what waits is used. */
   readonly isFull: boolean
   /** Records that wait. */

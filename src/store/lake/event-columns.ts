@@ -2,7 +2,7 @@ import { InvalidRangeError } from '../../model/errors.ts'
 import type { ColumnSpec, Kind } from '../../model/kind.ts'
 import type { LiveRecord } from '../../model/live/index.ts'
 import { BookColumns } from './event-book-columns.ts'
-import { halvesOf, type PutRow, type RowLayout, rowLayout } from './event-rows.ts'
+import { halvesOf, type PutRows, type RowLayout, rowLayout } from './event-rows.ts'
 import { type ColumnMemory, OWN_MEMORY } from './event-scratch.ts'
 import { Slots } from './event-slots.ts'
 
@@ -40,8 +40,10 @@ export class EventColumns {
   readonly #book: BookColumns | undefined
   readonly #slots = new Slots()
   readonly #layout: RowLayout
-  readonly #put: PutRow
+  readonly #put: PutRows
   readonly #width: number
+  /** What is appended alone, as a list. */
+  readonly #one: LiveRecord[] = []
   #rows = 0
 
   constructor(kind: Kind) {
@@ -88,15 +90,26 @@ export class EventColumns {
   }
 
   append(record: LiveRecord): void {
+    this.#one[0] = record
+    this.appendAll(this.#one, 1)
+  }
+
+  /** Appends the first `count` of them. */
+  appendAll(records: readonly LiveRecord[], count: number): void {
     if (this.#book !== undefined) {
-      this.#book.append(record)
+      for (let index = 0; index < count; index++) this.#book.append(records[index]!)
       return
     }
     // One row behind another: to write into a column each would cost a line of the processor's cache per value.
     const slots = this.#slots
-    const at = slots.take(this.#width)
-    this.#put(slots.numbers, slots.halves, at, record)
-    this.#rows++
+    const width = this.#width
+    for (let from = 0; from < count; ) {
+      const rows = Math.min(count - from, Math.max(1, Math.floor(slots.room / width)))
+      const at = slots.take(width * rows)
+      this.#put(slots.numbers, slots.halves, at, records, from, from + rows)
+      from += rows
+    }
+    this.#rows += count
   }
 
   /** All rows as a batch, in memory that is theirs, and the record number of each. */

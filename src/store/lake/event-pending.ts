@@ -59,15 +59,6 @@ export class PendingEvents {
     return this.#taken.reduce((sum, { columns }) => sum + columns.records, this.#columns.records)
   }
 
-  get rows(): number {
-    return this.#taken.reduce((sum, { columns }) => sum + columns.rows, this.#columns.rows)
-  }
-
-  /** Size of what waits when it is written, bytes: more than the memory it takes, for books. */
-  get bytes(): number {
-    return this.#takenBytes + this.#columns.bytes
-  }
-
   /** Memory of what waits, bytes. */
   get memory(): number {
     return this.#taken.reduce((sum, { columns }) => sum + columns.usedBytes, this.#columns.usedBytes)
@@ -95,13 +86,51 @@ export class PendingEvents {
     this.#columns.append(record)
     if (isNext) held!.extend(id as number, this.#instantOf(record))
     else if (held !== undefined) this.#hold(held, record)
-    const open = this.#open
-    if ((record.flags & RecordFlag.inexact) !== 0) open.inexact++
-    if (sequence !== undefined) {
-      if (sequence < open.from) open.from = sequence
-      if (sequence > open.to) open.to = sequence
-    }
+    if ((record.flags & RecordFlag.inexact) !== 0) this.#open.inexact++
+    if (sequence !== undefined) this.#cameWith(sequence)
     return true
+  }
+
+  /**
+   * Takes the first `count` records, all of one entry of the spool, but for those that are stored or wait already.
+   * @throws StorageError when there is no memory for them.
+   */
+  appendAll(records: readonly LiveRecord[], count: number, sequence: number): void {
+    const run = this.#runOf(records, count)
+    if (run > 0) {
+      if (this.#columns.rows + run > this.#mostRows) this.#refuse()
+      this.#columns.appendAll(records, run)
+      let time = Number.NEGATIVE_INFINITY
+      for (let index = 0; index < run; index++) {
+        const record = records[index]!
+        const instant = this.#instantOf(record)
+        if (instant > time) time = instant
+        if ((record.flags & RecordFlag.inexact) !== 0) this.#open.inexact++
+      }
+      this.#held!.extend((records[run - 1] as TradeRecord).id as number, time)
+      this.#cameWith(sequence)
+    }
+    for (let index = run; index < count; index++) this.append(records[index]!, sequence)
+  }
+
+  /** How many of them come one by one behind what is held: the way of nearly all that are counted. */
+  #runOf(records: readonly LiveRecord[], count: number): number {
+    if (!this.#isCounted) return 0
+    let next = this.#held!.next
+    let run = 0
+    // An id that is no number, or no whole one any more, is none of these.
+    while (run < count && (records[run] as TradeRecord).id === next && next < Number.MAX_SAFE_INTEGER) {
+      next++
+      run++
+    }
+    return run
+  }
+
+  /** A record of that entry of the spool waits. */
+  #cameWith(sequence: number): void {
+    const open = this.#open
+    if (sequence < open.from) open.from = sequence
+    if (sequence > open.to) open.to = sequence
   }
 
   /** What waits now, to be written; what comes from now on is apart from it. It waits on until it is `stored`. */

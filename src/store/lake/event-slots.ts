@@ -49,6 +49,11 @@ export class Slots {
     return this.#blocks.reduce((sum, { numbers }) => sum + numbers.byteLength, 0)
   }
 
+  /** Slots left in the block that is being filled. */
+  get room(): number {
+    return this.#limit - this.#at
+  }
+
   /** Takes `count` slots. Gives the first of them, in `numbers` and `halves` as they are from then on. */
   take(count: number): number {
     if (this.#at + count > this.#limit) this.#turn(count)

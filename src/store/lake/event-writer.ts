@@ -131,15 +131,6 @@ export class EventWriter implements AsyncDisposable {
     return this.#pending.records
   }
 
-  get pendingRows(): number {
-    return this.#pending.rows
-  }
-
-  /** Size of the records that are not stored yet when they are written, bytes. */
-  get pendingBytes(): number {
-    return this.#pending.bytes
-  }
-
   /** Memory of the records that are not stored yet, bytes. */
   get pendingMemory(): number {
     return this.#pending.memory
@@ -168,6 +159,11 @@ export class EventWriter implements AsyncDisposable {
    */
   append(record: LiveRecord, sequence?: number): boolean {
     return this.#pending.append(record, sequence)
+  }
+
+  /** Takes the first `count` records, all of one spool entry, as `append` would take each. */
+  appendAll(records: readonly LiveRecord[], count: number, sequence: number): void {
+    this.#pending.appendAll(records, count, sequence)
   }
 
   /**
