@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { renderScoreMap, scoreGlyph } from '../../src/cli/render/score-map.ts'
 import { createStyle } from '../../src/cli/render/style.ts'
 import { candle } from '../../src/model/candle.ts'
+import { startSandbox } from '../../src/sandbox/index.ts'
 import type { GapFinding } from '../../src/store/lake/gaps.ts'
 import { Lake } from '../../src/store/lake/lake.ts'
 import { candlesOf, opensOf } from '../analysis/quality/batches.ts'
@@ -118,11 +119,33 @@ describe('quality', () => {
   })
 })
 
+it('quality scores candles of other prices, and of negative premiums', async () => {
+  await using sandbox = await startSandbox({ now: '2024-06-01', symbols: ['BTCUSDT'], tradesPerSecond: 0.05 })
+  await using own = await tempFolder('quality-prices')
+  const kinds = ['markCandle', 'indexCandle', 'premiumCandle', 'continuousCandle']
+  const range = ['--interval', '1h', '--from', '2024-05-01', '--to', '2024-05-03', '--endpoint', sandbox.endpoint]
+  for (const kind of kinds) {
+    const { code } = await runHere(['download', 'BTCUSDT', '--market', 'usdm', '--kind', kind, ...range], {
+      cwd: own.path,
+    })
+    expect(code).toBe(0)
+  }
+  const { code, stdout } = await runHere(['quality', '--json', '--anomalies'], { cwd: own.path })
+  expect(code).toBe(0)
+  for (const verb of ['quality', 'verify', 'coverage', 'stats']) {
+    const table = await runHere([verb], { cwd: own.path })
+    for (const kind of kinds) expect(table.stdout, verb).toMatch(new RegExp(`BTCUSDT\\w* +${kind} 1h `))
+  }
+  const scores = jsonLines(stdout) as { kind: string; score: number; rows: number }[]
+  expect(scores.map(({ kind }) => kind).toSorted()).toEqual(kinds.toSorted())
+  expect(scores.map(({ score, rows }) => [score, rows])).toEqual(kinds.map(() => [100, 48]))
+})
+
 it('quality of what has no score says so, and a lake without it is not called empty', async () => {
   const run = (...args: string[]) => runHere(args, { cwd: folder.path })
   const none = await run('quality', '--kind', 'metrics')
   expect(none.code).toBe(2)
-  expect(none.stderr).toContain('There is no score of metrics, only of candle, trade,')
+  expect(none.stderr).toContain('There is no score of metrics, only of candle, markCandle,')
   for (const verb of ['quality', 'verify', 'coverage', 'list', 'stats', 'compact']) {
     const { code, stderr } = await run(verb, '--kind', 'quote')
     expect(code).toBe(0)

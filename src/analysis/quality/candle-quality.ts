@@ -2,6 +2,7 @@ import { columnOf } from '../../model/batch.ts'
 import { CandleFlag, candle } from '../../model/candle.ts'
 import { COMPLETE_CAUSES, type Defect, type Gap } from '../../model/coverage.ts'
 import { countOpens, type Interval, type IntervalGrid, isOpenTime, nextOpen } from '../../model/interval.ts'
+import { premiumCandle } from '../../model/price-candle.ts'
 import { intersectRanges } from '../../model/ranges.ts'
 import type { Market } from '../../model/series.ts'
 import { DAY, type TimeRange } from '../../model/time.ts'
@@ -14,6 +15,8 @@ import { type DayQuality, type Reason, reason, reasonsOf, type SeriesQuality, se
 
 export interface CandleQualityOptions {
   readonly interval: Interval
+  /** Kind of candles, `candle` when left out; a premium may be negative. */
+  readonly kind?: string
   /** An open time on the grid of `3d`. */
   readonly origin?: number
   readonly market?: Market
@@ -66,7 +69,7 @@ export class CandleQuality {
       ...(origin !== undefined && { origin }),
       ...(market !== undefined && { market }),
       // What is not closed yet costs timeliness.
-      stages: STAGES,
+      stages: options.kind === premiumCandle.id ? STAGES.filter((name) => name !== 'values') : STAGES,
       maxFindings: 0,
       onFinding: (finding, isFirstError) => this.#note(finding, isFirstError),
     })

@@ -3,7 +3,7 @@ import { ConfigError } from '../../model/errors.ts'
 import type { SeriesId } from '../../model/series.ts'
 import type { SeriesCoverage } from '../../store/lake/coverage-file.ts'
 import type { Context } from '../context.ts'
-import { seriesLabel } from '../progress/state.ts'
+import { dataLabel, seriesLabel } from '../progress/state.ts'
 import { buildHeatMap, renderHeatMap } from '../render/heatmap.ts'
 import type { Style } from '../render/style.ts'
 import { renderTable } from '../render/table.ts'
@@ -132,7 +132,7 @@ async function printTable(
   const rows = found.map(({ id, coverage, summary }) => [
     id.market,
     id.symbol,
-    id.interval ?? id.kind,
+    dataLabel(id),
     formatInstant(summary.range?.from),
     formatInstant(summary.range?.to),
     formatCount(summary.rows),

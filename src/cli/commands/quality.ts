@@ -8,13 +8,14 @@ import type {
 } from '../../analysis/quality/index.ts'
 import { ConfigError } from '../../model/errors.ts'
 import { type Interval, intervalLength } from '../../model/interval.ts'
-import { kindOf } from '../../model/kinds.ts'
+import { KINDS, kindOf } from '../../model/kinds.ts'
+import { isPriceCandle } from '../../model/price-candle.ts'
 import type { SeriesId } from '../../model/series.ts'
 import type { TimeRange } from '../../model/time.ts'
 import type { SeriesCoverage } from '../../store/lake/coverage-file.ts'
 import type { Lake } from '../../store/lake/lake.ts'
 import type { Context } from '../context.ts'
-import { seriesLabel } from '../progress/state.ts'
+import { dataLabel, seriesLabel } from '../progress/state.ts'
 import { type OpenRange, type RangeOptions, readRange } from '../range.ts'
 import { renderScoreMap } from '../render/score-map.ts'
 import { renderTable } from '../render/table.ts'
@@ -66,6 +67,7 @@ export const verb: Verb<QualityOptions> = {
 A day's score, of 100: completeness 35, continuity 15, validity 25, timeliness 10, agreement 15. What cannot be judged
 (no second source) gives its points to the others. Candles that the exchange never published cost no completeness.
 Agreement asks the published checksums, and larger intervals of the same symbol where the lake has them.
+Candles of mark, index, premium and continuous prices are scored alike.
 Of trades, books and quotes: ids and chains tell what is missing, and values (crossed books too) and times what is wrong.
 Nothing is changed. --json gives a line per series with every day, its reasons and the rows behind them.`,
     )
@@ -82,7 +84,10 @@ Nothing is changed. --json gives a line per series with every day, its reasons a
     const asked = readRange(options)
     const lake = await openLake(context)
     const { SCORED_EVENTS } = await import('../../analysis/quality/index.ts')
-    const kinds: readonly string[] = ['candle', ...SCORED_EVENTS]
+    const kinds = [
+      ...Object.values(KINDS).flatMap(({ id, hasInterval }) => (hasInterval ? [id] : [])),
+      ...SCORED_EVENTS,
+    ]
     if (options.kind !== undefined && !kinds.includes(readKind(options))) {
       throw new ConfigError(`There is no score of ${options.kind}, only of ${kinds.join(', ')}.`)
     }
@@ -126,7 +131,8 @@ async function score(
   withAnomalies: boolean,
 ): Promise<Scored> {
   const { AnomalyDetector, CandleQuality } = await import('../../analysis/quality/index.ts')
-  if (id.kind !== 'candle') return scoreOfEvents(context, lake, id, coverage, asked)
+  const kind = kindOf(id.kind)
+  if (!kind.hasInterval) return scoreOfEvents(context, lake, id, coverage, asked)
   const interval = id.interval as Interval
   const range: TimeRange = {
     from: asked.from ?? coverage.covered[0]?.from ?? 0,
@@ -136,6 +142,7 @@ async function score(
   const options = { ...range, signal }
   const quality = new CandleQuality({
     interval,
+    kind: id.kind,
     market: id.market,
     range,
     gaps: coverage.gaps,
@@ -145,7 +152,8 @@ async function score(
   })
   const peers = withAnomalies ? await peersOf(lake, id, options) : []
   const detector = withAnomalies ? new AnomalyDetector({ peers }) : undefined
-  for await (const batch of lake.read(id, { ...options, columns: COLUMNS })) {
+  const columns = COLUMNS.filter((name) => kind.columns.some((spec) => spec.name === name))
+  for await (const batch of lake.read(id, { ...options, columns })) {
     quality.add(batch)
     detector?.add(batch)
   }
@@ -196,7 +204,9 @@ async function largerOf(lake: Lake, id: SeriesId, options: ReadRange): Promise<L
   const { isMadeOf } = await import('../../analysis/quality/index.ts')
   const larger: LargerSeries[] = []
   for (const other of await lake.list()) {
-    if (other.kind !== 'candle' || other.symbol !== id.symbol || other.market !== id.market) continue
+    // Whether a candle of samples is the sum of smaller ones no exchange says.
+    if (isPriceCandle(id.kind) || other.kind !== id.kind) continue
+    if (other.symbol !== id.symbol || other.market !== id.market) continue
     if (other.exchange !== id.exchange || !isMadeOf(other.interval as Interval, id.interval as Interval)) continue
     if (tooMany(other, options)) continue
     const columns = ['open_time', 'open', 'high', 'low', 'close', 'volume', 'trades']
@@ -209,7 +219,7 @@ async function largerOf(lake: Lake, id: SeriesId, options: ReadRange): Promise<L
 async function peersOf(lake: Lake, id: SeriesId, options: ReadRange): Promise<PeerSeries[]> {
   const peers: PeerSeries[] = []
   for (const other of await lake.list()) {
-    const isPeer = other.kind === 'candle' && other.symbol === id.symbol && other.interval === id.interval
+    const isPeer = other.kind === id.kind && other.symbol === id.symbol && other.interval === id.interval
     if (!isPeer || other.market === id.market || tooMany(other, options)) continue
     const columns = ['open_time', 'close', 'close_time']
     peers.push({ name: seriesLabel(other), batch: await lake.load(other, { ...options, columns }) })
@@ -246,7 +256,7 @@ async function print(
   const rows = found.map(({ id, quality, anomalyCount }) => [
     id.market,
     id.symbol,
-    id.interval ?? id.kind,
+    dataLabel(id),
     formatCount(quality.days.length),
     formatCount(quality.rows),
     scoreText(quality.score),

@@ -1,3 +1,4 @@
+import { dataLabel } from '../progress/state.ts'
 import { renderTable } from '../render/table.ts'
 import { formatBytes, formatCount } from '../render/text.ts'
 import { formatInstant } from '../render/time.ts'
@@ -50,7 +51,7 @@ export const verb: Verb<SelectOptions> = {
         rows.push([
           id.market,
           id.symbol,
-          id.interval ?? id.kind,
+          dataLabel(id),
           formatCount(count),
           formatCount(files),
           formatBytes(bytes),

@@ -3,7 +3,7 @@ import type { RemoteWitness } from '../../engine/reconcile/index.ts'
 import type { VerifyProblem, VerifyReport } from '../../engine/types.ts'
 import { ConfigError } from '../../model/errors.ts'
 import { openEngine } from '../engine.ts'
-import { seriesLabel } from '../progress/state.ts'
+import { dataLabel, seriesLabel } from '../progress/state.ts'
 import { createVerifyView } from '../progress/verify.ts'
 import { reconciliationLines } from '../render/reconciliation.ts'
 import type { Style } from '../render/style.ts'
@@ -84,7 +84,7 @@ REST). --json gives a line per series; times are epoch ms.`,
       const rows = reports.map((report) => [
         report.series.market,
         report.series.symbol,
-        report.series.interval ?? report.series.kind,
+        dataLabel(report.series),
         String(report.files),
         formatCount(report.rows),
         formatBytes(report.bytes),

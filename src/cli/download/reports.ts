@@ -4,7 +4,7 @@ import { countOpens } from '../../model/interval.ts'
 import type { SeriesId } from '../../model/series.ts'
 import type { TimeRange } from '../../model/time.ts'
 import type { Context } from '../context.ts'
-import { seriesLabel } from '../progress/state.ts'
+import { dataLabel, seriesLabel } from '../progress/state.ts'
 import type { Style } from '../render/style.ts'
 import { renderTable } from '../render/table.ts'
 import { formatBytes, formatCount, formatDuration, plural, printable } from '../render/text.ts'
@@ -34,7 +34,7 @@ export async function printReports(context: Context, reports: readonly SeriesRep
   const rows = reports.map((report) => [
     report.series.market,
     report.series.symbol,
-    report.series.interval ?? report.series.kind,
+    dataLabel(report.series),
     formatInstant(report.from),
     formatInstant(report.to),
     formatCount(report.rows),

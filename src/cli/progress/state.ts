@@ -176,3 +176,8 @@ export function seriesLabel(series: SeriesId): string {
   const kind = series.kind === 'candle' ? '' : ` ${series.kind}`
   return `${market}${series.symbol}${kind}${series.interval === undefined ? '' : ` ${series.interval}`}`
 }
+
+/** What a series is of, in tables that have its symbol beside it: `1m` of candles, `trade`, `markCandle 1m`. */
+export function dataLabel({ kind, interval }: SeriesId): string {
+  return interval === undefined ? kind : kind === 'candle' ? interval : `${kind} ${interval}`
+}

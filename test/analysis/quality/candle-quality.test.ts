@@ -58,6 +58,16 @@ describe('the quality of a series', () => {
     expect(second!.score).toBe(100)
   })
 
+  it('lets a premium be negative, and nothing else', () => {
+    const below = candlesOf('1h', opensOf(HOUR, 24), (row) => ({
+      ...row,
+      ...{ open: -0.001, high: -0.0005, low: -0.002, close: -0.001, volume: 0, trades: 0 },
+    }))
+    const score = (kind: string) => scoreCandles(below, { interval: '1h', kind }).parts.validity
+    expect(score('premiumCandle')).toBe(1)
+    expect(score('markCandle')).toBe(0)
+  })
+
   it('does not hold against a series what the exchange never published', () => {
     const batch = candlesOf('1h', days(1), (row, i) => (i === 6 ? undefined : row))
     const gap = { from: START + 6 * HOUR, to: START + 7 * HOUR, count: 1, checked: ['rest' as const] }
