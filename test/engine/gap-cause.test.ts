@@ -30,10 +30,19 @@ describe('The cause of a missing stretch', () => {
   const facts = { ...asked, known }
 
   it('is maintenance where the exchange said so, and an outage where it did not', () => {
-    expect(gapCause(range('2021-08-13T02:00', '2021-08-13T06:30'), facts)).toEqual({
+    expect(gapCause(range('2021-04-25T04:01', '2021-04-25T08:45'), facts)).toEqual({
       cause: 'maintenance',
       note: 'announced system upgrade',
     })
+    // Binance's own word on these two was not found.
+    for (const [from, to] of [
+      ['2021-08-13T02:00', '2021-08-13T06:30'],
+      ['2021-09-29T07:00', '2021-09-29T09:00'],
+    ] as const)
+      expect(gapCause(range(from, to), facts)).toEqual({
+        cause: 'maintenance',
+        note: 'system upgrade, as third parties reported',
+      })
     expect(gapCause(range('2023-03-24T12:40', '2023-03-24T14:00'), facts)).toMatchObject({ cause: 'exchange-outage' })
     expect(gapCause(range('2024-03-24T12:40', '2024-03-24T14:00'), facts)).toEqual({ cause: 'exchange-outage' })
   })

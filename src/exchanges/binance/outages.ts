@@ -8,12 +8,16 @@ interface Reason {
 
 const STOOD_STILL: Reason = { cause: 'exchange-outage', note: 'no pair traded' }
 const UPGRADE: Reason = { cause: 'maintenance', note: 'announced system upgrade' }
+const REPORTED: Reason = { cause: 'maintenance', note: 'system upgrade, as third parties reported' }
 const MAINTENANCE: Reason = { cause: 'maintenance', note: 'system maintenance, as Binance said afterwards' }
 
 /**
  * Stretches in which no spot pair has a candle: the first minute without one, and the first with one again. Each shows
  * in the recorded candles of several pairs. `maintenance` stands only where Binance named it so (binance-public-data,
- * issues 28, 84 and 169; ccxt, issue 5026; Binance's blog on 2023-03-24); nobody knows of the others why.
+ * issues 28, 84 and 169; ccxt, issue 5026; Binance's blog on 2023-03-24); nobody knows of the others why. Two rest on
+ * third parties alone, whom a public study cites for them: 2021-08-13 on a news site (bitnoticias.com.br, "exchange Binance
+ * realiza atualização e trava negociações por no mínimo 4 horas"), 2021-09-29 on a notice of a trading bot's maker
+ * (help.bituniverse.org/announcements/2021-09-29). Binance's own announcements of these were not found.
  */
 const SPOT: readonly (readonly [from: string, to: string, reason: Reason])[] = [
   ['2017-09-06T16:00', '2017-09-06T23:00', STOOD_STILL],
@@ -43,8 +47,8 @@ const SPOT: readonly (readonly [from: string, to: string, reason: Reason])[] = [
   ['2021-03-06T02:00', '2021-03-06T03:30', STOOD_STILL],
   ['2021-04-20T02:00', '2021-04-20T04:30', STOOD_STILL],
   ['2021-04-25T04:01', '2021-04-25T08:45', UPGRADE],
-  ['2021-08-13T02:00', '2021-08-13T06:30', UPGRADE],
-  ['2021-09-29T07:00', '2021-09-29T09:00', UPGRADE],
+  ['2021-08-13T02:00', '2021-08-13T06:30', REPORTED],
+  ['2021-09-29T07:00', '2021-09-29T09:00', REPORTED],
   [
     '2023-03-24T12:40',
     '2023-03-24T14:00',
