@@ -7,7 +7,7 @@ const EXACT = Math.floor(Number.MAX_SAFE_INTEGER / SCALE)
 /** Up to here a value times the scale is so near to a whole number that rounding finds it, and sums of such are exact. */
 const SMALL = 2 ** 22
 /** Added and taken off again, it leaves the nearest whole number of anything below 2^51: quicker than rounding. */
-const ROUND = 1.5 * 2 ** 52
+export const ROUND = 1.5 * 2 ** 52
 /** Most that rounding to a float64 changes, as a part of the number. */
 const HALF_BIT = Number.EPSILON / 2
 /** From here on neighbouring float64 are more than a hundred-millionth apart. */
@@ -42,10 +42,11 @@ export class ExactSum {
     }
   }
 
-  /** Adds wholes and hundred-millionths, each a sum of whole numbers and exact, of so many values with that plain sum. */
-  addParts(wholes: number, parts: number, plain: number, count: number): void {
-    this.whole += wholes
-    this.parts += parts
+  /** Adds hundred-millionths, a sum of so many values with that plain sum: whole numbers up to 2^53, and so exact. */
+  addUnits(units: number, plain: number, count: number): void {
+    const whole = Math.floor(units / SCALE)
+    this.whole += whole
+    this.parts += units - whole * SCALE
     this.plain += plain
     this.count += count
   }

@@ -79,7 +79,6 @@ function addPlain(sum: ExactSum, values: Float64Array, from: number, to: number)
   const plain = sumOf(values, from, to)
   const units = decimalSum(plain, to - from)
   if (!(units >= 0)) return false
-  const whole = Math.floor(units / SCALE)
-  sum.addParts(whole, units - whole * SCALE, plain, to - from)
+  sum.addUnits(units, plain, to - from)
   return true
 }

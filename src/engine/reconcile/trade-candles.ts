@@ -1,4 +1,4 @@
-import { ExactSum } from '../../analysis/resample/exact-sum.ts'
+import { ExactSum, ROUND, SCALE } from '../../analysis/resample/exact-sum.ts'
 import type { Batch } from '../../model/batch.ts'
 import { CandleFlag, candle } from '../../model/candle.ts'
 import { floorOpen, type IntervalGrid, nextOpen } from '../../model/interval.ts'
@@ -13,17 +13,18 @@ export interface TradeColumns {
   readonly length: number
   /** `time`, `price`, `quantity`, `buyer_is_maker`; of aggregate trades `trades` too: how many each is made of. */
   readonly columns: Readonly<Record<string, Float64Array>>
+  /** `buyer_is_maker` may stand here: a byte per row, 1 for true. */
+  readonly flags?: Readonly<Record<string, Uint8Array>>
 }
 
-/** Quantities and values have eight decimals at most. */
-const SCALE = 1e8
-/** Added and taken off again, it leaves the nearest whole number of anything below 2^51. */
-const ROUND = 1.5 * 2 ** 52
-/** Up to here the part of a value behind the point, times the scale, is so near to a whole number that rounding finds it. */
+/** Up to here a value times the scale is so near to a whole number that rounding finds it. */
 const CLEAR = 2 ** 22
 /** Where trades of two intervals come mixed, they do so by milliseconds: so many candles are kept open. */
 const OPEN_BARS = 2
 const NO_ROWS = new Float64Array(0)
+
+/** 1 where the buyer was the maker, else 0. */
+type Makers = Float64Array | Uint8Array
 
 /** A candle that is being added up. */
 class Bar {
@@ -46,7 +47,7 @@ class Bar {
   }
 
   /** Adds rows one by one: for values too large for the short way. */
-  addSlowly(prices: Float64Array, quantities: Float64Array, makers: Float64Array, from: number, to: number): void {
+  addSlowly(prices: Float64Array, quantities: Float64Array, makers: Makers, from: number, to: number): void {
     for (let i = from; i < to; i++) {
       const quantity = quantities[i]!
       const value = prices[i]! * quantity
@@ -78,11 +79,11 @@ export class TradeCandles {
 
   /** Takes trades in, and gives the candles that are done. */
   append(trades: TradeColumns): Batch {
-    const { length, columns } = trades
+    const { length, columns, flags } = trades
     const times = columns.time!
     const prices = columns.price!
     const quantities = columns.quantity!
-    const makers = columns.buyer_is_maker!
+    const makers = flags?.buyer_is_maker ?? columns.buyer_is_maker!
     const counts = columns.trades
     for (let i = 0; i < length; ) {
       const bar = this.#barOf(times[i]!)
@@ -94,14 +95,11 @@ export class TradeCandles {
       const from = i
       const { start, end } = bar
       let { high, low } = bar
-      let wholes = 0
-      let parts = 0
-      let quoteWholes = 0
-      let quoteParts = 0
-      let takerWholes = 0
-      let takerParts = 0
-      let takerQuoteWholes = 0
-      let takerQuoteParts = 0
+      // Whole numbers of hundred-millionths, whose sums are exact.
+      let volume = 0
+      let quote = 0
+      let takerVolume = 0
+      let takerQuote = 0
       let plain = 0
       let quotePlain = 0
       let largest = 0
@@ -115,19 +113,13 @@ export class TradeCandles {
         if (price < low) low = price
         if (quantity > largest) largest = quantity
         if (value > largest) largest = value
-        const whole = Math.floor(quantity)
-        const part = (quantity - whole) * SCALE + ROUND - ROUND
-        const valueWhole = Math.floor(value)
-        const valuePart = (value - valueWhole) * SCALE + ROUND - ROUND
+        const units = quantity * SCALE + ROUND - ROUND
+        const valueUnits = value * SCALE + ROUND - ROUND
         const taken = 1 - makers[i]!
-        wholes += whole
-        parts += part
-        quoteWholes += valueWhole
-        quoteParts += valuePart
-        takerWholes += taken * whole
-        takerParts += taken * part
-        takerQuoteWholes += taken * valueWhole
-        takerQuoteParts += taken * valuePart
+        volume += units
+        quote += valueUnits
+        takerVolume += taken * units
+        takerQuote += taken * valueUnits
         plain += quantity
         quotePlain += value
       }
@@ -138,11 +130,11 @@ export class TradeCandles {
       bar.close = prices[i - 1]!
       bar.rows += rows
       bar.trades += counts === undefined ? rows : sumOf(counts, from, i)
-      if (largest < CLEAR) {
-        bar.volume.addParts(wholes, parts, plain, rows)
-        bar.quote.addParts(quoteWholes, quoteParts, quotePlain, rows)
-        bar.takerVolume.addParts(takerWholes, takerParts, takerWholes + takerParts / SCALE, rows)
-        bar.takerQuote.addParts(takerQuoteWholes, takerQuoteParts, takerQuoteWholes + takerQuoteParts / SCALE, rows)
+      if (largest < CLEAR && volume <= Number.MAX_SAFE_INTEGER && quote <= Number.MAX_SAFE_INTEGER) {
+        bar.volume.addUnits(volume, plain, rows)
+        bar.quote.addUnits(quote, quotePlain, rows)
+        bar.takerVolume.addUnits(takerVolume, takerVolume / SCALE, rows)
+        bar.takerQuote.addUnits(takerQuote, takerQuote / SCALE, rows)
       } else bar.addSlowly(prices, quantities, makers, from, i)
     }
     return this.#take()
@@ -205,8 +197,8 @@ const VALUES: Readonly<Record<string, string>> = {
   time: MILLISECONDS('time'),
   price: 'price',
   quantity: 'quantity',
-  buyer_is_maker: 'buyer_is_maker::DOUBLE',
 }
+const FLAGS = { buyer_is_maker: 'buyer_is_maker' }
 const COUNT = '(last_trade_id - first_trade_id + 1)::DOUBLE'
 
 /**
@@ -226,7 +218,13 @@ export async function* candlesOfTrades(
   const values = counted ? { ...VALUES, trades: COUNT } : VALUES
   const names = ['time', 'price', 'quantity', 'buyer_is_maker', ...(counted ? ['first_trade_id', 'last_trade_id'] : [])]
   const columns = selectColumns(kindOf(series.kind), [...names, kindOf(series.kind).sortKey])
-  for await (const chunk of lake.scanEvents(series, { values, columns, ...range, ...(signal ? { signal } : {}) })) {
+  for await (const chunk of lake.scanEvents(series, {
+    values,
+    flags: FLAGS,
+    columns,
+    ...range,
+    ...(signal ? { signal } : {}),
+  })) {
     const batch = made.append(chunk)
     if (batch.length > 0) yield batch
   }

@@ -6,16 +6,20 @@ import { storageError } from './errors.ts'
 import { boundsSql, groupOverlapping, orderedSql } from './event-read.ts'
 import { readId } from './ids.ts'
 
-/** Numbers of one chunk of rows, by name. They lie in DuckDB's memory and are gone with the next chunk. */
+/** Columns of one chunk of rows, by name. They lie in DuckDB's memory and are gone with the next chunk. */
 export interface ScannedChunk {
   readonly length: number
   readonly columns: Readonly<Record<string, Float64Array>>
+  /** A byte per row, 1 for true. */
+  readonly flags: Readonly<Record<string, Uint8Array>>
 }
 
 /** What to read of a series of events, as numbers. */
 export interface ScanQuery {
   /** Names, and SQL over the kind's columns that gives a DOUBLE. */
   readonly values: Readonly<Record<string, string>>
+  /** As `values`, of what is a BOOLEAN. */
+  readonly flags?: Readonly<Record<string, string>>
   /** The columns that the SQL mentions. */
   readonly columns: readonly ColumnSpec[]
   /** Range of the kind's time column, half-open, epoch ms. */
@@ -28,7 +32,7 @@ export interface ScanQuery {
 export const MILLISECONDS = (column: string): string => `epoch_us(${quoteName(column)})::DOUBLE / 1000`
 
 /** Rows that DuckDB unpacks in one go; a stream would cost a turn of its threads per 2048 rows. */
-const SLICE_ROWS = 400_000
+const SLICE_ROWS = 500_000
 /** Slices that are unpacked ahead while one is worked on. */
 const AHEAD = 2
 
@@ -45,6 +49,7 @@ export async function* scanEventFiles(
   const { bindings } = await loadDuck()
   const slices = sliceSql(folder, kind, files, query)
   const names = Object.keys(query.values)
+  const flagNames = Object.keys(query.flags ?? {})
   const connections: (DuckDBConnection & Disposable)[] = []
   const stop = (): void => {
     for (const connection of connections) connection.interrupt()
@@ -66,17 +71,24 @@ export async function* scanEventFiles(
       query.signal?.throwIfAborted()
       const result = await under[slice]!
       delete under[slice]
+      // At once, so that DuckDB's threads have work while this one has.
+      start(slice + AHEAD)
       const count = result.chunkCount
       for (let index = 0; index < count; index++) {
         const { chunk, rowCount } = result.getChunk(index)
+        const data = (at: number, size: number): Uint8Array =>
+          bindings.vector_get_data(bindings.data_chunk_get_vector(chunk, at), rowCount * size)
         const columns: Record<string, Float64Array> = {}
+        const flags: Record<string, Uint8Array> = {}
         names.forEach((name, at) => {
-          const bytes = bindings.vector_get_data(bindings.data_chunk_get_vector(chunk, at), rowCount * 8)
+          const bytes = data(at, 8)
           columns[name] = new Float64Array(bytes.buffer, bytes.byteOffset, rowCount)
         })
-        yield { length: rowCount, columns }
+        flagNames.forEach((name, at) => {
+          flags[name] = data(names.length + at, 1)
+        })
+        yield { length: rowCount, columns, flags }
       }
-      start(slice + AHEAD)
     }
   } catch (cause) {
     query.signal?.throwIfAborted()
@@ -90,11 +102,11 @@ export async function* scanEventFiles(
 
 /** SQL for stretches of rows that are unpacked in one go, in their order. */
 function sliceSql(folder: string, kind: Kind, files: readonly LakeFile[], query: ScanQuery): string[] {
-  const { from, to, columns, values } = query
+  const { from, to, columns, values, flags } = query
   const key = quoteName(kind.sortKey)
-  const wanted = Object.entries(values).map(([name, sql]) => `${sql} AS ${quoteName(name)}`)
+  const wanted = Object.entries({ ...values, ...flags }).map(([name, sql]) => `${sql} AS ${quoteName(name)}`)
   const slices: string[] = []
-  for (const group of groupOverlapping(files.filter((file) => file.last >= from && file.first < to))) {
+  for (const group of joinSmall(groupOverlapping(files.filter((file) => file.last >= from && file.first < to)))) {
     const isInside = group.every((file) => file.first >= from && file.last < to)
     const bounds = isInside ? [] : [boundsSql(kind, from, to)]
     for (const keys of keyRanges(kind, group)) {
@@ -119,4 +131,20 @@ function sliceSql(folder: string, kind: Kind, files: readonly LakeFile[], query:
     const step = (last - first) / BigInt(parts) + 1n
     for (let at = first; at <= last; at += step) yield [`${key} >= ${at}`, `${key} < ${at + step}`]
   }
+}
+
+/** Groups that are in order one after the other, several together where they have few rows: a question has its price. */
+function joinSmall(groups: readonly LakeFile[][]): LakeFile[][] {
+  const joined: LakeFile[][] = []
+  let room = 0
+  for (const group of groups) {
+    const rows = group.reduce((sum, file) => sum + file.rows, 0)
+    if (rows <= room) joined.at(-1)!.push(...group)
+    else {
+      joined.push([...group])
+      room = SLICE_ROWS
+    }
+    room -= rows
+  }
+  return joined
 }

@@ -93,6 +93,18 @@ describe('Candles of trades', () => {
     )
   })
 
+  it('are exact where a minute of large trades is more than a float64 counts in hundred-millionths', () => {
+    const list = Array.from(
+      { length: 150 },
+      (_, i): Trade => ({ time: T0 + i, price: 399_999_999, lots: 99_999 + (i % 2), isMaker: i % 3 === 0 }),
+    )
+    const { length, columns } = columnsOf(list)
+    const { buyer_is_maker, ...numbers } = columns
+    const made = new TradeCandles(GRID)
+    made.append({ length, columns: numbers, flags: { buyer_is_maker: Uint8Array.from(buyer_is_maker) } })
+    expect(rowsOf(made.finish())).toEqual(oracle(list))
+  })
+
   it('take trades whose times fall back a little in the order of their ids, and count those that fall far', () => {
     const at = (time: number, price: number): Trade => ({ time: T0 + time, price, lots: 100_000, isMaker: false })
     const list = [at(59_990, 100), at(60_010, 200), at(59_995, 300), at(60_020, 400)]
