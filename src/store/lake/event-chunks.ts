@@ -184,23 +184,29 @@ function wholeDayName(day: string, parts: number, part: number): string {
   return parts === 1 ? `${day}.parquet` : `${day}.p${String(part).padStart(3, '0')}.parquet`
 }
 
+/** What is known of the rows of a file. */
+export interface FileFacts {
+  readonly day: string
+  readonly rows: number
+  readonly records: number
+  readonly first: number
+  readonly last: number
+  readonly firstKey: RecordId
+  readonly lastKey: RecordId
+  readonly compacted?: boolean
+}
+
 /** Describes a file that was written under a temporary name, after making it durable. */
-export async function describeFile(
-  folder: string,
-  temp: string,
+export async function describeFile(folder: string, temp: string, name: string, facts: FileFacts): Promise<LakeFile> {
+  return lakeFile(name, facts, await syncAndHash(join(folder, temp)))
+}
+
+/** A file as the coverage knows it. */
+export function lakeFile(
   name: string,
-  facts: {
-    readonly day: string
-    readonly rows: number
-    readonly records: number
-    readonly first: number
-    readonly last: number
-    readonly firstKey: RecordId
-    readonly lastKey: RecordId
-    readonly compacted?: boolean
-  },
-): Promise<LakeFile> {
-  const { size, sha256 } = await syncAndHash(join(folder, temp))
+  facts: FileFacts,
+  { size, sha256 }: { readonly size: number; readonly sha256: string },
+): LakeFile {
   return {
     name,
     period: facts.day,

@@ -10,32 +10,24 @@ import { CHUNK, packColumn, SQL_TYPE, TWO_32, vectorType } from './vectors.ts'
 export type Packing = 'chunk' | 'day'
 
 /** Rows of a group: parts of a file can be read, and few values stand in more than one group's statistics. */
-export const ROW_GROUP: Readonly<Record<Packing, number>> = { chunk: 122_880, day: 245_760 }
+const ROW_GROUP: Readonly<Record<Packing, number>> = { chunk: 122_880, day: 245_760 }
 const DAY_LEVEL = 9
 /** A dictionary of more values, as a share of a group's rows, saves nothing. */
-export const DICTIONARY_SHARE = 0.3
+const DICTIONARY_SHARE = 0.3
 
 /**
  * What DuckDB is told of a file to write. Measured on recorded books and trades: quantities are decimals whose float64
  * bytes look random, but the same ones come again and again. Byte-stream split hides that from zstd and doubles the file;
  * plain values (format v1 without dictionaries) or a dictionary show it. Ids that step by one and the times beside them
  * are smallest as deltas (format v2), which a dictionary must not forestall: its limit is a share of the rows.
- * @param entries of the largest dictionary that is of use, where that is known: trying more on columns of ids and times
- * costs more than packing them.
  */
-export function copyOptions(
-  kind: Kind,
-  compression: Compression,
-  packing: Packing,
-  rows: number,
-  entries = Number.POSITIVE_INFINITY,
-): string {
+export function copyOptions(kind: Kind, compression: Compression, packing: Packing, rows: number): string {
   const codec = compression === 'none' ? 'uncompressed' : compression
   const level = compression === 'zstd' && packing === 'day' ? `, COMPRESSION_LEVEL ${DAY_LEVEL}` : ''
   const group = ROW_GROUP[packing]
   const encoding =
     kind.continuity.rule === 'consecutive-id'
-      ? `PARQUET_VERSION v2, DICTIONARY_SIZE_LIMIT ${Math.ceil(Math.min(entries, Math.min(rows, group) * DICTIONARY_SHARE))}`
+      ? `PARQUET_VERSION v2, DICTIONARY_SIZE_LIMIT ${Math.ceil(Math.min(rows, group) * DICTIONARY_SHARE)}`
       : 'PARQUET_VERSION v1, DICTIONARY_SIZE_LIMIT 0'
   return `(FORMAT parquet, COMPRESSION ${codec}${level}, ${encoding}, ROW_GROUP_SIZE ${group})`
 }

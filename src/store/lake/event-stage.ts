@@ -1,25 +1,21 @@
 import { join } from 'node:path'
-import type { DuckDBConnection, DuckDBDataChunk } from '@duckdb/node-api'
 import { type Batch, columnOf } from '../../model/batch.ts'
-import type { ColumnSpec, Kind } from '../../model/kind.ts'
+import type { Kind } from '../../model/kind.ts'
 import { addId, minId } from '../../model/live/ids.ts'
 
 import type { TimeRange } from '../../model/time.ts'
 import type { LakeFile } from './coverage-file.ts'
-import { DictionaryNeed } from './dictionary-need.ts'
-import { connectDuck, connectPacker, type DuckModules, loadDuck, quote, quoteName, withWriteSlot } from './duckdb.ts'
+import { connectDuck, connectPacker, quote, quoteName, withWriteSlot } from './duckdb.ts'
 import { storageError } from './errors.ts'
-import { describeFile, timeColumnsOf } from './event-chunks.ts'
-import { copyOptions, markValid } from './event-parquet.ts'
+import { describeFile } from './event-chunks.ts'
+import { copyOptions } from './event-parquet.ts'
+import { ColumnMemory, EventPart, keysOf, PART_ROWS, timesOf, type WrittenPart } from './event-part.ts'
 import { Silences } from './event-silences.ts'
 import { removeIfThere } from './files.ts'
 import { IdRanges, readId } from './ids.ts'
 import type { Compression } from './parquet.ts'
 import { eventPeriod } from './periods.ts'
-import { CHUNK, packColumn, SQL_TYPE, vectorType } from './vectors.ts'
 
-/** Rows of one file on disk, at most: with those of the part being filled they are what a stage holds in memory. */
-const PART_ROWS = 245_760
 /** Periods that rows go to at the same time: around midnight they may come mixed. */
 const OPEN_PERIODS = 2
 /** Files that may wait for the disk. */
@@ -50,8 +46,8 @@ export interface StageTally {
 }
 
 /**
- * Takes the rows of one source (an archive file) and puts them on disk by day, uncommitted, in bounded memory: columns
- * go straight into DuckDB's, and from there into Parquet files of bounded size. Rows outside the wanted ranges, and ids
+ * Takes the rows of one source (an archive file) and puts them on disk by day, uncommitted, in bounded memory,
+ * as Parquet files of bounded size. Rows outside the wanted ranges, and ids
  * that are stored or came before, are left out.
  */
 export class EventStage {
@@ -59,11 +55,12 @@ export class EventStage {
   readonly #wanted: readonly TimeRange[]
   /** Ids that this source brought, by runs without a hole. */
   readonly ids = new IdRanges()
-  #open: Part[] = []
+  readonly #memory = new ColumnMemory()
+  #open: EventPart[] = []
   #staged: StagedEvents[] = []
   #writing: Promise<void> = Promise.resolve()
-  /** Files that are made durable and hashed, in their order, and their temporary names. */
-  readonly #described: Promise<StagedEvents>[] = []
+  /** Files that are made durable, in their order, and the temporary names of all. */
+  readonly #settled: Promise<StagedEvents>[] = []
   #packed: string[] = []
   #rows = 0
   #repeated = 0
@@ -130,7 +127,7 @@ export class EventStage {
     this.#endRun()
     for (const part of this.#open.splice(0)) await this.#close(part)
     await this.#writing
-    this.#staged.push(...(await Promise.all(this.#described.splice(0))))
+    this.#staged.push(...(await Promise.all(this.#settled.splice(0))))
     this.#packed = []
     // Rows that fell far back may be those of an earlier part.
     if (this.#falls > 0 && !this.#parts.held) await this.#dropRepeated()
@@ -139,7 +136,7 @@ export class EventStage {
 
   /** Where keys are not counted, parts of a period may hold the same rows: each part gives up those of the ones before. */
   async #dropRepeated(): Promise<void> {
-    const { folder, kind, compression, tempName } = this.#parts
+    const { folder, kind, tempName } = this.#parts
     const keys = keysOf(kind).map(quoteName).join(', ')
     for (let index = 1; index < this.#staged.length; index++) {
       const { file, temp } = this.#staged[index]!
@@ -150,10 +147,8 @@ export class EventStage {
       const paths = before.map((other) => quote(join(folder, other.temp))).join(', ')
       const left = tempName(file.period)
       const rows = `SELECT * FROM read_parquet(${quote(join(folder, temp))}) ANTI JOIN (SELECT ${keys} FROM read_parquet([${paths}])) USING (${keys}) ORDER BY ${keys}`
+      await this.#copy(rows, left, file)
       using connection = await connectDuck()
-      await connection.run(
-        `COPY (${rows}) TO ${quote(join(folder, left))} ${copyOptions(kind, compression, 'chunk', file.rows)}`,
-      )
       const counted = await connection.runAndReadAll(
         `SELECT count(*)::DOUBLE FROM read_parquet(${quote(join(folder, left))})`,
       )
@@ -170,26 +165,54 @@ export class EventStage {
 
   /** Sets a bit in the flags of every row. */
   async mark(flag: number): Promise<void> {
-    const { folder, kind, compression, tempName } = this.#parts
     const staged = this.#staged
     this.#staged = []
-    for (const { file, temp } of staged) {
-      const marked = tempName(file.period)
-      const rows = `SELECT * REPLACE ((flags | ${flag})::INTEGER AS flags) FROM read_parquet(${quote(join(folder, temp))})`
-      using connection = await connectDuck()
-      const options = copyOptions(kind, compression, 'chunk', file.rows)
-      await connection.run(`COPY (${rows}) TO ${quote(join(folder, marked))} ${options}`)
-      await removeIfThere(join(folder, temp))
-      this.#staged.push({ file: await describeAgain(folder, marked, file), temp: marked })
+    for (const one of staged)
+      this.#staged.push(await this.#rewrite(one, `* REPLACE ((flags | ${flag})::INTEGER AS flags)`))
+  }
+
+  /** Puts what is selected of a file's rows in its place. */
+  async #rewrite({ file, temp }: StagedEvents, select: string): Promise<StagedEvents> {
+    const { folder, tempName } = this.#parts
+    const anew = tempName(file.period)
+    this.#packed.push(anew)
+    await this.#copy(`SELECT ${select} FROM read_parquet(${quote(join(folder, temp))})`, anew, file)
+    await removeIfThere(join(folder, temp))
+    return { file: await describeAgain(folder, anew, file), temp: anew }
+  }
+
+  async #copy(sql: string, temp: string, { rows }: LakeFile): Promise<void> {
+    const { folder, kind, compression } = this.#parts
+    const options = copyOptions(kind, compression, 'chunk', rows)
+    await withWriteSlot(async () => {
+      using connection = await connectPacker()
+      await connection.run(`COPY (${sql}) TO ${quote(join(folder, temp))} ${options}`)
+    })
+  }
+
+  /**
+   * Makes a written file durable. Trades come in tens of millions, and encodings alone make them about as small as
+   * compression does; quotes and the like repeat whole values from row to row, which only compression finds.
+   */
+  async #settle({ file, temp, handle }: WrittenPart): Promise<StagedEvents> {
+    const { folder, kind, compression } = this.#parts
+    const isPacked = kind.continuity.rule === 'consecutive-id' || compression === 'none'
+    try {
+      if (isPacked) await handle.sync()
+    } catch (cause) {
+      throw storageError(join(folder, temp), 'the Parquet file could not be written', cause)
+    } finally {
+      await handle.close()
     }
+    return isPacked ? { file, temp } : this.#rewrite({ file, temp }, '*')
   }
 
   /** Forgets everything, on disk too. */
   async discard(): Promise<void> {
     const open = this.#open.splice(0)
     await this.#writing.catch(() => {})
-    await Promise.allSettled(this.#described.splice(0))
-    for (const part of open) await part.drop()
+    await Promise.allSettled(this.#settled.splice(0))
+    for (const part of open) part.drop()
     const temps = [...this.#packed.splice(0), ...this.#staged.splice(0).map(({ temp }) => temp)]
     for (const temp of temps) await removeIfThere(join(this.#parts.folder, temp))
   }
@@ -261,7 +284,7 @@ export class EventStage {
     }
   }
 
-  async #part(period: string, batch: Batch): Promise<Part> {
+  async #part(period: string, batch: Batch): Promise<EventPart> {
     const known = this.#open.find((part) => part.period === period)
     if (known?.fits(batch)) return known
     if (known) {
@@ -270,23 +293,24 @@ export class EventStage {
     }
     const oldest = this.#open.length >= OPEN_PERIODS ? this.#open.shift() : undefined
     if (oldest) await this.#close(oldest)
-    const part = await Part.open(this.#parts, period, batch)
+    const part = new EventPart(this.#parts.kind, period, batch, this.#memory)
     this.#open.push(part)
     return part
   }
 
   /** Packs a part into its file. One is packed while the next is filled, and the one before is made durable. */
-  async #close(part: Part): Promise<void> {
+  async #close(part: EventPart): Promise<void> {
     await this.#writing
     // A disk that is slower than everything else holds up the rest.
-    await this.#described.at(-MOST_BEHIND)
+    await this.#settled.at(-MOST_BEHIND)
     this.#writing = (async () => {
+      const { folder, held, tempName } = this.#parts
       const { rows } = part
-      const { temp, describe } = await part.write()
+      const temp = tempName(part.period)
       this.#packed.push(temp)
-      const described = describe()
-      described.catch(() => {})
-      this.#described.push(described)
+      const settled = this.#settle(await part.write(folder, temp, held === undefined))
+      settled.catch(() => {})
+      this.#settled.push(settled)
       this.#repeated += rows - part.rows
       this.#rows -= rows - part.rows
     })()
@@ -295,186 +319,9 @@ export class EventStage {
   }
 }
 
-let tableNumber = 0
-
-/** Rows of one period on their way into one file. */
-class Part {
-  readonly period: string
-  readonly #parts: EventStageParts
-  readonly #connection: DuckDBConnection & Disposable
-  readonly #duck: DuckModules
-  readonly #specs: readonly ColumnSpec[]
-  readonly #table: string
-  readonly #appender: Awaited<ReturnType<DuckDBConnection['createAppender']>>
-  readonly #chunk: DuckDBDataChunk
-  readonly #need: DictionaryNeed
-  readonly #scratch = new ArrayBuffer(CHUNK * 8)
-  readonly #validity = new ArrayBuffer(CHUNK / 8)
-  #first = Number.POSITIVE_INFINITY
-  #latest = Number.NEGATIVE_INFINITY
-  #lowKey = Number.POSITIVE_INFINITY
-  #highKey = Number.NEGATIVE_INFINITY
-  #isRising = true
-  rows = 0
-
-  private constructor(
-    parts: EventStageParts,
-    period: string,
-    specs: readonly ColumnSpec[],
-    duck: DuckModules,
-    connection: DuckDBConnection & Disposable,
-    table: string,
-    appender: Awaited<ReturnType<DuckDBConnection['createAppender']>>,
-  ) {
-    this.#parts = parts
-    this.period = period
-    this.#specs = specs
-    this.#duck = duck
-    this.#connection = connection
-    this.#table = table
-    this.#appender = appender
-    this.#need = new DictionaryNeed(specs)
-    const { api } = duck
-    this.#chunk = api.DuckDBDataChunk.create(specs.map((spec) => vectorType(api, spec.type)))
-  }
-
-  static async open(parts: EventStageParts, period: string, batch: Batch): Promise<Part> {
-    const specs = presentColumns(parts.kind, batch)
-    const duck = await loadDuck()
-    const connection = await connectPacker()
-    const table = `stage_${++tableNumber}`
-    const columns = specs.map((spec) => `${quoteName(spec.name)} ${SQL_TYPE[spec.type]}`)
-    await connection.run(`CREATE TEMP TABLE ${table} (${columns.join(', ')})`)
-    return new Part(parts, period, specs, duck, connection, table, await connection.createAppender(table))
-  }
-
-  /** Whether a batch has the columns that the part began with. */
-  fits(batch: Batch): boolean {
-    const specs = presentColumns(this.#parts.kind, batch)
-    return specs.length === this.#specs.length && specs.every((spec, index) => spec === this.#specs[index])
-  }
-
-  append(batch: Batch, from: number, to: number): void {
-    const { bindings } = this.#duck
-    this.#notice(batch, from, to)
-    this.#need.add(batch, from, to)
-    for (let offset = from; offset < to; offset += CHUNK) {
-      const rows = Math.min(CHUNK, to - offset)
-      this.#chunk.reset()
-      this.#chunk.rowCount = rows
-      this.#specs.forEach((spec, index) => {
-        const vector = bindings.data_chunk_get_vector(this.#chunk.chunk, index)
-        const values = batch.columns[spec.name]!
-        if (spec.type === 'float64') {
-          bindings.copy_data_to_vector(
-            vector,
-            0,
-            values.buffer as ArrayBuffer,
-            values.byteOffset + offset * 8,
-            rows * 8,
-          )
-        } else {
-          const bytes = packColumn(values, offset, rows, spec.type, this.#scratch)
-          bindings.copy_data_to_vector(vector, 0, this.#scratch, 0, bytes)
-        }
-        if (spec.isOptional && markValid(values, offset, rows, this.#validity)) {
-          bindings.vector_ensure_validity_writable(vector)
-          bindings.copy_data_to_vector_validity(vector, 0, this.#validity, 0, Math.ceil(rows / 64) * 8)
-        }
-      })
-      this.#appender.appendDataChunk(this.#chunk)
-    }
-    this.rows += to - from
-  }
-
-  /** Packs the rows into a file. The part is of no use afterwards. */
-  async write(): Promise<{ readonly temp: string; readonly describe: () => Promise<StagedEvents> }> {
-    const { folder, kind, compression, tempName } = this.#parts
-    const { period } = this
-    const temp = tempName(period)
-    const path = join(folder, temp)
-    try {
-      this.#appender.closeSync()
-      const columns = kind.columns.map((spec) => {
-        if (this.#specs.includes(spec)) return quoteName(spec.name)
-        const value = spec.type === 'flags' ? 0 : 'NULL'
-        return `${value}::${SQL_TYPE[spec.type]} AS ${quoteName(spec.name)}`
-      })
-      const keys = keysOf(kind).map(quoteName).join(', ')
-      const distinct = this.#isRising || this.#parts.held ? '' : `DISTINCT ON (${keys}) `
-      const order = this.#isRising ? '' : ` ORDER BY ${keys}`
-      const options = copyOptions(
-        kind,
-        compression,
-        'chunk',
-        this.rows,
-        this.#isRising ? this.#need.entries : undefined,
-      )
-      await withWriteSlot(() =>
-        this.#connection.run(
-          `COPY (SELECT ${distinct}${columns.join(', ')} FROM ${this.#table}${order}) TO ${quote(path)} ${options}`,
-        ),
-      )
-      if (distinct !== '') {
-        const left = await this.#connection.runAndReadAll(`SELECT count(*)::DOUBLE FROM read_parquet(${quote(path)})`)
-        this.rows = Number(left.getRows()[0]?.[0])
-      }
-    } catch (cause) {
-      throw storageError(path, 'the Parquet file could not be written', cause)
-    } finally {
-      await this.drop()
-    }
-    const facts = {
-      day: period,
-      rows: this.rows,
-      records: this.rows,
-      first: this.#first,
-      last: this.#latest,
-      firstKey: this.#lowKey,
-      lastKey: this.#highKey,
-    }
-    return { temp, describe: async () => ({ file: await describeFile(folder, temp, temp, facts), temp }) }
-  }
-
-  /** Frees the rows. */
-  async drop(): Promise<void> {
-    await this.#connection.run(`DROP TABLE IF EXISTS ${this.#table}`).catch(() => {})
-    this.#connection[Symbol.dispose]()
-  }
-
-  #notice(batch: Batch, from: number, to: number): void {
-    const { kind } = this.#parts
-    const times = timesOf(kind, batch)
-    const keys = columnOf(batch, kind.sortKey)
-    for (let i = from; i < to; i++) {
-      const time = times[i]!
-      if (time < this.#first) this.#first = time
-      if (time > this.#latest) this.#latest = time
-      const key = keys[i]!
-      if (key < this.#lowKey) this.#lowKey = key
-      if (key > this.#highKey) this.#highKey = key
-      else this.#isRising = false
-    }
-  }
-}
-
-/** The columns that tell rows apart, the sort key first. */
-function keysOf(kind: Kind): readonly string[] {
-  return [kind.sortKey, ...(kind.rowKey ?? [])]
-}
-
-/** The instants of rows: archives may lack the kind's own time (that of receipt) and have another. */
-function timesOf(kind: Kind, batch: Batch): Float64Array {
-  return columnOf(batch, timeColumnsOf(kind).find((name) => batch.columns[name] !== undefined) ?? kind.timeColumn)
-}
-
 /** Whether a file may hold keys of another one. */
 function reachInto(earlier: LakeFile, later: LakeFile): boolean {
   return readId(earlier.lastKey!) >= readId(later.firstKey!) && readId(earlier.firstKey!) <= readId(later.lastKey!)
-}
-
-function presentColumns(kind: Kind, batch: Batch): readonly ColumnSpec[] {
-  return kind.columns.filter((spec) => batch.columns[spec.name] !== undefined)
 }
 
 async function describeAgain(folder: string, temp: string, file: LakeFile): Promise<LakeFile> {
