@@ -10,29 +10,24 @@ class CmfKernel implements Kernel {
   }
 
   run(inputs: readonly Float64Array[], from: number, to: number, [out]: readonly Float64Array[]): void {
-    this.window.run(flowsOf(inputs, from, to), inputs[3]!, from, to, out!, false)
+    this.window.run(placesOf(inputs, from, to), inputs[3]!, from, to, out!, false)
   }
 
   attempt(inputs: readonly Float64Array[], from: number, to: number, [out]: readonly Float64Array[]): boolean {
-    return this.window.run(flowsOf(inputs, from, to), inputs[3]!, from, to, out!, true)
+    return this.window.run(placesOf(inputs, from, to), inputs[3]!, from, to, out!, true)
   }
 }
 
-/**
- * From place 0 on: how high the close lies in its candle, -1 to 1, times the volume. Not finite where anything that it
- * reads is not.
- */
-function flowsOf(inputs: readonly Float64Array[], from: number, to: number): Float64Array {
-  const [high, low, close, amounts] = inputs
-  const flows = scratch(2, to - from)
+/** From place 0 on: how high the close lies in its candle, -1 to 1. Not finite where anything that it reads is not. */
+function placesOf([high, low, close]: readonly Float64Array[], from: number, to: number): Float64Array {
+  const places = scratch(2, to - from)
   for (let i = from; i < to; i++) {
     const h = high![i]!
     const l = low![i]!
     const c = close![i]!
-    const amount = amounts![i]!
-    flows[i - from] = h === l ? (c - h) * 0 * amount : ((c - l - (h - c)) / (h - l)) * amount
+    places[i - from] = h === l ? (c - h) * 0 : (c - l - (h - c)) / (h - l)
   }
-  return flows
+  return places
 }
 
 /** Whether closes lie high or low in their candles, weighing volume, -1 to 1. */

@@ -137,7 +137,8 @@ function steadyRows(
     else if (++still >= period) walked = 0
     const change = Math.abs(price - past)
     // Rounding may leave the way shorter than the change.
-    const efficiency = change < walked ? change / walked : walked === 0 ? 0 : 1
+    let efficiency = change / walked
+    if (!(efficiency <= 1)) efficiency = walked === 0 ? 0 : 1
     const weight = efficiency * reach + slowest
     value += weight * weight * (price - value)
     out[i] = value

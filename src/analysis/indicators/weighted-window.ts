@@ -1,9 +1,10 @@
+import { sumOf } from '../sums.ts'
 import { isFiniteSum } from './definition.ts'
-import { keepTail, newestSum, renewalOf, rowsOf, voidInfinite } from './windows.ts'
+import { keepTail, newestOf, renewalOf, rowsOf, voidInfinite } from './windows.ts'
 
-/** The sum of the last `period` products over the sum of their weights, which are volumes. */
+/** The mean of the last `period` values, each weighing the volume of its candle. */
 export class WeightedWindow {
-  readonly products: Float64Array
+  readonly values: Float64Array
   readonly weights: Float64Array
   /** Rows after which the sums are worked out anew: running sums drift. */
   readonly renewal: number
@@ -11,32 +12,32 @@ export class WeightedWindow {
   age = 0
   count = 0
   /**
-   * Of the products; of the weights; and how many weights in a row were 0: a window of nothing else weighs nothing,
+   * Of values times weights; of weights; and how many weights in a row were 0: a window of nothing else weighs nothing,
    * whatever rounding says.
    */
   readonly sums = new Float64Array(3)
 
   constructor(period: number) {
-    this.products = new Float64Array(period)
+    this.values = new Float64Array(period)
     this.weights = new Float64Array(period)
     this.renewal = renewalOf(period)
   }
 
   /**
-   * Rows `from` to `to`, whose products stand in `made` from place 0 on. NaN while the window is not full, or weighs
+   * Rows `from` to `to` of the weights and the result; their values stand in `values` from place 0 on. NaN while the window is not full, or weighs
    * nothing. With `checking`, over rows that nobody has looked at: false, and nothing is remembered, where one was not
    * finite or has no value.
    */
   run(
-    made: Float64Array,
+    values: Float64Array,
     allWeights: Float64Array,
     from: number,
     to: number,
     result: Float64Array,
     checking: boolean,
   ): boolean {
-    const { products, weights: volumes, renewal, count } = this
-    const period = volumes.length
+    const { values: oldValues, weights: oldWeights, renewal, count } = this
+    const period = oldWeights.length
     if (checking && count < period) return false
     // Rows count from 0 here, so that one index serves all arrays.
     const rows = to - from
@@ -52,22 +53,22 @@ export class WeightedWindow {
       const early = i < period
       const end = early ? Math.min(rows, period, i + period - place) : Math.min(rows, i + renewal - age)
       seen += early
-        ? earlyRows(made, products, weights, volumes, i, end, place, out, sums)
-        : steadyRows(made, weights, i, end, period, out, sums)
+        ? earlyRows(values, oldValues, weights, oldWeights, i, end, place, out, sums)
+        : steadyRows(values, weights, i, end, period, out, sums)
       age += end - i
       i = end
       if (age !== renewal) continue
       age = 0
-      sums[0] = newestSum(products, made, 0, i)
-      sums[1] = newestSum(volumes, weights, 0, i)
+      if (i >= period) renew(values, weights, i - period, period, sums)
+      else renew(newestOf(oldValues, values, 0, i), newestOf(oldWeights, weights, 0, i, 1), 0, period, sums)
     }
     if (!isFiniteSum(seen)) {
       if (checking) return false
       voidInfinite(out, 0, rows)
     }
     for (i = 0; i < rows && count + i < period - 1; i++) out[i] = Number.NaN
-    keepTail(products, age % period, made, 0, rows)
-    keepTail(volumes, age % period, weights, 0, rows)
+    keepTail(oldValues, age % period, values, 0, rows)
+    keepTail(oldWeights, age % period, weights, 0, rows)
     this.count = Math.min(period, count + rows)
     this.age = age
     this.sums.set(sums)
@@ -80,10 +81,10 @@ const SUMS = new Float64Array(3)
 
 /** Rows `i` to `end` where what leaves the window stands in rings, from `place` on. */
 function earlyRows(
-  made: Float64Array,
-  products: Float64Array,
+  values: Float64Array,
+  oldValues: Float64Array,
   weights: Float64Array,
-  volumes: Float64Array,
+  oldWeights: Float64Array,
   i: number,
   end: number,
   place: number,
@@ -93,10 +94,10 @@ function earlyRows(
   let seen = 0
   for (; i < end; i++, place++) {
     const amount = weights[i]!
-    sums[0]! += made[i]! - products[place]!
-    sums[1]! += amount - volumes[place]!
+    sums[0]! += values[i]! * amount - oldValues[place]! * oldWeights[place]!
+    sums[1]! += amount - oldWeights[place]!
     if (amount !== 0) sums[2] = 0
-    else if (++sums[2]! >= products.length) sums[0] = sums[1] = 0
+    else if (++sums[2]! >= oldValues.length) sums[0] = sums[1] = 0
     const ratio = sums[0]! / sums[1]!
     seen += ratio
     out[i] = ratio
@@ -110,7 +111,7 @@ function earlyRows(
  * @returns the sum of the ratios, which is finite where all are
  */
 function steadyRows(
-  made: Float64Array,
+  values: Float64Array,
   weights: Float64Array,
   from: number,
   to: number,
@@ -128,15 +129,17 @@ function steadyRows(
   // Two at a time: what is known of the arrays is looked up once for both.
   for (; i + 1 < end; i += 2) {
     const amount = weights[i]!
-    sum += made[i]! - made[i - period]!
-    weight += amount - weights[i - period]!
+    const gone = weights[i - period]!
+    sum += values[i]! * amount - values[i - period]! * gone
+    weight += amount - gone
     if (amount !== 0) empty = 0
     else if (++empty >= period) sum = weight = 0
     const first = sum / weight
     out[i] = first
     const next = weights[i + 1]!
-    sum += made[i + 1]! - made[i + 1 - period]!
-    weight += next - weights[i + 1 - period]!
+    const left = weights[i + 1 - period]!
+    sum += values[i + 1]! * next - values[i + 1 - period]! * left
+    weight += next - left
     if (next !== 0) empty = 0
     else if (++empty >= period) sum = weight = 0
     const second = sum / weight
@@ -145,8 +148,9 @@ function steadyRows(
   }
   if (i < end) {
     const amount = weights[i]!
-    sum += made[i]! - made[i - period]!
-    weight += amount - weights[i - period]!
+    const gone = weights[i - period]!
+    sum += values[i]! * amount - values[i - period]! * gone
+    weight += amount - gone
     if (amount !== 0) empty = 0
     else if (++empty >= period) sum = weight = 0
     const last = sum / weight
@@ -157,4 +161,12 @@ function steadyRows(
   sums[1] = weight
   sums[2] = empty
   return seen
+}
+
+/** Works the sums out anew, of a window that begins at `first`. */
+function renew(values: Float64Array, weights: Float64Array, first: number, period: number, sums: Float64Array): void {
+  let sum = 0
+  for (let i = first | 0; i < first + period; i++) sum += values[i]! * weights[i]!
+  sums[0] = sum
+  sums[1] = sumOf(weights, first, first + period)
 }
