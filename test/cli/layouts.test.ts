@@ -8,7 +8,9 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type Batch, columnOf } from '../../src/model/batch.ts'
 import { candle } from '../../src/model/candle.ts'
 import { closeTimeOf, type Interval, nextOpen } from '../../src/model/interval.ts'
-import type { BookSnapshot } from '../../src/model/live/index.ts'
+import { kindOf } from '../../src/model/kinds.ts'
+import type { BookSnapshot, LiveRecord } from '../../src/model/live/index.ts'
+import { asCandlesOf } from '../../src/model/price-candle.ts'
 import type { Market, SeriesId } from '../../src/model/series.ts'
 import { unzip } from '../../src/sandbox/archive/zip-writer.ts'
 import { Lake } from '../../src/store/lake/lake.ts'
@@ -195,6 +197,51 @@ describe('export --layout and import', () => {
       expect(theirs).toEqual(mine)
     },
   )
+
+  it('give the very same aggregates, fundings and candles of other prices through zips', async () => {
+    const lake = await Lake.open(folder.join('ticklake-data'))
+    const about = {
+      market: 'usdm',
+      symbol: 'BTCUSDT',
+      eventTime: Number.NaN,
+      receiveTime: Number.NaN,
+      flags: 0,
+    } as const
+    const records: Readonly<Record<string, readonly LiveRecord[]>> = {
+      aggTrade: Array.from({ length: 300 }, (_, i) => ({
+        ...{
+          ...about,
+          kind: 'aggTrade',
+          id: i + 7,
+          time: T0 + i * 1000,
+          price: 42_000 + i / 8,
+          quantity: ((i % 9) + 1) / 1000,
+        },
+        ...{ firstTradeId: i * 3, lastTradeId: i * 3 + 2, buyerIsMaker: i % 2 === 0 },
+      })),
+      fundingRate: Array.from({ length: 9 }, (_, i) => ({
+        ...{ ...about, kind: 'fundingRate', fundingTime: T0 + i * 8 * HOUR, fundingRate: i / 1e5 - 2e-5 },
+        ...{ markPrice: Number.NaN, intervalHours: 8 },
+      })),
+    }
+    const compared: [SeriesId, string[]][] = []
+    for (const [kind, rows] of Object.entries(records)) {
+      const series = eventSeries(kind, 'BTCUSDT', 'usdm')
+      await storeEvents(lake, series, rows)
+      compared.push([series, kindOf(kind).columns.map(({ name }) => name)])
+    }
+    const mark = { ...seriesOf('BTCUSDT', '1h', 'usdm'), kind: 'markCandle' }
+    await store(mark, asCandlesOf(kindOf('markCandle'), candlesOf('1h', Date.UTC(2024, 0, 1), 50)))
+    for (const kind of [...Object.keys(records), 'markCandle'])
+      await here('export', 'BTCUSDT', '--market', 'usdm', '--kind', kind, '--layout', 'binance', '--out', 'a/')
+    const ran = await here('import', 'a', '--data-dir', 'other')
+    expect([ran.code, ran.stderr]).toEqual([0, expect.stringContaining('hash verified')])
+    const other = await Lake.open(folder.join('other'))
+    for (const [series, columns] of compared)
+      expect(await readRows(other, series, columns)).toEqual(await readRows(lake, series, columns))
+    const columns = kindOf('markCandle').columns.map(({ name }) => name)
+    expect(await valuesOf('other', mark, columns)).toEqual(await valuesOf('ticklake-data', mark, columns))
+  })
 
   it('give the very same trades through the form of tardis.dev, microseconds and our clock included', async () => {
     const series = eventSeries('trade')
