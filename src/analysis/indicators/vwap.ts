@@ -30,11 +30,12 @@ class VwapKernel implements Kernel {
     const [high, low, close, volumes, times] = inputs
     const { calendar, anchor } = this
     let { value, volume } = this
-    let until = this.until[0]!
+    // Without a session there is no end, and the volumes do for times.
+    const clock = times ?? volumes!
+    let until = calendar ? this.until[0]! : Number.POSITIVE_INFINITY
     let seen = 0
     let i = from
     while (i < to) {
-      let end = to
       if (calendar) {
         const time = times![i]!
         if (time >= until) {
@@ -43,19 +44,19 @@ class VwapKernel implements Kernel {
           value = 0
           volume = 0
         }
-        end = rowsBefore(times!, i, to, until)
-        // A time that is not finite ends no session and belongs to none.
-        if (end === i) return false
-      } else if (times) {
+      } else if (times && !(times[i]! >= anchor)) {
         if (checking && !isFiniteSum(times[i]!)) return false
-        if (times[i]! < anchor) {
-          out[i++] = Number.NaN
-          continue
-        }
-        end = i + 1
+        out[i++] = Number.NaN
+        continue
       }
+      const begin = i
+      // An anchor is looked at row by row, for times may be out of order.
+      const end = times && !calendar ? i + 1 : to
       // Two rows at a time: what is known of the arrays is looked up once for both.
       for (; i + 1 < end; i += 2) {
+        const now = clock[i]!
+        const then = clock[i + 1]!
+        if (!(now < until && then < until)) break
         const amount = volumes![i]!
         value += ((high![i]! + low![i]! + close![i]!) / 3) * amount
         volume += amount
@@ -66,16 +67,19 @@ class VwapKernel implements Kernel {
         volume += next
         const second = value / volume
         out[i + 1] = second
-        seen += first + second
+        // A time of -Infinity is before any end, and shows in the sum.
+        seen += first + second + (now + then) * 0
       }
-      if (i < end) {
+      if (i < end && clock[i]! < until) {
         const amount = volumes![i]!
         value += ((high![i]! + low![i]! + close![i]!) / 3) * amount
         volume += amount
         const last = value / volume
-        seen += last
+        seen += last + clock[i]! * 0
         out[i++] = last
       }
+      // A time that is not finite ends no session and belongs to none.
+      if (i === begin) return false
     }
     const finite = isFiniteSum(seen)
     if (checking && !finite) return false
@@ -84,18 +88,6 @@ class VwapKernel implements Kernel {
     this.volume = volume
     return finite
   }
-}
-
-/** The first row from `from` on whose time is not before `end`, or is not finite. */
-function rowsBefore(times: Float64Array, from: number, to: number, end: number): number {
-  let i = from | 0
-  while (i + 1 < to && isBefore(times[i]!, end) && isBefore(times[i + 1]!, end)) i += 2
-  while (i < to && isBefore(times[i]!, end)) i++
-  return i
-}
-
-function isBefore(time: number, end: number): boolean {
-  return time < end && time > Number.NEGATIVE_INFINITY
 }
 
 /** The mean price at which the volume since a beginning was traded. */
