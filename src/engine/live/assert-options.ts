@@ -13,6 +13,9 @@ const LEAST = {
 } as const satisfies Partial<Record<keyof CollectorOptions, number>>
 const COUNTS: ReadonlySet<string> = new Set(['flushRecords', 'bookDepth', 'maxBackfill'])
 
+/** Where the exchange is: options that other classes have at the top, and where they stand here. */
+const PART_OF = { endpoint: 'client', restUrl: 'client', testnet: 'client', apiKey: 'client', wsUrl: 'stream' } as const
+
 /**
  * Refuses numbers and folders that make no sense, before anything is opened: a collector that never flushes, or flushes all the time,
  * would look like one that works.
@@ -25,6 +28,10 @@ export function assertOptions(options: Omit<CollectorOptions, 'channels'>): void
     throw new ConfigError(
       `dataDir is ${JSON.stringify(dataDir)}; use the path of a folder, or leave it out to store nothing.`,
     )
+  }
+  // Left alone, they would mean the real exchange to somebody who named another.
+  for (const [name, part] of Object.entries(PART_OF)) {
+    if (Object.hasOwn(options, name)) throw new ConfigError(`${name} stands in ${part}: { ${part}: { ${name} } }.`)
   }
   for (const name of Object.keys(LEAST) as (keyof typeof LEAST)[]) {
     const value: unknown = options[name]

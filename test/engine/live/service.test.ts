@@ -199,6 +199,8 @@ describe('a market data service', () => {
     [{ flushMs: -1 }, 'flushMs is -1; use milliseconds from 1.'],
     [{ holdMs: Number.NaN }, 'holdMs is NaN; use milliseconds from 0.'],
     [{ bookDepth: 3 }, 'bookDepth is 3; use a whole number from 5.'],
+    [{ endpoint: 'http://127.0.0.1:1' } as object, 'endpoint stands in client: { client: { endpoint } }.'],
+    [{ wsUrl: 'ws://127.0.0.1:1' } as object, 'wsUrl stands in stream: { stream: { wsUrl } }.'],
     [{ dataDir: '' }, 'dataDir is ""; use the path of a folder, or leave it out to store nothing.'],
     [{ dataDir: 5 as never }, 'dataDir is 5; use the path of a folder'],
     [{ maxBackfill: 1.5 }, 'maxBackfill is 1.5; use a whole number from 0.'],
