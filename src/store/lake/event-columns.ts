@@ -42,8 +42,6 @@ export class EventColumns {
   readonly #layout: RowLayout
   readonly #put: PutRows
   readonly #width: number
-  /** What is appended alone, as a list. */
-  readonly #one: LiveRecord[] = []
   #rows = 0
 
   constructor(kind: Kind) {
@@ -90,8 +88,8 @@ export class EventColumns {
   }
 
   append(record: LiveRecord): void {
-    this.#one[0] = record
-    this.appendAll(this.#one, 1)
+    if (this.#book !== undefined) this.#book.append(record)
+    else this.appendAll([record], 1)
   }
 
   /** Appends the first `count` of them. */
