@@ -21,14 +21,15 @@ export type ParseResponse =
   | { readonly type: 'done'; readonly job: number; readonly result: FileResult }
   | { readonly type: 'failed'; readonly job: number; readonly message: string; readonly isParseError: boolean }
 
-/** Batches that may be under way to the main thread, per file. */
-const BATCHES_AHEAD = 2
+/** Rows that may be under way to the main thread, per file: parsing goes on while it packs those before into a file. */
+const ROWS_AHEAD = 131_072
 
 interface Job {
   readonly reader: ZipReader
   /** The job's messages are dealt with one after another, each when the one before is done. */
   chain: Promise<void>
-  underWay: number
+  /** Rows of the batches that the main thread has not dealt with, in their order. */
+  readonly underWay: number[]
   resume: (() => void) | undefined
   closed: boolean
 }
@@ -44,17 +45,17 @@ function open(job: number, spec: FileSpec): void {
   const reader = openReader(
     spec,
     async (batch) => {
-      state.underWay++
+      state.underWay.push(batch.length)
       send(
         { type: 'batch', job, batch },
         Object.values(batch.columns).map((values) => values.buffer as ArrayBuffer),
       )
-      if (state.underWay >= BATCHES_AHEAD && !state.closed)
+      while (state.underWay.reduce((sum, rows) => sum + rows, 0) >= ROWS_AHEAD && !state.closed)
         await new Promise<void>((resolve) => (state.resume = resolve))
     },
     { hashes: false },
   )
-  const state: Job = { reader, chain: Promise.resolve(), underWay: 0, resume: undefined, closed: false }
+  const state: Job = { reader, chain: Promise.resolve(), underWay: [], resume: undefined, closed: false }
   jobs.set(job, state)
 }
 
@@ -89,7 +90,7 @@ port?.on('message', (request: ParseRequest) => {
   const state = jobs.get(job)
   if (!state) return
   if (request.type === 'taken') {
-    state.underWay--
+    state.underWay.shift()
     state.reader.reuse(request.memory)
     state.resume?.()
     state.resume = undefined

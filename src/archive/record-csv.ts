@@ -32,8 +32,8 @@ const POINT = 46
 /** No price or quantity is that large: what claims so is garbage, and other sources are asked. */
 const ABSURD = 1e18
 const BLOCK_ROWS = 16_384
-/** Columns of a few blocks. */
-const MAX_SPARES = 32
+/** Columns of the blocks that may be under way at a time. */
+const MAX_SPARES = 64
 
 const CODES = {
   ...{ decimal: DECIMAL, id: WHOLE, integer: WHOLE, time: TIME, boolean: BOOLEAN },

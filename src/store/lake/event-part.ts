@@ -107,7 +107,7 @@ export class EventPart {
   #sources(): ColumnSource[] {
     return this.#kind.columns.map(({ name, type, isOptional }) => {
       const index = this.#specs.findIndex((spec) => spec.name === name)
-      const none = type === 'flags' ? new Float64Array(this.rows) : undefined
+      const none = type === 'flags' ? zeros(this.rows) : undefined
       return { name, type, isOptional, values: this.#columns[index] ?? none }
     })
   }
@@ -151,6 +151,14 @@ export class EventPart {
       else this.#isRising = false
     }
   }
+}
+
+/** Flags of rows that have none, for all parts. */
+let noFlags = new Float64Array(0)
+
+function zeros(rows: number): Float64Array {
+  if (noFlags.length < rows) noFlags = new Float64Array(rows)
+  return noFlags
 }
 
 /** Memory of columns that goes from one part of a stage to the next: new blocks of megabytes cost more than filling them. */
