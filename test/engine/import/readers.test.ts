@@ -24,6 +24,7 @@ import { readCsv, readJsonl } from '../../../src/engine/import/read-text.ts'
 import type { ImportTarget, OnBatch, ReadFacts } from '../../../src/engine/import/types.ts'
 import { ParseError } from '../../../src/model/errors.ts'
 import { trade as tradeKind } from '../../../src/model/live/trade.ts'
+import { joinEvents } from '../../../src/store/lake/event-columns.ts'
 import { writeEvents } from '../../../src/store/lake/event-parquet.ts'
 import { tempFolder } from '../../helpers/temp.ts'
 
@@ -67,6 +68,17 @@ const trades = {
 const columns: NamedColumn[] = tradeKind.columns.map((spec) => ({ spec, name: spec.name }))
 const context = { until, signal: undefined }
 
+/** The same trades again and again, as a file of many pieces would have them: later, and with higher ids. */
+function manyTrades(times: number): (typeof trades)[] {
+  return Array.from({ length: times }, (_, n) => ({
+    ...trades,
+    columns: {
+      ...trades.columns,
+      id: trades.columns.id.map((id) => id + BigInt(n * trades.length)),
+    },
+  }))
+}
+
 async function arrow(format: 'file' | 'stream'): Promise<Uint8Array> {
   const encoder = await ArrowEncoder.create(columns, format, undefined)
   return Buffer.concat([...encoder.encode(trades), ...encoder.finish()])
@@ -81,6 +93,8 @@ async function parquet(): Promise<Uint8Array> {
 interface Form {
   readonly bytes: Uint8Array
   readonly rows: number
+  /** Damaged files that are tried. */
+  readonly runs?: number
   readonly read: (path: string, onBatch: OnBatch) => Promise<ReadFacts>
 }
 
@@ -108,26 +122,31 @@ const FORMS: Readonly<Record<string, Form>> = {
   csv: {
     bytes: Buffer.from(csvHeader(columns) + csvRows(trades, columns, 'ms')),
     rows: 40,
+    runs: 100,
     read: (path, onBatch) => readCsv(target(path, trade), onBatch, context),
   },
   'JSON lines': {
     bytes: Buffer.from(jsonRows(trades, columns, 'iso')),
     rows: 40,
+    runs: 100,
     read: (path, onBatch) => readJsonl(target(path, trade), onBatch, context),
   },
   Arrow: {
     bytes: await arrow('file'),
     rows: 40,
+    runs: 100,
     read: (path, onBatch) => readArrow(target(path, trade), onBatch, context),
   },
   'Arrow as a stream': {
     bytes: await arrow('stream'),
     rows: 40,
+    runs: 100,
     read: (path, onBatch) => readArrow(target(path, trade), onBatch, context),
   },
   Parquet: {
     bytes: await parquet(),
     rows: 40,
+    runs: 100,
     read: (path, onBatch) => readParquetFile(target(path, trade), onBatch, context),
   },
 }
@@ -136,7 +155,7 @@ function target(path: string, series: ImportTarget['series']): ImportTarget {
   return { path, format: 'ccxt', series }
 }
 
-describe.each(Object.entries(FORMS))('a file of %s', (name, { bytes, rows, read }) => {
+describe.each(Object.entries(FORMS))('a file of %s', (name, { bytes, rows, runs = 300, read }) => {
   const ending = name === 'tardis' ? '.csv.gz' : ''
 
   it('is read whole', async () => {
@@ -175,7 +194,53 @@ describe.each(Object.entries(FORMS))('a file of %s', (name, { bytes, rows, read 
           }
         },
       ),
-      { numRuns: 300 },
+      { numRuns: runs },
     )
   })
+})
+
+describe('a large table', () => {
+  const FILES: Readonly<Record<string, () => Promise<string | Uint8Array>>> = {
+    csv: async () =>
+      csvHeader(columns) +
+      manyTrades(2500)
+        .map((part) => csvRows(part, columns, 'ms'))
+        .join(''),
+    jsonl: async () =>
+      manyTrades(2500)
+        .map((part) => jsonRows(part, columns, 'ms'))
+        .join(''),
+    arrow: async () => {
+      const encoder = await ArrowEncoder.create(columns, 'file', undefined)
+      return Buffer.concat([...manyTrades(2500).flatMap((part) => encoder.encode(part)), ...encoder.finish()])
+    },
+    parquet: async () => {
+      await using folder = await tempFolder('readers')
+      const parts = manyTrades(2500)
+      await writeEvents(folder.join('a'), tradeKind, joinEvents(tradeKind.columns, parts), 'snappy')
+      return readFile(folder.join('a'))
+    },
+  }
+  const READERS = { csv: readCsv, jsonl: readJsonl, arrow: readArrow, parquet: readParquetFile } as const
+
+  it.each(['csv', 'jsonl', 'arrow', 'parquet'] as const)(
+    'of %s comes in pieces, and no more of them when it is given up',
+    async (form) => {
+      await using folder = await tempFolder('readers')
+      const path = folder.join(`trades.${form}`)
+      await writeFile(path, await FILES[form]!())
+      const sizes: number[] = []
+      const facts = await READERS[form](target(path, trade), async (batch) => void sizes.push(batch.length), context)
+      expect([facts.rows, sizes.reduce((sum, size) => sum + size)]).toEqual([100_000, 100_000])
+      expect(Math.max(...sizes)).toBeLessThanOrEqual(65_536)
+      const stop = new AbortController()
+      let pieces = 0
+      const take = async () => {
+        pieces++
+        stop.abort()
+      }
+      await expect(READERS[form](target(path, trade), take, { until, signal: stop.signal })).rejects.toThrow('abort')
+      expect(pieces).toBe(1)
+    },
+  )
 })
