@@ -4,8 +4,11 @@ import type { InputName } from './definition.ts'
 import { DERIVED_COLUMNS, type IndicatorSeries, parseIndicator, type Series, seriesText } from './expression.ts'
 import { Stage } from './stage.ts'
 
-/** Rows that all stages compute before the next rows: what one writes is still in the processor's cache for the next. */
-const BLOCK = 4096
+/**
+ * Rows that all stages compute before the next rows: what one writes is still in the processor's cache for the next. In the
+ * smallest cache it would be so up to a quarter of this; but every beginning costs a look into the rings.
+ */
+const BLOCK = 16_384
 
 /** An output that nobody asked for is written to an array without places, which costs no memory. */
 const NOWHERE = new Float64Array(0)
