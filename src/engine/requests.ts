@@ -7,7 +7,7 @@ import type { TimeInput } from '../model/time.ts'
 import type { LakeOptions } from '../store/lake/lake.ts'
 import type { RemoteWitness } from './reconcile/index.ts'
 import type { TimedDecision } from './tuning/decide.ts'
-import type { DownloadEvent, SourceChoice, VerifyReport } from './types.ts'
+import type { DownloadEvent, SourceChoice, VerifyProgress, VerifyReport } from './types.ts'
 
 export interface DataSourceManagerOptions extends Omit<ClientOptions, 'log' | 'onRetry'>, Omit<LakeOptions, 'log'> {
   /** Folder of the lake. */
@@ -96,6 +96,8 @@ export interface VerifyOptions {
   readonly signal?: AbortSignal
   /** What is fetched again for a repair. */
   readonly onEvent?: (event: DownloadEvent) => void
+  /** Called after each file, and after each stretch of candles that was held against a witness. */
+  readonly onProgress?: (progress: VerifyProgress) => void
   /** Called as soon as a series has been checked. */
   readonly onReport?: (report: VerifyReport) => void
 }

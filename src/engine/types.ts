@@ -104,6 +104,16 @@ export interface VerifyReport {
   readonly ok: boolean
 }
 
+/** How far the check of a series is. */
+export interface VerifyProgress {
+  readonly series: SeriesId
+  /** What is looked at: `files`, or the witness in words that candles are held against (`REST`, `trades`). */
+  readonly doing: string
+  /** Files, or candles. */
+  readonly done: number
+  readonly total: number
+}
+
 export interface VerifyProblem {
   readonly type:
     | 'missing-file'

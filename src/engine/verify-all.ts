@@ -51,6 +51,7 @@ export async function verifyAll(
     signal.throwIfAborted()
     const report = await verifySeries(series, {
       ...{ lake, published, repair, takeReplaced, log, signal, reconcile, download },
+      onProgress: (doing, done, total) => options.onProgress?.({ series, doing, done, total }),
     })
     const problems = (await cache?.verify(series, { repair, signal })) ?? []
     const whole =

@@ -41,6 +41,8 @@ export interface VerifyContext {
   readonly log: Log
   readonly signal: AbortSignal | undefined
   readonly download: (requests: readonly DownloadRequest[]) => Promise<SeriesReport[]>
+  /** Told how far it is: of files, and of candles that are held against a witness. */
+  readonly onProgress?: (doing: string, done: number, total: number) => void
   /** How candles are held against other sources; undefined leaves that out. */
   readonly reconcile?: Pick<ReconcileContext, 'compare' | 'rest' | 'archive'>
 }
@@ -84,9 +86,10 @@ export async function verifySeries(series: SeriesId, context: VerifyContext): Pr
   }
 
   const damaged: { file: LakeFile; problem: VerifyProblem }[] = []
-  for (const file of coverage.files) {
+  for (const [index, file] of coverage.files.entries()) {
     context.signal?.throwIfAborted()
     const found = await inspectFile(folder, file, coverage, context.signal)
+    context.onProgress?.('files', index + 1, coverage.files.length)
     if (found) damaged.push({ file, problem: { ...found, path: join(seriesKey(series), file.name), repaired: false } })
   }
   const { replaced, unchecked } = (await context.published?.compare(coverage.checks)) ?? { replaced: [], unchecked: [] }

@@ -4,9 +4,10 @@ import { BarView, seriesBar, totalBar } from '../../src/cli/progress/bars.ts'
 import { LineView, reportLine } from '../../src/cli/progress/lines.ts'
 import { createProgressView } from '../../src/cli/progress/show.ts'
 import { DownloadProgress, fractionOf } from '../../src/cli/progress/state.ts'
+import { createVerifyView, VerifyLines } from '../../src/cli/progress/verify.ts'
 import { createStyle } from '../../src/cli/render/style.ts'
 import { displayWidth } from '../../src/cli/render/text.ts'
-import type { DownloadEvent, SeriesReport } from '../../src/engine/types.ts'
+import type { DownloadEvent, SeriesReport, VerifyProgress } from '../../src/engine/types.ts'
 import type { SeriesId } from '../../src/model/series.ts'
 import { fakeStream } from './bin.ts'
 import { seriesOf } from './lake.ts'
@@ -220,5 +221,36 @@ describe('bars', () => {
     expect(await createProgressView(new Context({ ...io, stderr: dumb, env: { TERM: 'dumb' } }, {}), 1)).toBeInstanceOf(
       LineView,
     )
+  })
+})
+
+describe('a check of the lake', () => {
+  const at = (doing: string, done: number): VerifyProgress => ({ series: BTC, doing, done, total: 306_720 })
+
+  it('tells in lines what it looks at, once a second at most', () => {
+    const lines: string[] = []
+    let now = 0
+    const view = new VerifyLines(
+      (line) => void lines.push(line),
+      [BTC, ETH],
+      () => now,
+    )
+    for (now = 0; now < 3000; now += 100) view.progress(at('REST', now * 100))
+    view.progress({ ...at('files', 3), total: 7 })
+    expect(lines).toEqual([
+      'checking 2 series',
+      'BTCUSDT 1m: REST: 100,000 of 306,720 candles',
+      'BTCUSDT 1m: REST: 200,000 of 306,720 candles',
+      'BTCUSDT 1m: 3 of 7 files',
+    ])
+  })
+
+  it('draws it on a terminal', async () => {
+    const stderr = fakeStream({ columns: 160, rows: 24 })
+    const io = { stdout: fakeStream(), stderr, env: {}, cwd: '/', signal: new AbortController().signal }
+    const view = await createVerifyView(new Context(io, {}), [BTC, ETH])
+    view.progress(at('REST', 45_000))
+    await expect.poll(() => stderr.text()).toContain('REST: 45,000 of 306,720 candles; 0 of 2 series')
+    view.close()
   })
 })

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Reconciliation, Witness } from '../../src/engine/reconcile/index.ts'
 import type { VerifyOptions } from '../../src/engine/requests.ts'
+import type { VerifyProgress } from '../../src/engine/types.ts'
 import { CandleFlag } from '../../src/model/candle.ts'
 import type { SeriesId } from '../../src/model/series.ts'
 import { HOUR, MINUTE } from '../../src/model/time.ts'
@@ -92,6 +93,34 @@ describe('Candles of the seeded market', () => {
     expect(against(reconciled, 'rest')).toMatchObject({ compared: 33 * 24, differing: 0 })
     // March has no file of its own yet.
     expect(against(reconciled, 'archive')).toMatchObject({ compared: 29 * 24, differing: 0 })
+  })
+
+  it('of days that follow one another are held against their month by fetching it once', async () => {
+    const sandbox = await bench.start({ now: NOW })
+    const series = seriesOf('BTCUSDT', '1m')
+    const report = await bench.download(series, '2024-02-10', '2024-02-14')
+    expect(report.files.map(({ path }) => path.includes('/daily/'))).toEqual([true, true, true, true])
+    sandbox.addFaults([{ type: 'slow', bytesPerSecond: 10_000_000, match: { path: '/monthly/.*\\.zip$' } }])
+    const { reconciled } = await verify(series, { compare: ['archive'] })
+    expect(against(reconciled, 'archive')).toMatchObject({ compared: 4 * 24 * 60, differing: 0 })
+    expect(sandbox.faults()[0]!.hits).toBe(1)
+  })
+
+  it('tell how far the comparison is, of files and of each witness', async () => {
+    await bench.start({ now: NOW })
+    const series = seriesOf('BTCUSDT', '1m')
+    await bench.download(series, '2024-01-20', '2024-03-05')
+    const told: VerifyProgress[] = []
+    await verify(series, { compare: ['rest', 'archive'], onProgress: (progress) => void told.push(progress) })
+    const of = (wanted: string) => told.filter(({ doing }) => doing === wanted).map(({ done, total }) => [done, total])
+    const { files } = (await (await bench.manager().lake()).coverage(series))!
+    const all = 45 * 24 * 60
+    expect(of('files')).toEqual(files.map((_, index) => [index + 1, files.length]))
+    for (const words of ['REST', 'the other files of the archive'])
+      expect(of(words), words).toEqual([
+        [45_000, all],
+        [all, all],
+      ])
   })
 })
 

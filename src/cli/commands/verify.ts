@@ -71,6 +71,7 @@ REST). --json gives a line per series; times are epoch ms.`,
         compare: options.compare ?? [],
         signal: context.signal,
         onEvent: (event) => view.event(event),
+        onProgress: (progress) => view.progress(progress),
         onReport: (report) => view.report(report),
       })
     } finally {

@@ -1,13 +1,15 @@
-import type { DownloadEvent, VerifyReport } from '../../engine/types.ts'
+import type { DownloadEvent, VerifyProgress, VerifyReport } from '../../engine/types.ts'
 import type { SeriesId } from '../../model/series.ts'
 import type { Context, LiveRegion } from '../context.ts'
-import { formatDuration, plural } from '../render/text.ts'
+import { formatCount, formatDuration, plural } from '../render/text.ts'
 import { seriesLabel } from './state.ts'
 
 /** Shows a check of the lake while it runs, on stderr. */
 export interface VerifyView {
   /** A series has been checked. */
   report(report: VerifyReport): void
+  /** Something of the series under way has been looked at. */
+  progress(progress: VerifyProgress): void
   /** Something is fetched again for a repair. */
   event(event: DownloadEvent): void
   /** Clears what is drawn; nothing may be shown afterwards. */
@@ -16,7 +18,7 @@ export interface VerifyView {
 
 /** The view that fits: a bar on a terminal, lines elsewhere, nothing with `--quiet`. */
 export async function createVerifyView(context: Context, series: readonly SeriesId[]): Promise<VerifyView> {
-  if (context.quiet) return { report: () => {}, event: () => {}, close: () => {} }
+  if (context.quiet) return { report: () => {}, progress: () => {}, event: () => {}, close: () => {} }
   const tally = new VerifyTally(series)
   if (context.err.stream.isTTY && context.io.env.TERM !== 'dumb') return barView(context, tally)
   return new VerifyLines((line) => context.say(line), tally)
@@ -84,11 +86,23 @@ export class VerifyLines implements VerifyView {
     }
   }
 
+  progress(progress: VerifyProgress): void {
+    if (this.#now() - this.#shownAt < LEAST_MS) return
+    this.#shownAt = this.#now()
+    this.#write(`${seriesLabel(progress.series)}: ${progressText(progress)}`)
+  }
+
   event(event: DownloadEvent): void {
     if (event.type === 'plan') this.#write(`${seriesLabel(event.series)}: fetching again what is wrong`)
   }
 
   close(): void {}
+}
+
+/** `3 of 12 files`, `REST: 45,000 of 306,720 candles`. */
+function progressText({ doing, done, total }: VerifyProgress): string {
+  const count = `${formatCount(done)} of ${formatCount(total)}`
+  return doing === 'files' ? `${count} files` : `${doing}: ${count} candles`
 }
 
 function problemsLine(report: VerifyReport): string {
@@ -100,10 +114,12 @@ async function barView(context: Context, tally: VerifyTally): Promise<VerifyView
   const [{ default: cliProgress }, { barLine }] = await Promise.all([import('cli-progress'), import('./bars.ts')])
   const { stream } = context.err
   let repairing = false
+  let current: VerifyProgress | undefined
   const line = (): string => {
     const columns = Math.max(40, (stream.columns || 80) - 1)
     const name = tally.current === undefined ? 'done' : seriesLabel(tally.current)
-    const facts = `${repairing ? 'fetching again; ' : ''}${tally.text()}`
+    const doing = repairing ? 'fetching again; ' : current ? `${progressText(current)}; ` : ''
+    const facts = `${doing}${tally.text()}`
     return barLine(name, tally.done / Math.max(1, tally.total), facts, columns, context.errStyle, (text) => text)
   }
   const multi = new cliProgress.MultiBar({
@@ -125,8 +141,14 @@ async function barView(context: Context, tally: VerifyTally): Promise<VerifyView
   return {
     report: (report) => {
       repairing = false
+      current = undefined
       tally.add(report)
       if (!report.ok) region.above(problemsLine(report))
+      bar.update(tally.done)
+    },
+    progress: (progress) => {
+      repairing = false
+      current = progress
       bar.update(tally.done)
     },
     event: (event) => {

@@ -2,7 +2,7 @@ import type { Batch } from '../../model/batch.ts'
 import { CandleFlag } from '../../model/candle.ts'
 import type { Gap } from '../../model/coverage.ts'
 import { isTicklakeError, StorageError } from '../../model/errors.ts'
-import { ceilOpen, floorOpen, nextOpen } from '../../model/interval.ts'
+import { ceilOpen, countOpens, floorOpen, nextOpen } from '../../model/interval.ts'
 import { kindOf } from '../../model/kinds.ts'
 import { intersectRanges, subtractRanges } from '../../model/ranges.ts'
 import type { SeriesId } from '../../model/series.ts'
@@ -58,8 +58,12 @@ export async function reconcile(series: SeriesId, context: ReconcileContext): Pr
         return undefined
       }),
     )
-  for (const against of new Set(context.compare))
-    await hold(REMOTE_WORDS[against], () => remote(subject, against, context))
+  const remotes = [...new Set(context.compare)]
+  // One source does not wait for the other, but where a repair changes what the next one is held against.
+  const asked = context.repair ? [] : remotes.map((against) => remote(subject, against, context))
+  for (const one of asked) one.catch(() => {})
+  for (const [index, against] of remotes.entries())
+    await hold(REMOTE_WORDS[against], () => asked[index] ?? remote(subject, against, context))
   return { reports, unanswered }
 }
 
@@ -69,35 +73,83 @@ async function inLake(subject: Subject, witness: LakeWitness, context: Reconcile
     ...{ compared: 0, range: undefined, mismatches: [] },
   }
   const count = witness.windowOf(subject.series.interval!)
-  for (const range of comparableRanges(subject.grid, subject.coverage, witness.coverage))
-    for (const window of windowsOf(subject.grid, range, count)) {
-      context.signal?.throwIfAborted()
-      const stored = await load(subject, window, context)
-      add(subject, findings, stored, await witness.candles(subject.grid, window, context.signal), window)
-    }
+  const windows = comparableRanges(subject.grid, subject.coverage, witness.coverage).flatMap((range) => [
+    ...windowsOf(subject.grid, range, count),
+  ])
+  const told = teller(subject, findings.words, windows, context)
+  for (const window of windows) {
+    context.signal?.throwIfAborted()
+    const stored = await load(subject, window, context)
+    add(subject, findings, stored, await witness.candles(subject.grid, window, context.signal), window)
+    told(window)
+  }
   return findings
 }
 
 async function remote(subject: Subject, against: RemoteWitness, context: ReconcileContext): Promise<Findings> {
   const findings: Findings = { against, words: REMOTE_WORDS[against], compared: 0, range: undefined, mismatches: [] }
-  const { grid, coverage, series } = subject
+  const { grid, coverage } = subject
   const ofArchive = coverage.covered.filter(({ source }) => source === 'archive')
   const ranges = subtractRanges(
     ofArchive.map(({ from, to }) => ({ from: ceilOpen(grid, from), to: floorOpen(grid, to) })),
     coverage.gaps,
   ).filter(({ from, to }) => from < to)
-  for (const range of ranges)
-    for (const window of windowsOf(grid, range, REMOTE_WINDOW)) {
-      context.signal?.throwIfAborted()
-      const stored = await load(subject, window, context)
-      if (against === 'rest') add(subject, findings, stored, await context.rest(series, window), window)
-      else {
-        const { batch, ranges: known } = await context.archive(series, coverage, window)
-        for (const part of intersectRanges(known, [window]))
-          add(subject, findings, clip(subject, stored, part), clip(subject, batch, part), part)
-      }
-    }
+  const windows = ranges.flatMap((range) => [...windowsOf(grid, range, REMOTE_WINDOW)])
+  const told = teller(subject, findings.words, windows, context)
+  for await (const [window, { batch, known }] of ahead(windows, (one) => ask(subject, against, one, context))) {
+    const stored = await load(subject, window, context)
+    for (const part of intersectRanges(known, [window]))
+      add(subject, findings, clip(subject, stored, part), clip(subject, batch, part), part)
+    told(window)
+  }
   return findings
+}
+
+/** What a source has of a range, and of which parts of it it knows. */
+async function ask(
+  { series, coverage }: Subject,
+  against: RemoteWitness,
+  window: TimeRange,
+  context: ReconcileContext,
+): Promise<{ readonly batch: Batch; readonly known: readonly TimeRange[] }> {
+  context.signal?.throwIfAborted()
+  if (against === 'rest') return { batch: await context.rest(series, window), known: [window] }
+  const { batch, ranges } = await context.archive(series, coverage, window)
+  return { batch, known: ranges }
+}
+
+/** Answers in order, the next one asked for while one is looked at: no more than two are in memory. */
+async function* ahead<Asked, Answer>(
+  wanted: readonly Asked[],
+  ask: (one: Asked) => Promise<Answer>,
+): AsyncGenerator<readonly [Asked, Answer], void, void> {
+  const begin = (index: number): Promise<Answer> | undefined => {
+    const asked = index < wanted.length ? ask(wanted[index]!) : undefined
+    // Whoever waits for it hears of a failure; nobody may be waiting yet.
+    asked?.catch(() => {})
+    return asked
+  }
+  let next = begin(0)
+  for (const [index, one] of wanted.entries()) {
+    const answer = await next!
+    next = begin(index + 1)
+    yield [one, answer]
+  }
+}
+
+/** Tells how many candles of all windows are compared each time one of them is. */
+function teller(
+  { grid }: Subject,
+  words: string,
+  windows: readonly TimeRange[],
+  { onProgress }: ReconcileContext,
+): (window: TimeRange) => void {
+  const total = windows.reduce((sum, window) => sum + countOpens(grid, window), 0)
+  let done = 0
+  return (window) => {
+    done += countOpens(grid, window)
+    onProgress?.(words, done, total)
+  }
 }
 
 function add({ kind }: Subject, findings: Findings, stored: Batch, witness: Batch, window: TimeRange): void {

@@ -3,7 +3,7 @@ import type { ArchivePeriod, BaseDataClient } from '../../exchanges/exchange.ts'
 import { exchangeOf } from '../../exchanges/index.ts'
 import { type Batch, concatBatches, mergeBatches } from '../../model/batch.ts'
 import { kindOf } from '../../model/kinds.ts'
-import { intersectRanges, subtractRanges } from '../../model/ranges.ts'
+import { intersectRanges, normaliseRanges, subtractRanges } from '../../model/ranges.ts'
 import type { Market, SeriesId } from '../../model/series.ts'
 import type { TimeRange } from '../../model/time.ts'
 import type { SeriesCoverage } from '../../store/lake/coverage-file.ts'
@@ -36,11 +36,12 @@ export function remoteWitnesses(parts: RemoteParts): Pick<ReconcileContext, 'res
       const kind = kindOf(series.kind)
       let batch = concatBatches(kind, [])
       const ranges: TimeRange[] = []
+      // Days that follow one another are asked for together: one month's file may be about all of them.
       for (const [taken, other] of [
         ['monthly', 'daily'],
         ['daily', 'monthly'],
       ] as const)
-        for (const part of intersectRanges([range], filesOf(series, coverage, taken))) {
+        for (const part of intersectRanges([range], normaliseRanges(filesOf(series, coverage, taken)))) {
           const { market, symbol, kind: id } = series
           const wish = { market, symbol, kind: id, interval: series.interval!, ...part, period: other, signal }
           const rows = await parts.vision().fetch(wish)

@@ -29,6 +29,8 @@ export interface ReconcileContext {
     range: TimeRange,
   ) => Promise<{ readonly batch: Batch; readonly ranges: readonly TimeRange[] }>
   readonly signal: AbortSignal | undefined
+  /** Told how many candles were held against a witness so far, and of how many. */
+  readonly onProgress?: (witness: string, done: number, total: number) => void
 }
 
 /** A series that is looked at, and what is known of it. */
