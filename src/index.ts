@@ -7,6 +7,7 @@ export type { ArchiveRequest, ArchiveRows, MonthStore, VisionClientOptions } fro
 export { VisionClient } from './archive/vision-client.ts'
 export {
   type BookDepth,
+  type BookInstant,
   type BookLevel,
   type BookLevels,
   type BookListener,
@@ -24,6 +25,9 @@ export {
   type RebuiltBook,
   rebuildBook,
   type Side,
+  type SnapshotWish,
+  type StateChange,
+  type SyncedBy,
   type TickSize,
 } from './book/index.ts'
 export { BoundedQueue, type Overflow } from './bus/bounded-queue.ts'
@@ -53,6 +57,7 @@ export {
   type Difference,
   type Reconciliation,
   type RemoteWitness,
+  type ScannedTrades,
   TradeCandles,
   type Witness,
 } from './engine/reconcile/index.ts'
@@ -64,6 +69,7 @@ export type {
   SeriesReport,
   SourceChoice,
   VerifyProblem,
+  VerifyProgress,
   VerifyReport,
 } from './engine/types.ts'
 export { VisionDataClient, type VisionDataClientOptions } from './engine/vision-data-client.ts'
@@ -83,16 +89,27 @@ export type {
   Ticker,
   Trade,
 } from './exchanges/binance/market-data.ts'
+export type { BinanceMarketData } from './exchanges/binance/market-data-client.ts'
 export { RENAMES, type Rename } from './exchanges/binance/renames.ts'
+export type { BinanceRepairClient } from './exchanges/binance/repair-client.ts'
 export type { CallOptions, RestOptions } from './exchanges/binance/rest.ts'
 export {
   BinanceStream,
   type BinanceStreamOptions,
+  type ChannelOrName,
+  type RecordsOptions,
+  type StreamKind,
+  type StreamSubscribeOptions,
 } from './exchanges/binance/stream/binance-stream.ts'
+export type { RecordOverflow, RecordReader } from './exchanges/binance/stream/record-reader.ts'
 export type { Pool } from './exchanges/binance/weights.ts'
 export type {
+  ArchiveField,
+  ArchiveFieldType,
   ArchiveLayout,
   ArchivePeriod,
+  ArchiveSeries,
+  ArchiveTraits,
   BaseDataClient,
   CandlePage,
   CandleRequest,
@@ -101,6 +118,8 @@ export type {
   Exchange,
   FormerSymbol,
   KnownGap,
+  MarketDescription,
+  PeriodLabels,
   RetryInfo,
 } from './exchanges/exchange.ts'
 export { EXCHANGES, exchangeOf } from './exchanges/index.ts'
@@ -108,8 +127,10 @@ export * from './exchanges/stream.ts'
 export {
   type BookDepthRecord,
   CONTRACT_TYPES,
+  type ContractType,
   continuousSymbol,
   type ExchangeInfoRecord,
+  type HistoryRecord,
   METRICS_PERIOD,
   type MetricsRecord,
   readContinuous,
@@ -117,27 +138,33 @@ export {
   type StoredRecordOf,
 } from './model/history/index.ts'
 export * from './model/index.ts'
-export type { BudgetLog } from './net/budget-log.ts'
+export type { BudgetEvent, BudgetEventType, BudgetLog, BudgetLogOptions } from './net/budget-log.ts'
 export { createLog, type LogLevel, type LogOptions, type OpenLog } from './net/log.ts'
 export { type Permit, type RateLimit, RateLimiter, type RateLimiterOptions } from './net/rate-limiter.ts'
 export { type RetryOptions, retryWithBackoff } from './net/retry.ts'
 export * from './store/cache/index.ts'
 export { batchToRows, CandleStorage, type CandleStorageOptions, type LoadOptions } from './store/candle-storage.ts'
-export { EventStorage, type EventStorageOptions } from './store/event-storage.ts'
+export { type EventKind, type EventLoadOptions, EventStorage, type EventStorageOptions } from './store/event-storage.ts'
 export type { SeriesChange, StagedRows } from './store/lake/change.ts'
-export type { LakeFile, SeriesCoverage } from './store/lake/coverage-file.ts'
+export type { LakeFile, SeriesCoverage, SpoolMark, StoredIds } from './store/lake/coverage-file.ts'
+export type { EventBatch, EventColumn } from './store/lake/event-columns.ts'
 export type { ScannedChunk, ScanQuery } from './store/lake/event-scan.ts'
+export type { EventWriter } from './store/lake/event-writer.ts'
 export type { GapFinding } from './store/lake/gaps.ts'
-export { Lake, type LakeOptions, type ReadOptions, type SeriesStats } from './store/lake/lake.ts'
+export type { StoredId } from './store/lake/ids.ts'
+export { Lake, type LakeOptions, type ReadOptions, type SeriesStats, type WriterRequest } from './store/lake/lake.ts'
+export type { FileLock } from './store/lake/lock.ts'
 export type { Compression } from './store/lake/parquet.ts'
+export type { Period } from './store/lake/periods.ts'
 export { type LakeQuery, openQuery, type QueryColumn, QueryError, type QueryResult } from './store/lake/query.ts'
-export type { SeriesWriter } from './store/lake/series-writer.ts'
+export type { SeriesWriter, WriterOptions } from './store/lake/series-writer.ts'
 export {
   decodeRecords,
   encodeRecords,
   Spool,
   type SpoolDamage,
   type SpoolEntry,
+  type SpoolEntryType,
   type SpoolOptions,
   type SpoolStatus,
 } from './store/spool/index.ts'

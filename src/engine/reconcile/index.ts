@@ -1,5 +1,5 @@
 export { reconcile } from './reconcile.ts'
 export { remoteWitnesses } from './remote.ts'
 export type { ReconcileContext, RemoteWitness } from './subject.ts'
-export { candlesOfTrades, TradeCandles } from './trade-candles.ts'
+export { candlesOfTrades, type ScannedTrades, TradeCandles } from './trade-candles.ts'
 export type { Difference, Reconciliation, Witness } from './types.ts'

@@ -9,7 +9,7 @@ import { MILLISECONDS } from '../../store/lake/event-scan.ts'
 import type { Lake } from '../../store/lake/lake.ts'
 
 /** Trades or aggregate trades as columns, in the order of their ids. */
-export interface TradeColumns {
+export interface ScannedTrades {
   readonly length: number
   /** `time`, `price`, `quantity`, `buyer_is_maker`; of aggregate trades `trades` too: how many each is made of. */
   readonly columns: Readonly<Record<string, Float64Array>>
@@ -78,7 +78,7 @@ export class TradeCandles {
   }
 
   /** Takes trades in, and gives the candles that are done. */
-  append(trades: TradeColumns): Batch {
+  append(trades: ScannedTrades): Batch {
     const { length, columns, flags } = trades
     const times = columns.time!
     const prices = columns.price!

@@ -33,7 +33,7 @@ export {
   type ChannelOrName,
   type RecordsOptions,
   type StreamKind,
-  type SubscribeOptions,
+  type StreamSubscribeOptions,
 } from './stream/binance-stream.ts'
 export type { RecordOverflow, RecordReader } from './stream/record-reader.ts'
 

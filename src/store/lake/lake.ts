@@ -42,7 +42,8 @@ export interface ReadOptions {
   readonly signal?: AbortSignal
 }
 
-interface WriterRequest {
+/** How a writer of a series is asked for. */
+export interface WriterRequest {
   readonly signal?: AbortSignal
   /** How long to wait for another writer, ms; the lake's `lockWaitMs` without it. */
   readonly waitMs?: number

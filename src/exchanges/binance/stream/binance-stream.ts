@@ -25,7 +25,7 @@ export interface BinanceStreamOptions extends StreamOptions {
 /** A channel, or Binance's name of its stream (`btcusdt@trade`). */
 export type ChannelOrName = Channel | string
 
-export interface SubscribeOptions {
+export interface StreamSubscribeOptions {
   /** Market of names; the stream's own when left out. */
   readonly market?: Market
   readonly signal?: AbortSignal
@@ -103,17 +103,23 @@ export class BinanceStream implements LiveStream {
    * symbols that do not exist: the event `live` tells that data come.
    * @throws InvalidRangeError for a channel that Binance does not have.
    */
-  async subscribe(channels: ChannelOrName | readonly ChannelOrName[], options: SubscribeOptions = {}): Promise<void> {
+  async subscribe(
+    channels: ChannelOrName | readonly ChannelOrName[],
+    options: StreamSubscribeOptions = {},
+  ): Promise<void> {
     await this.#subscribe(this.#channels(channels, options.market), options)
   }
 
   /** Ends channels, those of loops too. */
-  async unsubscribe(channels: ChannelOrName | readonly ChannelOrName[], options: SubscribeOptions = {}): Promise<void> {
+  async unsubscribe(
+    channels: ChannelOrName | readonly ChannelOrName[],
+    options: StreamSubscribeOptions = {},
+  ): Promise<void> {
     await this.#unsubscribe(this.#channels(channels, options.market), options)
   }
 
   /** Puts one channel in the place of another, e.g. with another depth, the new one first. */
-  async replace(old: ChannelOrName, next: ChannelOrName, options: SubscribeOptions = {}): Promise<void> {
+  async replace(old: ChannelOrName, next: ChannelOrName, options: StreamSubscribeOptions = {}): Promise<void> {
     const [from, to] = [this.#channels(old, options.market), this.#channels(next, options.market)]
     await this.#subscribe(to, options)
     if (keyOf(from[0]!) !== keyOf(to[0]!)) await this.#unsubscribe(from, options)
@@ -260,7 +266,7 @@ export class BinanceStream implements LiveStream {
     })
   }
 
-  async #subscribe(channels: readonly Channel[], options: SubscribeOptions): Promise<void> {
+  async #subscribe(channels: readonly Channel[], options: StreamSubscribeOptions): Promise<void> {
     const fresh = channels.map(keyOf).filter((key) => !this.#own.has(key))
     // Before the exchange answers: a loop that is left meanwhile must not end them.
     for (const key of fresh) this.#own.add(key)
@@ -273,7 +279,7 @@ export class BinanceStream implements LiveStream {
     }
   }
 
-  async #unsubscribe(channels: readonly Channel[], options: SubscribeOptions): Promise<void> {
+  async #unsubscribe(channels: readonly Channel[], options: StreamSubscribeOptions): Promise<void> {
     for (const channel of channels) this.#own.delete(keyOf(channel))
     await this.#pool.unsubscribe(channels, options)
   }
