@@ -53,7 +53,8 @@ interface HeardClock {
 }
 
 const DEFAULT_TARGET = 0.97
-const DEFAULT_MAX_PAUSE = 5 * 60_000
+/** Longer pauses are not waited for unless somebody says so, ms. */
+export const MAX_PAUSE = 5 * 60_000
 /** Wait of a request whose room another program took in the same instant, ms: at least, and spread over so much more. */
 const AGAIN = 3
 /** How often what newcomers should know is told again, ms: well before it is too old to be read. */
@@ -105,7 +106,7 @@ export class RateLimiter implements Disposable {
       now: () => (shared && heard() ? shared.now() + this.#heard!.aheadMs : now()),
       uncertaintyMs: () => heard()?.uncertaintyMs ?? uncertaintyMs(),
     }
-    this.#maxPauseMs = options.maxPauseMs ?? DEFAULT_MAX_PAUSE
+    this.#maxPauseMs = options.maxPauseMs ?? MAX_PAUSE
     this.#log = options.log ?? silentLog
     this.#isLive = options.isLive ?? false
     this.#windows = options.limits.map((limit) => new RateWindow(limit, this.#clock, this.#target))

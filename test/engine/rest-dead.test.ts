@@ -38,6 +38,7 @@ describe.each([
   ['never answers', silentServer, /no answer within 200 ms/, 3],
   ['answers 503 to everything', () => statusServer(503), /HTTP 503/, 3],
   ['refuses this country', () => statusServer(451), /HTTP 451/, 1],
+  ['bans this address for hours', () => statusServer(418, { 'retry-after': '7200' }), /banned .*HTTP 418/, 1],
 ])('REST that %s', (_, start, why, most) => {
   it('leaves the archive to serve what it has; what is open is told, and the next run brings it', async () => {
     await bench.start({ now: NOW })

@@ -41,8 +41,11 @@ export async function silentServer(): Promise<DeadServer> {
 }
 
 /** Answers every request with one status. */
-export async function statusServer(status: number): Promise<DeadServer> {
-  const server = await startTestServer((_, response) => void response.writeHead(status).end())
+export async function statusServer(
+  status: number,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<DeadServer> {
+  const server = await startTestServer((_, response) => void response.writeHead(status, headers).end())
   return {
     url: server.url,
     seen: () => server.requests.length,

@@ -17,10 +17,10 @@ const CLOCK_TIMEOUT = 10_000
  * here gets none.
  */
 export function isRestDown(error: unknown): error is TicklakeError {
-  return isTicklakeError(error) && (error.retryable || isRefused(error))
+  return isTicklakeError(error) && (error.retryable || isRefused(error) || error instanceof RateLimitExceeded)
 }
 
-/** A firewall, or a country that the exchange does not serve. */
+/** A firewall, or a country that the exchange does not serve; a ban too long to wait for is a `RateLimitExceeded`. */
 function isRefused(error: unknown): boolean {
   return error instanceof HttpError && (error.status === 451 || error.status === 403)
 }

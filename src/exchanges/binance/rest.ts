@@ -15,7 +15,7 @@ import { openBudget } from '../../net/budget.ts'
 import type { BudgetLog } from '../../net/budget-log.ts'
 import { ServerClock } from '../../net/clock.ts'
 import { HttpClient } from '../../net/http.ts'
-import { type RateLimit, RateLimiter } from '../../net/rate-limiter.ts'
+import { MAX_PAUSE, type RateLimit, RateLimiter } from '../../net/rate-limiter.ts'
 import { retryWithBackoff } from '../../net/retry.ts'
 import type { ClientOptions, Endpoints, RetryInfo } from '../exchange.ts'
 import { binanceEndpoints, budgetHost, servesPath } from './endpoints.ts'
@@ -170,7 +170,9 @@ export class BinanceRest implements AsyncDisposable {
         attempts: (error) => {
           // The breakers have waited already; the caller may have another source.
           if (error instanceof HostsDownError) return 1
-          if (error instanceof RateLimitExceeded) return Math.max(limit, RATE_LIMIT_ATTEMPTS)
+          // A ban of hours is not waited for: the limiter lets nothing through, and the caller may have another source.
+          if (error instanceof RateLimitExceeded)
+            return error.retryAfterMs > MAX_PAUSE ? 1 : Math.max(limit, RATE_LIMIT_ATTEMPTS)
           if (performance.now() - started >= (call.patienceMs ?? Number.POSITIVE_INFINITY)) return 1
           return error instanceof ExchangeError && error.exchangeCode === UNKNOWN_ERROR ? Math.min(limit, 2) : limit
         },
