@@ -84,6 +84,8 @@ it('they are collected like any other contract, and the lake holds what happened
   const records = (kind: string): number => collector.status().series.find((one) => one.kind === kind)?.records ?? 0
   await expect.poll(() => kinds.every((kind) => records(kind) > 2), { timeout: 60_000 }).toBe(true)
   await collector.flush()
+  // What pays no funding is not asked for any.
+  expect(collector.status().series.map(({ kind }) => kind)).not.toContain('fundingRate')
   const lake = collector.lake!
   const marks = []
   const id = { exchange: 'binance', market: 'usdm', symbol: 'BTCUSDT_261225' } as const

@@ -237,6 +237,7 @@ export class Collector implements AsyncDisposable {
       }
       if (channel.kind === 'markPrice' && channel.symbol !== EVERY_SYMBOL) {
         const { market, symbol } = channel
+        if (this.#exchange.hasKind?.(market, 'fundingRate', symbol) === false) continue
         await this.#open({ exchange: this.#exchange.id, market, kind: 'fundingRate', symbol }, false)
         this.#fundings.add(market, symbol)
       }
