@@ -93,7 +93,10 @@ export class TradeBars {
     }
   }
 
-  /** Takes trades in, and gives the bars that are done. @throws InvalidRangeError for trades out of order. */
+  /**
+   * Takes trades in, and gives the bars that are done.
+   * @throws InvalidRangeError for trades out of order, or with a price or quantity that is no number; as does `update`.
+   */
   append(trades: TradeSource): CandleBars {
     const bars = new BarWriter()
     this.#take(tradeColumns(trades), bars)
@@ -152,6 +155,13 @@ export class TradeBars {
         `The trade of ${formatTime(time)} comes after that of ${formatTime(this.#newest)}; trades must rise by time.`,
       )
     }
+    const value = price * quantity
+    // Once in a sum, what is no number never leaves it: the bar would reach no size, and so never end.
+    if (!Number.isFinite(value)) {
+      throw new InvalidRangeError(
+        `The trade of ${formatTime(time)} has price ${price} and quantity ${quantity}; bars need numbers. Leave such rows out: validateRecords finds them.`,
+      )
+    }
     const grid = this.#grid
     if (grid) {
       if (time >= this.#end) {
@@ -175,7 +185,6 @@ export class TradeBars {
     this.#close = price
     this.#rows++
     this.#trades += count
-    const value = price * quantity
     this.#volume.add(quantity)
     this.#quote.add(value)
     if (taken) {

@@ -167,6 +167,24 @@ describe('bars of trades', () => {
     expect(() => live.update(trade(239, 1, 1))).toThrow('must rise by time')
   })
 
+  it.each([
+    { price: Number.NaN, quantity: 1 },
+    { price: 100, quantity: Number.NaN },
+    { price: Number.POSITIVE_INFINITY, quantity: 1 },
+  ])('refuse a trade of price $price and quantity $quantity, in a batch as alone, and go on without it', (bad) => {
+    const wrong = trade(2, bad.price, bad.quantity)
+    const message = `The trade of 2024-01-01T00:00:02Z has price ${bad.price} and quantity ${bad.quantity}`
+    for (const rule of rules) {
+      expect(() => tradeBars(columnsOf([trade(1, 100, 1), wrong]), rule)).toThrow(message)
+      expect(() => tradeBars([trade(1, 100, 1), wrong], rule)).toThrow(message)
+    }
+    const live = new TradeBars({ type: 'volume', size: 2 })
+    live.update(trade(1, 100, 1))
+    expect(() => live.update(wrong)).toThrow(message)
+    // It is as if it had never been there: its time does not count, and the bar ends at its size.
+    expect(bars(live.update(trade(1, 101, 1)))).toMatchObject([{ volume: 2, quote_volume: 201, rows: 2 }])
+  })
+
   it('by imbalance end when one side has the upper hand', () => {
     const sides = 'BBBSBSSSSSBB'
     const trades = [...sides].map((side, i) => trade(i, 100, 1, side === 'S'))
