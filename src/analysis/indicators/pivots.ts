@@ -23,37 +23,36 @@ class PivotsKernel implements Kernel {
 
   run(inputs: readonly Float64Array[], from: number, to: number, outputs: readonly Float64Array[]): void {
     const [times, opens, highs, lows, closes] = inputs
-    const [pivot, r1, r2, r3, s1, s2, s3] = outputs
-    const { levels, until } = this
-    let { high, low } = this
-    for (let i = from; i < to; i++) {
+    const { levels, until, calendar } = this
+    let i = from
+    while (i < to) {
       const time = times![i]!
-      const h = highs![i]!
-      const l = lows![i]!
       if (time >= until[0]!) {
-        until[0] = this.calendar.end(time)
-        this.high = high
-        this.low = low
-        if (i > from) this.close = closes![i - 1]!
+        until[0] = calendar.end(time)
         if (this.started) this.#level(opens![i]!)
         this.started = true
-        high = h
-        low = l
-      } else {
-        if (h > high) high = h
-        if (l < low) low = l
+        this.high = highs![i]!
+        this.low = lows![i]!
       }
-      pivot![i] = levels[0]!
-      r1![i] = levels[1]!
-      r2![i] = levels[2]!
-      r3![i] = levels[3]!
-      s1![i] = levels[4]!
-      s2![i] = levels[5]!
-      s3![i] = levels[6]!
+      const end = firstAtOrAfter(times!, until[0]!, i, to)
+      this.#see(highs!, lows!, i, end)
+      this.close = closes![end - 1]!
+      for (let k = 0; k < outputs.length; k++) outputs[k]!.fill(levels[k]!, i, end)
+      i = end
+    }
+  }
+
+  /** Takes rows `from` to `to` into the high and the low of the session. */
+  #see(highs: Float64Array, lows: Float64Array, from: number, to: number): void {
+    let { high, low } = this
+    for (let i = from; i < to; i++) {
+      const h = highs[i]!
+      const l = lows[i]!
+      if (h > high) high = h
+      if (l < low) low = l
     }
     this.high = high
     this.low = low
-    if (to > from) this.close = closes![to - 1]!
   }
 
   #level(open: number): void {
@@ -80,6 +79,13 @@ class PivotsKernel implements Kernel {
       levels[k + 3] = below
     }
   }
+}
+
+/** The first row from `from` on whose time is not before `instant`, else `to`. */
+function firstAtOrAfter(times: Float64Array, instant: number, from: number, to: number): number {
+  let i = from
+  while (i < to && times[i]! < instant) i++
+  return i
 }
 
 /** Levels of a session worked out of the one before it. */

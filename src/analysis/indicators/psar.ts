@@ -89,9 +89,10 @@ class PsarKernel implements Kernel {
       const l = lows[i]!
       seen += h + l
       sar += speed * (extreme - sar)
+      // Each candle against the stop, which hardly ever gives way; which of two candles is lower, no processor can foretell.
       if (rising) {
-        const floor = low1 < low2 ? low1 : low2
-        if (floor < sar) sar = floor
+        if (low1 < sar) sar = low1
+        if (low2 < sar) sar = low2
         if (l < sar) {
           sar = extreme
           rising = false
@@ -102,8 +103,8 @@ class PsarKernel implements Kernel {
           speed = Math.min(speed + step, limit)
         }
       } else {
-        const ceiling = high1 > high2 ? high1 : high2
-        if (ceiling > sar) sar = ceiling
+        if (high1 > sar) sar = high1
+        if (high2 > sar) sar = high2
         if (h > sar) {
           sar = extreme
           rising = true
