@@ -19,6 +19,7 @@ import type { Lake } from '../../store/lake/lake.ts'
 import { timeOf } from './live-series.ts'
 import { recordsOf, type SeriesProof, Tally } from './proof.ts'
 import { proveBooks } from './prove-books.ts'
+import { type PacedTruth, pacedTruth } from './prove-pace.ts'
 import { Truth } from './truth.ts'
 
 /** Records that are compared at a time; book updates have a hundred levels each. */
@@ -207,10 +208,11 @@ async function proveEvents(
   let before: LiveRecord | undefined
   let isSampled: boolean | undefined
   let chunk: LiveRecord[] = []
+  const paced = pacedTruth(id, truth)
   const compare = async (): Promise<void> => {
     if (chunk.length === 0) return
     isSampled ??= areSamples(chunk)
-    await compareChunk(id, truth, tally, { ...comparison, isSampled }, before, chunk)
+    await compareChunk(id, truth, tally, { ...comparison, isSampled, paced }, before, chunk)
     before = chunk.at(-1)
     chunk = []
   }
@@ -234,14 +236,15 @@ async function compareChunk(
   id: SeriesId,
   truth: Truth,
   tally: Tally,
-  comparison: Comparison & { readonly isSampled: boolean },
+  comparison: Comparison & { readonly isSampled: boolean; readonly paced: PacedTruth | undefined },
   before: LiveRecord | undefined,
   records: readonly LiveRecord[],
 ): Promise<void> {
   const keyOf = (record: LiveRecord): number => Number(comparison.key(record))
   const from = before === undefined ? keyOf(records[0]!) : keyOf(before) + 1
   const to = keyOf(records.at(-1)!)
-  const all = await truth.ask<unknown[]>(id, comparison.by === 'id' ? { fromId: from, toId: to } : { from, to: to + 1 })
+  const range = comparison.by === 'id' ? { fromId: from, toId: to } : { from, to: to + 1 }
+  const all = await (comparison.paced?.rows(records, { from, to }) ?? truth.ask<unknown[]>(id, range))
   const keys = comparison.isSampled ? new Set(records.map(keyOf)) : undefined
   const rows = keys === undefined ? all : all.filter((row) => keys.has(comparison.row(row, id.market)[0]))
   tally.truth += rows.length
