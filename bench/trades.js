@@ -1,4 +1,5 @@
-// A day of trades, zip → lake (both cores), against a bare loop over the same bytes in one thread; memory at its peak.
+// Days of trades, zip → lake (both cores), against a bare loop over the same bytes in one thread; memory at its peak.
+// ROWS (2,000,000) rows a day, DAYS (3) in one download.
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -11,17 +12,23 @@ import { crc32, inflateRawSync } from 'node:zlib'
 import { race } from './measure.js'
 
 const ROWS = Number(process.env.ROWS ?? 2_000_000)
-const NAME = 'BTCUSDT-trades-2025-01-01'
-/** The same file under other names: only the path counts. */
-const keyOf = (symbol) => `data/spot/daily/trades/${symbol}/${NAME.replace('BTCUSDT', symbol)}.zip`
+const DAYS = Number(process.env.DAYS ?? 3)
+const START = Date.UTC(2025, 0, 1)
+const DAY = 86_400_000
+const dateOf = (day) => new Date(START + day * DAY).toISOString().slice(0, 10)
+const nameOf = (symbol, day) => `${symbol}-trades-${dateOf(day)}`
+/** The same files under other names: only the path counts. */
+const keyOf = (symbol, day) => `data/spot/daily/trades/${symbol}/${nameOf(symbol, day)}.zip`
+const zipsIn = (folder) => Array.from({ length: DAYS }, (_, day) => readFileSync(join(folder, `${day}.zip`)))
+const sha256Of = (bytes) => createHash('sha256').update(bytes).digest('hex')
 
-if (process.argv[2] === 'serve') serve(readFileSync(process.argv[3]))
+if (process.argv[2] === 'serve') serve(zipsIn(process.argv[3]))
 else if (process.argv[2] === 'download') await download(process.argv[3], process.argv[4])
 else await main()
 
 /** The rows of a day: prices that wander, quantities as people and machines choose them. */
-function csvOf(rows) {
-  let state = 1
+function csvOf(rows, day) {
+  let state = 1 + day
   const random = () => {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0
     return state / 2 ** 32
@@ -29,7 +36,7 @@ function csvOf(rows) {
   const step = (86_399_000_000 / rows) * 1.99
   const pieces = []
   let lines = []
-  let time = 1_735_689_600_000_000
+  let time = (START + day * DAY) * 1000
   let price = 9_459_178
   for (let i = 0; i < rows; i++) {
     time += Math.floor(random() * step)
@@ -38,7 +45,7 @@ function csvOf(rows) {
     const value = (price * lots) / 1e7
     const maker = random() < 0.5 ? 'True' : 'False'
     lines.push(
-      `${4_357_463_210 + i},${(price / 100).toFixed(8)},${(lots / 1e5).toFixed(8)},${value.toFixed(8)},${time},${maker},True\n`,
+      `${4_357_463_210 + day * rows + i},${(price / 100).toFixed(8)},${(lots / 1e5).toFixed(8)},${value.toFixed(8)},${time},${maker},True\n`,
     )
     // No string may hold the whole file of a large day.
     if (lines.length === 100_000 || i === rows - 1) {
@@ -49,14 +56,14 @@ function csvOf(rows) {
   return Buffer.concat(pieces)
 }
 
-async function zipOf(rows) {
+async function zipOf(rows, day) {
   const { zipOf: zip } = await import('../dist/sandbox/archive/zip-writer.js')
-  return zip(`${NAME}.csv`, csvOf(rows))
+  return zip(`${nameOf('BTCUSDT', day)}.csv`, csvOf(rows, day))
 }
 
 /** Inflates, hashes and scans the bytes, and nothing else. */
 function bare(bytes, hash) {
-  if (createHash('sha256').update(bytes).digest('hex') !== hash) throw new Error('hash')
+  if (sha256Of(bytes) !== hash) throw new Error('hash')
   const start = 30 + bytes.readUInt16LE(26) + bytes.readUInt16LE(28)
   const size = bytes.readUInt32LE(22)
   const csv = inflateRawSync(bytes.subarray(start, start + bytes.readUInt32LE(18)), { chunkSize: size + 64 })
@@ -76,29 +83,36 @@ function bare(bytes, hash) {
   if (lines !== ROWS || !(sum > 0)) throw new Error('rows')
 }
 
-function serve(zip) {
-  const hash = createHash('sha256').update(zip).digest('hex')
-  const etag = createHash('md5').update(zip).digest('hex')
+function serve(zips) {
+  const hashes = zips.map(sha256Of)
+  const etags = zips.map((zip) => createHash('md5').update(zip).digest('hex'))
+  const entryOf = (symbol, zip, day) =>
+    `<Contents><Key>${keyOf(symbol, day)}</Key><LastModified>2025-01-09T00:00:00.000Z</LastModified><ETag>"${etags[day]}"</ETag><Size>${zip.length}</Size></Contents>`
   const server = createServer((request, response) => {
     const url = new URL(request.url, 'http://localhost')
-    const symbol = /\/daily\/trades\/(\w+)\//.exec(url.searchParams.get('prefix') ?? '')?.[1]
-    if (symbol) {
-      const entry = `<Contents><Key>${keyOf(symbol)}</Key><LastModified>2025-01-03T00:00:00.000Z</LastModified><ETag>"${etag}"</ETag><Size>${zip.length}</Size></Contents>`
-      response.end(`<ListBucketResult><IsTruncated>false</IsTruncated>${entry}</ListBucketResult>`)
-    } else if (url.searchParams.has('prefix')) {
-      response.end('<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>')
-    } else {
-      const body = url.pathname.endsWith('.CHECKSUM') ? Buffer.from(`${hash}  ${NAME}.zip\n`) : zip
-      response.writeHead(200, { 'content-length': body.length, etag: `"${etag}"` }).end(body)
+    const prefix = url.searchParams.get('prefix')
+    if (prefix !== null) {
+      const symbol = /\/daily\/trades\/(\w+)\//.exec(prefix)?.[1]
+      const entries = symbol ? zips.map((zip, day) => entryOf(symbol, zip, day)).join('') : ''
+      response.end(`<ListBucketResult><IsTruncated>false</IsTruncated>${entries}</ListBucketResult>`)
+      return
     }
+    const day = zips.findIndex((_, index) => url.pathname.includes(dateOf(index)))
+    if (day < 0) {
+      response.writeHead(404).end()
+      return
+    }
+    const name = url.pathname.split('/').at(-1).replace('.CHECKSUM', '')
+    const body = url.pathname.endsWith('.CHECKSUM') ? Buffer.from(`${hashes[day]}  ${name}\n`) : zips[day]
+    response.writeHead(200, { 'content-length': body.length, etag: `"${etags[day]}"` }).end(body)
   }).listen(0, '127.0.0.1', () => process.stdout.write(`http://127.0.0.1:${server.address().port}\n`))
 }
 
-/** Downloads the day for each symbol that is asked for, line by line. */
+/** Downloads the days for each symbol that is asked for, line by line. */
 async function download(endpoint, dataDir) {
   const { DataSourceManager } = await import('../dist/engine/data-source-manager.js')
   const manager = new DataSourceManager({ dataDir, endpoint })
-  const [from, to] = [Date.UTC(2025, 0, 1), Date.UTC(2025, 0, 2)]
+  const [from, to] = [START, START + DAYS * DAY]
   for await (const symbol of createInterface(process.stdin)) {
     const series = { exchange: 'binance', market: 'spot', kind: 'trade', symbol }
     const started = performance.now()
@@ -106,7 +120,7 @@ async function download(endpoint, dataDir) {
     const [report] = await manager.download([{ series, from, to, source: 'archive' }])
     const ms = performance.now() - started
     const { user, system } = process.cpuUsage(before)
-    if (report.rows !== ROWS || !report.complete) throw new Error(JSON.stringify(report))
+    if (report.rows !== DAYS * ROWS || !report.complete) throw new Error(JSON.stringify(report))
     rmSync(join(dataDir, 'binance-spot'), { recursive: true })
     console.log(JSON.stringify({ ms, cpuMs: (user + system) / 1000, peak: peakMemory() }))
   }
@@ -124,12 +138,12 @@ function peakMemory() {
 
 async function main() {
   const folder = mkdtempSync(join(tmpdir(), 'ticklake-bench-'))
-  const path = join(folder, 'trades.zip')
-  const zip = await zipOf(ROWS)
-  writeFileSync(path, zip)
-  const hash = createHash('sha256').update(zip).digest('hex')
+  for (let day = 0; day < DAYS; day++) writeFileSync(join(folder, `${day}.zip`), await zipOf(ROWS, day))
+  const zips = zipsIn(folder)
+  const hashes = zips.map(sha256Of)
+  const megabytes = zips.reduce((sum, zip) => sum + zip.length, 0) / 1e6
   const script = fileURLToPath(import.meta.url)
-  const server = spawn(process.execPath, [script, 'serve', path], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const server = spawn(process.execPath, [script, 'serve', folder], { stdio: ['ignore', 'pipe', 'inherit'] })
   const endpoint = await new Promise((resolve) => server.stdout.once('data', (text) => resolve(String(text).trim())))
   const lake = join(folder, 'lake')
   const child = spawn(process.execPath, [script, 'download', endpoint, lake], { stdio: ['pipe', 'pipe', 'inherit'] })
@@ -139,11 +153,13 @@ async function main() {
     const bareName = 'inflate, hash and scan (one thread)'
     const ownName = 'ticklake download'
     const results = await race(
-      `${ROWS} trades, zip → lake, ${(zip.length / 1e6).toFixed(0)} MB`,
+      `${DAYS} days of ${ROWS} trades, zip → lake, ${megabytes.toFixed(0)} MB`,
       'rows',
-      ROWS,
+      DAYS * ROWS,
       {
-        [bareName]: async () => bare(zip, hash),
+        [bareName]: async () => {
+          for (const [day, zip] of zips.entries()) bare(zip, hashes[day])
+        },
         [ownName]: async () => {
           child.stdin.write(`S${runs.length}USDT\n`)
           const { done, value } = await answers.next()

@@ -2,7 +2,6 @@ import { join } from 'node:path'
 import { type Batch, columnOf } from '../../model/batch.ts'
 import type { Kind } from '../../model/kind.ts'
 import { addId, minId } from '../../model/live/ids.ts'
-
 import type { TimeRange } from '../../model/time.ts'
 import type { LakeFile } from './coverage-file.ts'
 import { connectDuck, connectPacker, quote, quoteName, withWriteSlot } from './duckdb.ts'
@@ -46,9 +45,8 @@ export interface StageTally {
 }
 
 /**
- * Takes the rows of one source (an archive file) and puts them on disk by day, uncommitted, in bounded memory,
- * as Parquet files of bounded size. Rows outside the wanted ranges, and ids
- * that are stored or came before, are left out.
+ * Takes the rows of one source (an archive file) and puts them on disk by day, uncommitted, in bounded memory, as Parquet
+ * files of bounded size. Rows outside the wanted ranges, and ids that are stored or came before, are left out.
  */
 export class EventStage {
   readonly #parts: EventStageParts
