@@ -1,7 +1,4 @@
-import { setMaxListeners } from 'node:events'
 import type { Table } from 'apache-arrow'
-import { ParsePool } from '../archive/parse-pool.ts'
-import { VisionClient } from '../archive/vision-client.ts'
 import type { BaseDataClient, Exchange } from '../exchanges/exchange.ts'
 import { exchangeOf } from '../exchanges/index.ts'
 import type { Batch } from '../model/batch.ts'
@@ -13,19 +10,18 @@ import { type Log, silentLog } from '../model/log.ts'
 import { type Market, parseMarket, type SeriesId, seriesKey } from '../model/series.ts'
 import { resolveNative } from '../model/symbol.ts'
 import { HOUR, type TimeRange } from '../model/time.ts'
-import { HttpClient } from '../net/http.ts'
 import type { LakeCache } from '../store/cache/lake-cache.ts'
-import { Lake } from '../store/lake/lake.ts'
+import type { Lake } from '../store/lake/lake.ts'
 import { batchesToTable } from './arrow.ts'
 import { Availability } from './availability.ts'
 import { dataBatches } from './data-batches.ts'
 import { type DataSource, readBounds, readSource } from './data-range.ts'
-import type { ArchiveAccess, DownloadContext } from './download/context.ts'
+import type { DownloadContext } from './download/context.ts'
 import { restPieces } from './download/rest-fill.ts'
-import { RestHealth } from './download/rest-health.ts'
 import { downloadAll } from './downloader.ts'
 import { hasHistory } from './history.ts'
 import { Permits } from './limiter.ts'
+import { ManagerParts } from './manager-parts.ts'
 import { newestCandle } from './newest-candle.ts'
 import type {
   DataSourceManagerOptions,
@@ -36,9 +32,8 @@ import type {
   VerifyOptions,
 } from './requests.ts'
 import type { SelectedSymbol, SymbolSelection } from './select-symbols.ts'
-import { described, lastOpen, openLakeCache, readUnchanged, settledState, withoutBounds } from './stored-data.ts'
+import { described, lastOpen, readUnchanged, settledState, withoutBounds } from './stored-data.ts'
 import { transformerOf } from './transformed.ts'
-import { MOST_FILES } from './tuning/decide.ts'
 import { Tuner } from './tuning/tuner.ts'
 import type { DownloadEvent, DownloadRequest, SeriesReport, SourceChoice, VerifyReport } from './types.ts'
 import { verifyAll } from './verify-all.ts'
@@ -65,43 +60,29 @@ export class DataSourceManager implements AsyncDisposable {
   readonly #exchange: Exchange
   readonly #market: Market
   readonly #log: Log
-  readonly #http: HttpClient
-  readonly #health: RestHealth
-  readonly #background = new Set<Promise<unknown>>()
-  readonly #closing = new AbortController()
-  #client: BaseDataClient | undefined
-  #lake: Promise<Lake> | undefined
-  #pool: ParsePool | undefined
-  #vision: VisionClient | undefined
-  #cache: Promise<LakeCache> | undefined
-  #closed: Promise<void> | undefined
+  readonly #parts: ManagerParts
   readonly #availability: Availability
 
   constructor(options: DataSourceManagerOptions) {
     if (!options.dataDir) throw new ConfigError('dataDir is missing: say in which folder the lake is.')
-    const parallel = options.parallel ?? MOST_FILES
-    if (!Number.isInteger(parallel) || parallel < 1 || parallel > 100) {
+    const { parallel } = options
+    if (parallel !== undefined && (!Number.isInteger(parallel) || parallel < 1 || parallel > 100)) {
       throw new ConfigError(`parallel is ${parallel}; use a whole number from 1 to 100.`)
     }
     this.#options = options
     this.#exchange = exchangeOf(options.exchange ?? 'binance')
     this.#market = parseMarket(options.market ?? 'spot')
     this.#log = options.log ?? silentLog
-    this.#http = new HttpClient({ connections: parallel })
-    this.#health = new RestHealth({
-      client: () => this.client,
-      archive: this.#findArchive(),
-      http: this.#http,
-      log: this.#log,
-    })
+    const parts = new ManagerParts(this.#exchange, options, this.#log)
+    this.#parts = parts
     this.#availability = new Availability({
       exchange: this.#exchange,
-      client: () => this.client,
-      lake: () => this.lake(),
-      archive: () => this.#archiveAccess(),
-      hasArchive: () => this.#findArchive() !== undefined,
-      http: this.#http,
-      health: this.#health,
+      client: () => parts.client,
+      lake: () => parts.lake(),
+      archive: () => parts.archive(),
+      hasArchive: () => parts.findArchive() !== undefined,
+      http: parts.http,
+      health: parts.health,
       attempts: options.attempts ?? DEFAULT_ATTEMPTS,
       log: this.#log,
     })
@@ -109,41 +90,43 @@ export class DataSourceManager implements AsyncDisposable {
 
   /** REST access to the exchange. */
   get client(): BaseDataClient {
-    this.#client ??= this.#exchange.createClient({ ...this.#options, log: this.#log })
-    return this.#client
+    return this.#parts.client
   }
 
   lake(): Promise<Lake> {
-    this.#lake ??= Lake.open(this.#options.dataDir, { ...this.#options, log: this.#log })
-    return this.#lake
+    return this.#parts.lake()
   }
 
   /** The lake behind its mapped cache; undefined without `cacheDir`, or with `useCache: false`. */
-  async cache(): Promise<LakeCache | undefined> {
-    const { cacheDir, useCache = true, cacheMaxBytes } = this.#options
-    if (!useCache || cacheDir === undefined) return undefined
-    this.#cache ??= openLakeCache(this.lake(), cacheDir, cacheMaxBytes, this.#log)
-    return this.#cache
+  cache(): Promise<LakeCache | undefined> {
+    return this.#parts.cache()
   }
 
   /**
    * The exchange's clock, epoch ms. With `auto` the archive tells the time when REST does not answer; with `archive`
    * REST is not asked. @throws what REST fails with when nobody tells the time.
    */
-  now(market: Market = this.#market, signal?: AbortSignal, source: SourceChoice = 'auto'): Promise<number> {
-    return this.#health.now(market, source, signal)
+  async now(market: Market = this.#market, signal?: AbortSignal, source: SourceChoice = 'auto'): Promise<number> {
+    this.#parts.assertOpen()
+    return this.#parts.health.now(market, source, signal)
   }
 
   /**
    * First instant that a series has a candle at; undefined when the source has none. Where REST does not answer, or is
    * not to be asked, the archive's first file tells.
    */
-  firstAvailable(series: SeriesId, signal?: AbortSignal, source: SourceChoice = 'auto'): Promise<number | undefined> {
+  async firstAvailable(
+    series: SeriesId,
+    signal?: AbortSignal,
+    source: SourceChoice = 'auto',
+  ): Promise<number | undefined> {
+    this.#parts.assertOpen()
     return this.#availability.first(series, signal, source)
   }
 
   /** Every symbol that the archive ever had candles of, delisted ones included. */
-  archivedSymbols(market: Market = this.#market, signal?: AbortSignal): Promise<string[]> {
+  async archivedSymbols(market: Market = this.#market, signal?: AbortSignal): Promise<string[]> {
+    this.#parts.assertOpen()
     return this.#availability.archived(market, signal)
   }
 
@@ -151,13 +134,14 @@ export class DataSourceManager implements AsyncDisposable {
    * The symbols that names, patterns (`*USDT`, `BTC*`), a quote asset or `ALL` mean.
    * @throws InvalidSymbolError for a pattern that nothing matches, with what comes near.
    */
-  symbols(selection: SymbolSelection): Promise<SelectedSymbol[]> {
+  async symbols(selection: SymbolSelection): Promise<SelectedSymbol[]> {
+    this.#parts.assertOpen()
     return this.#availability.select({ market: this.#market, ...selection })
   }
 
   /** Brings series up to date on disk. What fails in one series stands in its report; an abort throws. */
   async download(requests: readonly DownloadRequest[], options: DownloadOptions = {}): Promise<SeriesReport[]> {
-    const signal = this.#signal(options.signal)
+    const signal = this.#parts.signal(options.signal)
     const permits = new Permits(FILES_IN_MEMORY)
     using tuner = new Tuner({
       parallel: options.parallel ?? this.#options.parallel,
@@ -198,7 +182,7 @@ export class DataSourceManager implements AsyncDisposable {
         if (batch.length > 0) batches.push(batch)
       }
     } else if (source === 'archive') {
-      const rows = await this.#archiveClient().fetch({ ...series, interval, ...range, ...abort })
+      const rows = await this.#parts.vision.fetch({ ...series, interval, ...range, ...abort })
       if (rows.batch.length > 0) batches.push(rows.batch)
       else if (rows.files.length === 0 && (await this.firstAvailable(series, signal, 'archive')) === undefined) {
         const { market, symbol, kind } = series
@@ -263,7 +247,7 @@ export class DataSourceManager implements AsyncDisposable {
     const series = this.series(request)
     const { batchRows = DEFAULT_BATCH_ROWS, includeUnfinished = false } = request
     const source = readSource(request.source)
-    const signal = this.#signal(request.signal)
+    const signal = this.#parts.signal(request.signal)
     const range = await this.#range(request, series.market, source)
     const start = await this.#firstOf(series, source, signal)
     const span = { from: Math.min(range.to, Math.max(range.from, start ?? range.from)), to: range.to }
@@ -285,31 +269,31 @@ export class DataSourceManager implements AsyncDisposable {
    * logged and otherwise without effect. @throws InvalidRangeError, InvalidSymbolError for what can be no series.
    */
   prefetch(request: Omit<GetDataRequest, 'columns' | 'includeUnfinished' | 'source'>, maxDays = 5): void {
+    this.#parts.assertOpen()
     if (!(maxDays > 0)) throw new InvalidRangeError(`maxDays is ${maxDays}; use a number of days above 0.`)
     const series = this.series(request)
     const work = (async () => {
       const range = await this.#range(request, series.market)
       const wanted = { from: Math.max(range.from, range.to - maxDays * 24 * HOUR), to: range.to }
-      const signal = this.#signal(request.signal)
+      const signal = this.#parts.signal(request.signal)
       await this.download([{ series, ...wanted, source: 'auto' }], { signal })
       await (await this.cache())?.prefetch(series, wanted, signal)
     })().catch((error: unknown) => this.#log.warn({ symbol: request.symbol, error: String(error) }, 'prefetch failed'))
-    this.#background.add(work)
-    void work.finally(() => this.#background.delete(work))
+    this.#parts.inBackground(work)
   }
 
   /** Checks what is on disk against its coverage, and with `archive` against what the archive publishes now. */
   async verify(ids: readonly SeriesId[], options: VerifyOptions = {}): Promise<VerifyReport[]> {
     const { onEvent } = options
-    const signal = this.#signal(options.signal)
+    const signal = this.#parts.signal(options.signal)
     return verifyAll(ids, options, {
       lake: await this.lake(),
       cache: await this.cache(),
-      archive: () => this.#archiveAccess(),
+      archive: () => this.#parts.archive(),
       client: () => this.client,
-      vision: () => this.#archiveClient(),
+      vision: () => this.#parts.vision,
       now: (market) => this.now(market, signal, 'rest'),
-      parallel: this.#options.parallel ?? MOST_FILES,
+      parallel: this.#parts.parallel,
       log: this.#log,
       signal,
       download: (requests) => this.download(requests, { signal, ...(onEvent ? { onEvent } : {}) }),
@@ -342,22 +326,11 @@ export class DataSourceManager implements AsyncDisposable {
 
   /** Stops what is under way and closes every connection and thread; a second call waits for the first. */
   close(): Promise<void> {
-    this.#closed ??= this.#close()
-    return this.#closed
+    return this.#parts.close()
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
-  }
-
-  async #close(): Promise<void> {
-    this.#closing.abort()
-    await Promise.allSettled(this.#background)
-    await this.#pool?.[Symbol.asyncDispose]()
-    await this.#vision?.close()
-    await this.#client?.[Symbol.asyncDispose]()
-    await this.#http.close()
-    await (await this.#cache?.catch(() => undefined))?.cache.close()
   }
 
   /**
@@ -444,48 +417,19 @@ export class DataSourceManager implements AsyncDisposable {
     return readBounds(request, () => (source === 'lake' ? Date.now() : this.now(market, request.signal, source)))
   }
 
-  /** Ends with the caller's signal, or with this manager. */
-  #signal(signal: AbortSignal | undefined): AbortSignal {
-    const joined = AbortSignal.any(signal ? [signal, this.#closing.signal] : [this.#closing.signal])
-    // Every transfer of a call listens to this one signal; Node would take that for a leak.
-    setMaxListeners(0, joined)
-    return joined
-  }
-
-  #archiveAccess(): ArchiveAccess {
-    const access = this.#findArchive()
-    if (!access) throw new ConfigError(`${this.#exchange.id} has no archive, or its URL is not set.`)
-    return access
-  }
-
-  #findArchive(): ArchiveAccess | undefined {
-    const { archive: url, archiveList: listUrl } = this.#exchange.endpoints(this.#options)
-    const layout = this.#exchange.archive
-    return layout && url !== undefined && listUrl !== undefined ? { layout, url, listUrl } : undefined
-  }
-
-  #archiveClient(): VisionClient {
-    this.#vision ??= new VisionClient({
-      ...this.#archiveAccess(),
-      parallel: this.#options.parallel ?? MOST_FILES,
-    })
-    return this.#vision
-  }
-
   async #context(
     tuner: Tuner,
     permits: Permits,
     signal: AbortSignal,
     onEvent: (event: DownloadEvent) => void = () => {},
   ): Promise<DownloadContext> {
-    this.#pool ??= new ParsePool()
     return {
       lake: await this.lake(),
       client: this.client,
-      health: this.#health.forRun(),
-      archive: this.#findArchive(),
-      http: this.#http,
-      pool: this.#pool,
+      health: this.#parts.health.forRun(),
+      archive: this.#parts.findArchive(),
+      http: this.#parts.http,
+      pool: this.#parts.pool,
       limitFiles: tuner.limit,
       permits,
       recentMs: this.#options.recentMs ?? DEFAULT_RECENT,
