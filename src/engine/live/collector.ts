@@ -330,8 +330,13 @@ export class Collector implements AsyncDisposable {
     return this.#closed
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  /** `stop`, without its report. */
+  async close(): Promise<void> {
     await this.stop()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
   }
 
   async #close(repairMs: number): Promise<CollectorReport> {

@@ -4,10 +4,9 @@ import type { EventBus } from '../../bus/event-bus.ts'
 import type { Exchange } from '../../exchanges/exchange.ts'
 import { exchangeOf } from '../../exchanges/index.ts'
 import { type Channel, channelKey, type LiveExchange } from '../../exchanges/stream.ts'
-import { ConfigError, InvalidRangeError } from '../../model/errors.ts'
-import { parseInterval } from '../../model/interval.ts'
+import { ConfigError } from '../../model/errors.ts'
 import { type Log, silentLog } from '../../model/log.ts'
-import { type Market, parseMarket, type SeriesId } from '../../model/series.ts'
+import { type Market, parseMarket, type SeriesId, seriesKey } from '../../model/series.ts'
 import { resolveNative } from '../../model/symbol.ts'
 import { linkSignals } from '../../net/abort.ts'
 import { assertOptions } from './assert-options.ts'
@@ -25,6 +24,7 @@ import {
   WantedChannels,
 } from './service-channels.ts'
 import { ServiceHistory } from './service-history.ts'
+import { seriesOfChannel, seriesOfTarget } from './service-series.ts'
 import { assertListed } from './service-symbols.ts'
 import type {
   MarketDataServiceOptions,
@@ -131,8 +131,13 @@ export class MarketDataService implements AsyncDisposable {
     return this.#stopped
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  /** `stop`, without its report. */
+  async close(): Promise<void> {
     await this.stop()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
   }
 
   /**
@@ -335,21 +340,18 @@ export class MarketDataService implements AsyncDisposable {
         await collector.subscribe(fresh, linked.signal)
         const gone = collector.channels().filter(unwanted)
         if (gone.length > 0) await collector.unsubscribe(gone, linked.signal)
-        const kept = new Set(collector.channels().flatMap((channel) => this.#seriesOfChannel(channel).map(textOf)))
+        const kept = new Set(collector.channels().flatMap((channel) => this.#seriesOfChannel(channel).map(seriesKey)))
         for (const channel of [...former, ...gone]) {
-          for (const series of this.#seriesOfChannel(channel)) if (!kept.has(textOf(series))) this.#latest.leave(series)
+          for (const series of this.#seriesOfChannel(channel))
+            if (!kept.has(seriesKey(series))) this.#latest.leave(series)
         }
       })
     this.#change = change
     return change.finally(() => linked.release())
   }
 
-  /** The series that a channel brings. */
-  #seriesOfChannel({ market, kind, symbol, interval }: Channel): SeriesId[] {
-    const base = { exchange: this.#exchange.id, market, symbol }
-    const own = { ...base, kind, ...(interval === undefined ? {} : { interval }) }
-    if (kind === 'markPrice') return [own, { ...base, kind: 'fundingRate' }]
-    return kind === 'bookDelta' ? [own, { ...base, kind: 'bookSnapshot' }] : [own]
+  #seriesOfChannel(channel: Channel): SeriesId[] {
+    return seriesOfChannel(this.#exchange.id, channel)
   }
 
   #assertOpen(): void {
@@ -371,23 +373,8 @@ export class MarketDataService implements AsyncDisposable {
 
   #series(symbol: string, target: FeedTarget): SeriesId {
     const native = this.#native(symbol, target.market)
-    const { kind } = target
-    const base = { exchange: this.#exchange.id, market: native.market, kind, symbol: native.symbol }
-    const entry = this.#entries.get(entryKey(native))
-    if (kind === 'candle') {
-      const intervals = entry?.state.intervals ?? []
-      if (target.interval === undefined && intervals.length > 1) {
-        throw new InvalidRangeError(`interval is missing: ${native.symbol} is subscribed with ${intervals.join(', ')}.`)
-      }
-      return { ...base, interval: parseInterval(target.interval ?? intervals[0] ?? '1m') }
-    }
-    const known = this.#live.kinds(native.market)
-    if (kind !== 'fundingRate' && !known.includes(kind)) {
-      throw new InvalidRangeError(
-        `"${kind}" is no live kind of ${this.#exchange.id} ${native.market}. There are ${known.join(', ')}.`,
-      )
-    }
-    return base
+    const subscribed = this.#entries.get(entryKey(native))?.state.intervals ?? []
+    return seriesOfTarget({ id: this.#exchange.id, live: this.#live }, native, target, subscribed)
   }
 
   #source(): FeedSource {
@@ -411,7 +398,7 @@ export class MarketDataService implements AsyncDisposable {
   }
 
   async #hold(series: SeriesId, signal: AbortSignal): Promise<void> {
-    const key = textOf(series)
+    const key = seriesKey(series)
     const there = this.#held.get(key)
     if (there) there.count++
     const channel = there?.channel ?? this.#channelOf(series)
@@ -425,7 +412,7 @@ export class MarketDataService implements AsyncDisposable {
   }
 
   #release(series: SeriesId): void {
-    const key = textOf(series)
+    const key = seriesKey(series)
     const held = this.#held.get(key)
     if (!held) return
     if (--held.count === 0) this.#held.delete(key)
@@ -438,7 +425,7 @@ export class MarketDataService implements AsyncDisposable {
     const { market, symbol } = series
     const entry = this.#entries.get(entryKey({ market, symbol }))
     const has = (channel: Channel): boolean =>
-      this.#seriesOfChannel(channel).some((id) => textOf(id) === textOf(series))
+      this.#seriesOfChannel(channel).some((id) => seriesKey(id) === seriesKey(series))
     const found = entry?.channels.find(has)
     if (found) return found
     const kind = series.kind === 'fundingRate' ? 'markPrice' : (series.kind as Channel['kind'])
@@ -478,8 +465,4 @@ export class MarketDataService implements AsyncDisposable {
 
 function entryKey({ market, symbol }: { readonly market: Market; readonly symbol: string }): string {
   return `${market}:${symbol}`
-}
-
-function textOf({ market, kind, symbol, interval }: SeriesId): string {
-  return `${market}/${kind}/${symbol}/${interval ?? ''}`
 }
