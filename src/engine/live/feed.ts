@@ -139,7 +139,8 @@ export class DataFeed {
    * is missing for good is told to `onGap` in its place, and stands in `gaps`.
    * @throws ConfigError when the service is not running; BufferOverflowError from the loop when the reader is too slow and
    * `overflow` is `error`; SequenceGapError from the loop when the exchange began to count its ids anew: what follows has
-   * no place behind what came before, so subscribe again.
+   * no place behind what came before, so subscribe again; WebSocketConnectionError from the loop when the connection is
+   * lost and `autoReconnect` is off.
    */
   subscribeToUpdates<K extends LiveKind>(symbol: string, options: FeedOptions<K>): FeedStream<RecordOf<K>> {
     assertKind(options)
@@ -227,6 +228,12 @@ export class DataFeed {
   ): AsyncGenerator<TransformedRecord<RecordOf<K>>, void, void> {
     const resolved = transformRegistry.resolve(transforms)
     return withTransforms({ [Symbol.asyncIterator]: () => this.subscribeToUpdates(symbol, options) }, resolved)
+  }
+
+  /** Ends the subscriptions of a series, of which nothing will come any more: readers get what waits, then the error. */
+  fail(series: SeriesId, error: Error): void {
+    const key = seriesKey(series)
+    for (const { series: name, flow } of this.#streams.values()) if (name === key) flow.fail(error)
   }
 
   /** Ends every subscription; readers still get what waits. */

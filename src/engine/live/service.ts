@@ -3,7 +3,7 @@ import type { BookSync } from '../../book/index.ts'
 import type { EventBus } from '../../bus/event-bus.ts'
 import type { Exchange } from '../../exchanges/exchange.ts'
 import { exchangeOf } from '../../exchanges/index.ts'
-import { type Channel, channelKey, type LiveExchange } from '../../exchanges/stream.ts'
+import { type Channel, channelKey, type LiveExchange, type StreamEvent } from '../../exchanges/stream.ts'
 import { ConfigError } from '../../model/errors.ts'
 import { type Log, silentLog } from '../../model/log.ts'
 import { type Market, parseMarket, type SeriesId, seriesKey } from '../../model/series.ts'
@@ -15,6 +15,7 @@ import type { CollectorReport } from './collector-report.ts'
 import { DataFeed, type FeedSource, type FeedTarget, type HistoryRequest } from './feed.ts'
 import { LatestValues } from './feed-latest.ts'
 import { areTwoForms } from './forms.ts'
+import { LostSeries } from './lost-series.ts'
 import {
   changedState,
   channelsOf,
@@ -65,6 +66,8 @@ export class MarketDataService implements AsyncDisposable {
   readonly #listed = new Set<string>()
   /** Channels of feeds, by series. */
   readonly #held = new Map<string, Held>()
+  /** Undefined where lost connections are made again. */
+  readonly #lost: LostSeries | undefined
   readonly #closing = new AbortController()
   #collector: Collector | undefined
   #starting: Promise<void> | undefined
@@ -85,6 +88,7 @@ export class MarketDataService implements AsyncDisposable {
     if (!live) throw new ConfigError(`${this.#exchange.id} has no live side in ticklake.`)
     this.#live = live
     this.#market = parseMarket(options.market ?? 'spot')
+    this.#lost = options.stream?.autoReconnect === false ? new LostSeries(this.#exchange.id) : undefined
     const { dataDir, client, log } = options
     this.#history = new ServiceHistory({
       ...client,
@@ -226,6 +230,7 @@ export class MarketDataService implements AsyncDisposable {
         channels: [],
         onEvent: (event) => {
           this.#latest.event(event)
+          this.#endLost(event)
           return onEvent?.(event)
         },
       },
@@ -252,6 +257,12 @@ export class MarketDataService implements AsyncDisposable {
       }
       throw error
     }
+  }
+
+  /** Nothing would ever come again, and a loop must not wait for it. What the service ends itself is not lost. */
+  #endLost(event: StreamEvent): void {
+    if (!this.#lost || this.#closing.signal.aborted) return
+    for (const series of this.#lost.event(event)) this.feed.fail(series, this.#lost.get(series)!)
   }
 
   async #stop(options: { repairMs?: number }): Promise<CollectorReport | undefined> {
@@ -335,6 +346,7 @@ export class MarketDataService implements AsyncDisposable {
           .filter((channel) => unwanted(channel) && fresh.some((one) => areTwoForms(one, channel)))
         if (former.length > 0) await collector.unsubscribe(former, linked.signal)
         for (const channel of fresh) {
+          this.#lost?.found(channel)
           for (const series of this.#seriesOfChannel(channel)) this.#latest.follow(collector.bus, series)
         }
         await collector.subscribe(fresh, linked.signal)
@@ -404,7 +416,11 @@ export class MarketDataService implements AsyncDisposable {
     const channel = there?.channel ?? this.#channelOf(series)
     if (!there) this.#held.set(key, { channel, count: 1 })
     this.#wanted.add(channel)
-    const held = this.#assertListed(series, signal).then(() => this.#reconcile(signal))
+    const held = this.#assertListed(series, signal).then(async () => {
+      await this.#reconcile(signal)
+      const lost = this.#lost?.get(series)
+      if (lost) throw lost
+    })
     await held.catch((error: unknown) => {
       // The reader hears of the end when all that was received is handed out.
       if (!this.#closing.signal.aborted) throw error

@@ -3,11 +3,17 @@ import { describe, expect, it } from 'vitest'
 import { EventBus } from '../../../src/bus/event-bus.ts'
 import type { FeedGap } from '../../../src/engine/live/feed-flow.ts'
 import { LatestValues } from '../../../src/engine/live/feed-latest.ts'
-import { BufferOverflowError, ConfigError, InvalidRangeError, SequenceGapError } from '../../../src/model/errors.ts'
+import {
+  BufferOverflowError,
+  ConfigError,
+  InvalidRangeError,
+  SequenceGapError,
+  WebSocketConnectionError,
+} from '../../../src/model/errors.ts'
 import type { LiveCandle, LiveRecord, QuoteRecord, TradeRecord } from '../../../src/model/live/index.ts'
 import { FeedRig } from './feed-rig.ts'
 import { randomFrom } from './random.ts'
-import { SYMBOL } from './rig.ts'
+import { QUICK, SYMBOL } from './rig.ts'
 
 describe('updates of a feed', () => {
   it.each([
@@ -208,6 +214,38 @@ describe('updates of a feed', () => {
     expect(() => feed.subscribeToUpdates(SYMBOL, { kind: 'candle' })).toThrow(/interval is missing/)
     await rig.service.stop()
     expect(() => rig.service.start()).toThrow(ConfigError)
+  })
+})
+
+describe('a feed without autoReconnect', () => {
+  it('ends with the lost connection, is not begun while nothing carries it, and goes on after a reconnect', async () => {
+    await using rig = await FeedRig.open({ service: { stream: { ...QUICK.stream, autoReconnect: false } } })
+    await rig.service.subscribeSymbol(SYMBOL, { kinds: ['trade', 'bookDelta'] })
+    const kinds = ['trade', 'quote', 'bookSnapshot'] as const
+    const counts = new Map<string, number>()
+    const reads = kinds.map(async (kind) => {
+      for await (const record of rig.feed.subscribeToUpdates(SYMBOL, { kind })) {
+        counts.set(record.kind, (counts.get(record.kind) ?? 0) + 1)
+      }
+    })
+    const ends = Promise.allSettled(reads)
+    await rig.until('trades and quotes', () => counts.has('trade') && counts.has('quote'))
+    await rig.until('a book', () => rig.service.book(SYMBOL)?.state === 'synced')
+    rig.faults({ type: 'disconnect' })
+    for (const [index, end] of (await ends).entries()) {
+      const error = (end as PromiseRejectedResult).reason as Error
+      expect(error, kinds[index]).toBeInstanceOf(WebSocketConnectionError)
+      expect(error.message).toMatch(
+        /^The connection that carried spot\/\w+\/BTCUSDT was lost \(.+\), and autoReconnect is off/,
+      )
+    }
+    rig.sandbox.clearFaults()
+    await expect(rig.feed.subscribeToUpdates(SYMBOL, { kind: 'trade' }).next()).rejects.toThrow('was lost')
+    // What nobody asked for before gets a connection of its own.
+    for await (const _ of rig.feed.subscribeToUpdates('ETHUSDT', { kind: 'quote' })) break
+    await rig.service.collector.reconnect()
+    await rig.until('trades', () => rig.feed.getLatestData(SYMBOL, { kind: 'trade' })?.state === 'live')
+    for await (const _ of rig.feed.subscribeToUpdates(SYMBOL, { kind: 'trade' })) break
   })
 })
 
