@@ -174,7 +174,13 @@ describe('export --transform', () => {
 
   it('tells what is wrong with the file', async () => {
     expect((await run('x = clsoe')).stderr).toContain('my.txt reads "clsoe"; there are open_time')
-    expect((await run('x = close +')).stderr).toContain('my.txt:1: it ends too early')
+    const early = await run('x = close +')
+    expect(early.code).toBe(2)
+    expect(early.stderr).toContain('my.txt:1: it ends too early')
+    expect(await run('# nothing')).toMatchObject({
+      code: 2,
+      stderr: 'error: my.txt holds no formula and no condition.\n',
+    })
     expect((await run('x = close', '--format', 'parquet', '--out', 'x.parquet')).stderr).toContain(
       'writes csv, jsonl or',
     )

@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import type { BatchTransformer } from '../../analysis/transform/index.ts'
-import { ConfigError, InvalidRangeError } from '../../model/errors.ts'
+import { ConfigError, InvalidRangeError, ParseError } from '../../model/errors.ts'
 import { type ColumnSpec, column, type Kind } from '../../model/kind.ts'
 import { kindOf, selectColumns } from '../../model/kinds.ts'
 import { subtractRanges } from '../../model/ranges.ts'
@@ -305,7 +305,7 @@ async function* readRows(
   for await (const batch of batches) yield transformer === undefined ? batch : transformer.push(batch)
 }
 
-/** @throws ConfigError where transforms cannot be used; ParseError for a mistake in the file. */
+/** @throws ConfigError where transforms cannot be used, and for a file that holds none or a mistake. */
 async function readTransformer(
   context: Context,
   kind: Kind,
@@ -320,7 +320,9 @@ async function readTransformer(
     throw new ConfigError(`--transform is "${options.transform}", which cannot be read.`, { cause })
   })
   const { BatchTransformer, parseTransforms } = await import('../../analysis/transform/index.ts')
-  const transformer = new BatchTransformer(parseTransforms(text, context.shortPath(path)))
+  const transforms = readFormulas(() => parseTransforms(text, context.shortPath(path)))
+  if (transforms.length === 0) throw new ConfigError(`${context.shortPath(path)} holds no formula and no condition.`)
+  const transformer = new BatchTransformer(transforms)
   const known = kind.columns.map(({ name }) => name)
   const unknown = transformer.inputs.find((name) => !known.includes(name))
   if (unknown !== undefined) {
@@ -329,6 +331,16 @@ async function readTransformer(
     )
   }
   return transformer
+}
+
+/** A mistake in a file of formulas is one of usage, as one in a flag is. */
+function readFormulas<T>(read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    if (error instanceof ParseError) throw new ConfigError(error.message, { cause: error })
+    throw error
+  }
 }
 
 /** The columns chosen, and those that transforms add. */
