@@ -51,7 +51,10 @@ export const verb: Verb<CollectOptions> = {
       .option('--depth <n>', 'levels per side that order books are started with (default: DEFAULT_DEPTH, 1000)')
       .option('--duration <time>', 'stop after this long, e.g. 90s, 8h (default: until Ctrl-C)')
       .option('--flush <time>', 'longest time that a record waits for the lake (default: 30s)')
-      .option('--record <file>', 'write every raw frame too, for ticklake sandbox --capture; gzipped if it ends in .gz')
+      .option(
+        '--record <file>',
+        'write every raw frame too, into a new file, for ticklake sandbox --capture; gzipped if it ends in .gz',
+      )
       .option('--report <file>', 'write the report here too')
       .option('--no-store', 'store nothing: watch, and record or report')
     command.addHelpText(

@@ -1,9 +1,11 @@
 import { once } from 'node:events'
 import { createWriteStream } from 'node:fs'
+import { stat } from 'node:fs/promises'
 import { PassThrough } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
 import type { ArrivedFrame, RawAnswer, RepairClient } from '../../exchanges/stream.ts'
+import { ConfigError } from '../../model/errors.ts'
 import type { Market } from '../../model/series.ts'
 import { receiveTime } from '../../net/websocket/receive-clock.ts'
 import { storageError } from '../../store/lake/errors.ts'
@@ -20,11 +22,20 @@ export interface FrameRecorder extends AsyncDisposable {
   answer(market: Market, answer: RawAnswer): void
 }
 
-/** @throws StorageError at once when the file can not be made, and from disposal when it could not be written. */
+/**
+ * @throws ConfigError for a file that holds something already: a recording can't be made again; StorageError at once when
+ * the file can not be made, and from disposal when it could not be written.
+ */
 export async function openRecorder(path: string): Promise<FrameRecorder> {
   const input = new PassThrough({ highWaterMark: 1024 * 1024 })
-  const file = createWriteStream(path, { flags: 'w' })
-  await once(file, 'open').catch((cause: unknown) => {
+  const there = await stat(path).catch(() => undefined)
+  // A pipe, or the empty file of mktemp, has nothing to lose.
+  const isFree = there !== undefined && (!there.isFile() || there.size === 0)
+  const file = createWriteStream(path, { flags: isFree ? 'w' : 'wx' })
+  await once(file, 'open').catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code === 'EEXIST') {
+      throw new ConfigError(`${path} is there already, and a recording replaces none: name another file, or remove it.`)
+    }
     throw storageError(path, 'the file for raw frames can not be made', cause)
   })
   const done = path.endsWith('.gz') ? pipeline(input, createGzip({ level: 4 }), file) : pipeline(input, file)

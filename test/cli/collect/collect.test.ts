@@ -269,6 +269,24 @@ describe('ticklake collect', () => {
     expect(ran.code).toBe(1)
   })
 
+  it('records over nothing that is there already', async () => {
+    const run = (file: string): Promise<Ran> =>
+      cli(['collect', 'BTCUSDT', '--kinds', 'trade', '--duration', '1s', '--no-store', '--record', file])
+    await writeFile(folder.join('kept.ndjson'), 'an hour of frames')
+    const refused = await run('kept.ndjson')
+    expect(refused.stderr).toMatch(
+      /kept\.ndjson is there already, and a recording replaces none: name another file, or remove it/,
+    )
+    expect(refused.stderr).not.toContain('Collecting')
+    expect(refused.code).toBe(2)
+    expect(await readFile(folder.join('kept.ndjson'), 'utf8')).toBe('an hour of frames')
+    // An empty one, as mktemp makes it, has nothing to lose.
+    await writeFile(folder.join('empty.ndjson'), '')
+    const taken = await run('empty.ndjson')
+    expect(taken.stderr).toContain('Collecting')
+    expect(taken.code).not.toBe(2)
+  })
+
   it('says that an exchange can not be reached, and ends with 1', async () => {
     await writeFile(folder.join('few.yaml'), 'download: { retries: 0 }\n')
     const ran = await cli([
