@@ -1,6 +1,7 @@
-import { InvalidRangeError } from '../model/errors.ts'
+import { InvalidRangeError, InvalidSymbolError } from '../model/errors.ts'
 import { KINDS } from '../model/kinds.ts'
 import type { LiveKind, LiveRecord } from '../model/live/index.ts'
+import { parseSymbol, resolveNative } from '../model/symbol.ts'
 
 const ROOT = 'market_data'
 
@@ -23,7 +24,8 @@ export interface Selection {
 /**
  * Reads `market_data.*`, `market_data.<kind>`, `market_data.<kind>.*`, `market_data.<kind>.<symbol>` and
  * `market_data.*.<symbol>`.
- * @throws InvalidRangeError for anything else, naming the kinds.
+ * @throws InvalidRangeError for anything else, naming the kinds; InvalidSymbolError for a symbol in a spelling that no
+ * record has.
  */
 export function parseTopic(topic: string): Selection {
   const [root, kind, ...rest] = topic.split('.')
@@ -35,5 +37,20 @@ export function parseTopic(topic: string): Selection {
       `Unknown topic "${topic}". Topics are ${ROOT}.<kind>, ${ROOT}.<kind>.<symbol> and ${ROOT}.*; kinds are ${Object.keys(KINDS).join(', ')}.`,
     )
   }
-  return { kind: kind === '*' ? undefined : kind, symbol: symbol === '*' ? undefined : symbol }
+  return {
+    kind: kind === '*' ? undefined : kind,
+    symbol: symbol === undefined || symbol === '*' ? undefined : ownId(symbol, topic),
+  }
+}
+
+/**
+ * The id of a symbol as records have it. Other spellings (`BTC/USDT`) name a market too, which a topic can't: they would
+ * select something else than they say, or nothing for ever.
+ */
+function ownId(symbol: string, topic: string): string {
+  const id = symbol.toUpperCase()
+  if (parseSymbol(symbol).symbol === id) return id
+  throw new InvalidSymbolError(symbol, `a topic (${topic}), which takes it as the exchange writes it`, [
+    resolveNative(symbol, undefined, 'spot').symbol,
+  ])
 }

@@ -21,6 +21,25 @@ const trade = (symbol: string, id: number): TradeRecord => ({
 })
 
 describe('topics', () => {
+  it('take a symbol as the exchange writes it, in any case', () => {
+    expect(parseTopic('market_data.trade.btcusdt')).toEqual({ kind: 'trade', symbol: 'BTCUSDT' })
+    for (const symbol of ['BTCUSDT', 'BTCUSD_PERP', 'BTCUSDT_261225', 'BTC-261225-86000-C', '币安人生USDT']) {
+      expect(parseTopic(`market_data.*.${symbol}`)).toEqual({ kind: undefined, symbol })
+    }
+  })
+
+  it.each([
+    ['BTC/USDT', 'BTCUSDT'],
+    ['BTC-USDT', 'BTCUSDT'],
+    ['BTC/USDT:USDT', 'BTCUSDT'],
+    ['BTC/USD:BTC', 'BTCUSD_PERP'],
+    ['um:BTCUSDT', 'BTCUSDT'],
+  ])('refuse the spelling %s, which would select nothing for ever', (spelling, id) => {
+    expect(() => new EventBus().on(`market_data.trade.${spelling}`, () => {})).toThrow(
+      `takes it as the exchange writes it. Did you mean ${id}?`,
+    )
+  })
+
   it('select by kind, by symbol, by both, or everything', () => {
     expect(parseTopic('market_data.*')).toEqual({ kind: undefined, symbol: undefined })
     expect(parseTopic('market_data.trade')).toEqual({ kind: 'trade', symbol: undefined })
