@@ -1,5 +1,5 @@
 import { define, integer, isFiniteSum, type Kernel } from './definition.ts'
-import { keepTail, newestOf, renewalOf } from './windows.ts'
+import { equalsBefore, keepTail, mayStandStill, newestOf, renewalOf } from './windows.ts'
 
 /** Places of what a kernel remembers of its two series in `sums`; those of the second series are one further. */
 const [ANCHOR, SUM, SQUARES, LAST, SAME, PRODUCTS] = [0, 2, 4, 6, 8, 10]
@@ -53,7 +53,9 @@ class CorrelationKernel implements Kernel {
       const early = i < from + n
       const end = early ? Math.min(to, from + n, i + n - place) : Math.min(to, i + renewal - age)
       if (early) correlate(x, y, ringA, ringB, i, end, i - place, n, out, sums)
-      else correlate(x, y, x, y, i, end, n, n, out, sums)
+      else if (mayStandStill(x, i, end, n) || mayStandStill(y, i, end, n))
+        correlate(x, y, x, y, i, end, n, n, out, sums)
+      else steadyRows(x, y, i, end, n, out, sums)
       age += end - i
       i = end
       if (age !== renewal) continue
@@ -140,9 +142,7 @@ function correlate(
     lastB = b
     const varianceA = n * squaresA - sumA * sumA
     const varianceB = n * squaresB - sumB * sumB
-    const r = (n * products - sumA * sumB) / Math.sqrt(varianceA * varianceB)
-    if (varianceA > 0 && r * r <= 1) out[i] = r
-    else out[i] = limited(r, varianceA, varianceB)
+    out[i] = coefficient(n * products - sumA * sumB, varianceA, varianceB)
   }
   sums[ANCHOR] = anchorA
   sums[ANCHOR + 1] = anchorB
@@ -155,6 +155,86 @@ function correlate(
   sums[SAME] = sameA
   sums[SAME + 1] = sameB
   sums[PRODUCTS] = products
+}
+
+/**
+ * As `correlate`, where what leaves the windows is of the run, and no window holds one value alone: without its questions,
+ * what is summed up stays in registers.
+ */
+function steadyRows(
+  x: Float64Array,
+  y: Float64Array,
+  from: number,
+  to: number,
+  period: number,
+  out: Float64Array,
+  sums: Float64Array,
+): void {
+  const end = to | 0
+  const n = period | 0
+  const anchorA = sums[ANCHOR]!
+  const anchorB = sums[ANCHOR + 1]!
+  let sumA = sums[SUM]!
+  let sumB = sums[SUM + 1]!
+  let squaresA = sums[SQUARES]!
+  let squaresB = sums[SQUARES + 1]!
+  let products = sums[PRODUCTS]!
+  let i = from | 0
+  // Two rows at a time: what is known of the arrays is looked up once for both.
+  for (; i + 1 < end; i += 2) {
+    const da = x[i]! - anchorA
+    const db = y[i]! - anchorB
+    const oldA = x[i - n]! - anchorA
+    const oldB = y[i - n]! - anchorB
+    sumA += da - oldA
+    sumB += db - oldB
+    squaresA += (da - oldA) * (da + oldA)
+    squaresB += (db - oldB) * (db + oldB)
+    products += da * db - oldA * oldB
+    const varianceA = n * squaresA - sumA * sumA
+    const varianceB = n * squaresB - sumB * sumB
+    out[i] = coefficient(n * products - sumA * sumB, varianceA, varianceB)
+    const nextA = x[i + 1]! - anchorA
+    const nextB = y[i + 1]! - anchorB
+    const goneA = x[i + 1 - n]! - anchorA
+    const goneB = y[i + 1 - n]! - anchorB
+    sumA += nextA - goneA
+    sumB += nextB - goneB
+    squaresA += (nextA - goneA) * (nextA + goneA)
+    squaresB += (nextB - goneB) * (nextB + goneB)
+    products += nextA * nextB - goneA * goneB
+    const varianceA2 = n * squaresA - sumA * sumA
+    const varianceB2 = n * squaresB - sumB * sumB
+    out[i + 1] = coefficient(n * products - sumA * sumB, varianceA2, varianceB2)
+  }
+  if (i < end) {
+    const da = x[i]! - anchorA
+    const db = y[i]! - anchorB
+    const oldA = x[i - n]! - anchorA
+    const oldB = y[i - n]! - anchorB
+    sumA += da - oldA
+    sumB += db - oldB
+    squaresA += (da - oldA) * (da + oldA)
+    squaresB += (db - oldB) * (db + oldB)
+    products += da * db - oldA * oldB
+    const varianceA = n * squaresA - sumA * sumA
+    const varianceB = n * squaresB - sumB * sumB
+    out[i] = coefficient(n * products - sumA * sumB, varianceA, varianceB)
+  }
+  sums[SUM] = sumA
+  sums[SUM + 1] = sumB
+  sums[SQUARES] = squaresA
+  sums[SQUARES + 1] = squaresB
+  sums[LAST] = x[end - 1]!
+  sums[LAST + 1] = y[end - 1]!
+  sums[SAME] = equalsBefore(x, end, n)
+  sums[SAME + 1] = equalsBefore(y, end, n)
+  sums[PRODUCTS] = products
+}
+
+function coefficient(covariance: number, varianceA: number, varianceB: number): number {
+  const r = covariance / Math.sqrt(varianceA * varianceB)
+  return varianceA > 0 && r * r <= 1 ? r : limited(r, varianceA, varianceB)
 }
 
 /** A coefficient that rounding took beyond 1, or that there is none of. */

@@ -1,5 +1,5 @@
 import { define, integer, isFiniteSum, type Kernel } from './definition.ts'
-import { keepTail, newestOf, renewalOf } from './windows.ts'
+import { equalsBefore, keepTail, mayStandStill, newestOf, renewalOf } from './windows.ts'
 
 class KamaKernel implements Kernel {
   readonly period: number
@@ -52,13 +52,15 @@ class KamaKernel implements Kernel {
       const early = i < from + size
       const end = (early ? Math.min(to, from + size, i + size - place) : Math.min(to, i + renewal - age)) | 0
       age = (age + end - i) | 0
-      if (early) {
+      // Where the way may be 0, there are questions to ask.
+      if (early || mayStandStill(x, i, end, size)) {
         for (let k = place; i < end; i++, k++) {
           const price = x[i]!
           const step = Math.abs(price - before)
           const past = i - from >= period ? x[i - period]! : ring[k + 1 === size ? 0 : k + 1]!
+          const pastBefore = i - from >= size ? x[i - size]! : ring[k]!
           still = step === 0 ? still + 1 : 0
-          walked = still >= period ? 0 : walked + (step - Math.abs(past - ring[k]!))
+          walked = still >= period ? 0 : walked + (step - Math.abs(past - pastBefore))
           before = price
           if (count < period) {
             count++
@@ -68,18 +70,16 @@ class KamaKernel implements Kernel {
             continue
           }
           const change = Math.abs(price - past)
-          const efficiency = change >= walked ? (walked === 0 ? 0 : 1) : change / walked
-          const weight = efficiency * reach + slowest
+          const weight = efficiencyOf(change, walked) * reach + slowest
           value += weight * weight * (price - value)
           out[i] = value
         }
       } else {
         walk[WALKED] = walked
-        walk[STILL] = still
         walk[VALUE] = value
         steadyRows(x, i, end, period, slowest, reach, out, walk)
         walked = walk[WALKED]!
-        still = walk[STILL]!
+        still = equalsBefore(x, end, size) - 1
         value = walk[VALUE]!
         before = x[end - 1]!
         i = end
@@ -104,8 +104,8 @@ class KamaKernel implements Kernel {
 }
 
 /** What `steadyRows` goes on from, and leaves. */
-const WALK = new Float64Array(3)
-const [WALKED, STILL, VALUE] = [0, 1, 2]
+const WALK = new Float64Array(2)
+const [WALKED, VALUE] = [0, 1]
 
 /**
  * Rows whose window is one of the run. A function of few arrays and numbers: among the fields of an object the compiler
@@ -124,30 +124,27 @@ function steadyRows(
   const end = to | 0
   const period = length | 0
   let walked = walk[WALKED]!
-  let still = walk[STILL]! | 0
   let value = walk[VALUE]!
   let before = x[from - 1]!
   let pastBefore = x[from - 1 - period]!
   for (let i = from | 0; i < end; i++) {
     const price = x[i]!
     const past = x[i - period]!
-    const step = Math.abs(price - before)
-    walked += step - Math.abs(past - pastBefore)
-    if (step !== 0) still = 0
-    else if (++still >= period) walked = 0
+    walked += Math.abs(price - before) - Math.abs(past - pastBefore)
     const change = Math.abs(price - past)
-    // Rounding may leave the way shorter than the change.
-    let efficiency = change / walked
-    if (!(efficiency <= 1)) efficiency = walked === 0 ? 0 : 1
-    const weight = efficiency * reach + slowest
+    const weight = efficiencyOf(change, walked) * reach + slowest
     value += weight * weight * (price - value)
     out[i] = value
     before = price
     pastBefore = past
   }
   walk[WALKED] = walked
-  walk[STILL] = still
   walk[VALUE] = value
+}
+
+/** Rounding may leave the way shorter than the change. */
+function efficiencyOf(change: number, walked: number): number {
+  return walked > change ? change / walked : walked === 0 ? 0 : 1
 }
 
 /** An average that follows closely while the price walks straight, and hardly while it goes to and fro. */

@@ -1,5 +1,5 @@
 import { define, integer, isFiniteSum, type Kernel } from './definition.ts'
-import { keepTail, newestOf, renewalOf } from './windows.ts'
+import { equalsBefore, keepTail, mayStandStill, newestOf, renewalOf } from './windows.ts'
 
 class LinregKernel implements Kernel {
   readonly ring: Float64Array
@@ -59,17 +59,15 @@ class LinregKernel implements Kernel {
       const source = early ? ring : y
       const back = early ? (i - place) | 0 : n
       age = (age + end - i) | 0
-      if (!early && plain) {
+      if (!early && plain && !mayStandStill(y, i, end, n)) {
         sums[ANCHOR] = anchor
         sums[SUM] = sum
         sums[WEIGHTED] = weighted
-        sums[SAME] = same
         steadyRows(y, i, end, n, perSpread, line!, slopes!, sums)
-        anchor = sums[ANCHOR]!
         sum = sums[SUM]!
         weighted = sums[WEIGHTED]!
-        same = sums[SAME]!
         last = y[end - 1]!
+        same = equalsBefore(y, end, n)
         i = end
       }
       for (; i < end; i++) {
@@ -138,12 +136,12 @@ class LinregKernel implements Kernel {
 }
 
 /** What `steadyRows` goes on from, and leaves. */
-const SUMS = new Float64Array(4)
-const [ANCHOR, SUM, WEIGHTED, SAME] = [0, 1, 2, 3]
+const SUMS = new Float64Array(3)
+const [ANCHOR, SUM, WEIGHTED] = [0, 1, 2]
 
 /**
- * Lines and slopes of rows whose window is one of the run. A function of few arrays and numbers: among the fields of an
- * object the compiler runs out of registers.
+ * Lines and slopes of rows whose window is one of the run, and holds no value alone. A function of few arrays and numbers:
+ * among the fields of an object the compiler runs out of registers.
  */
 function steadyRows(
   y: Float64Array,
@@ -160,32 +158,20 @@ function steadyRows(
   const places = (n * (n - 1)) / 2
   const share = 1 / n
   const newest = n - 1
-  let anchor = sums[ANCHOR]!
+  const anchor = sums[ANCHOR]!
   let sum = sums[SUM]!
   let weighted = sums[WEIGHTED]!
-  let same = sums[SAME]! | 0
-  let last = y[from - 1]!
   for (let i = from | 0; i < end; i++) {
-    const value = y[i]!
-    const d = value - anchor
+    const d = y[i]! - anchor
     const old = y[i - n]! - anchor
     weighted += newest * d - (sum - old)
     sum += d - old
-    if (value !== last) same = 1
-    else if (++same >= n) {
-      anchor = value
-      sum = 0
-      weighted = 0
-    }
-    last = value
     const slope = (n * weighted - places * sum) * perSpread
     line[i] = anchor + (sum - slope * places) * share + slope * newest
     slopes[i] = slope
   }
-  sums[ANCHOR] = anchor
   sums[SUM] = sum
   sums[WEIGHTED] = weighted
-  sums[SAME] = same
 }
 
 /** The straight line through the last `period` values that fits best (least squares). */

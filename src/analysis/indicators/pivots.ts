@@ -34,7 +34,7 @@ class PivotsKernel implements Kernel {
         this.high = highs![i]!
         this.low = lows![i]!
       }
-      const end = firstAtOrAfter(times!, until[0]!, i, to)
+      const end = firstAtOrAfter(times!, until[0]!, i + 1, to)
       this.#see(highs!, lows!, i, end)
       this.close = closes![end - 1]!
       for (let k = 0; k < outputs.length; k++) outputs[k]!.fill(levels[k]!, i, end)

@@ -7,10 +7,8 @@ import { voidInfinite } from './windows.ts'
 class VwapKernel implements Kernel {
   readonly calendar: Calendar | undefined
   readonly anchor: number
-  /** First instant of the next session; in an array, where a float needs no box. */
-  readonly until = new Float64Array(1).fill(Number.NEGATIVE_INFINITY)
-  value = 0
-  volume = 0
+  /** Of prices times volumes; of volumes; the first instant of the next session; and what a run found. */
+  readonly sums = new Float64Array([0, 0, Number.NEGATIVE_INFINITY, 0])
 
   constructor(calendar: Calendar | undefined, anchor: number) {
     this.calendar = calendar
@@ -29,20 +27,20 @@ class VwapKernel implements Kernel {
   #rows(inputs: readonly Float64Array[], from: number, to: number, out: Float64Array, checking: boolean): boolean {
     const [high, low, close, volumes, times] = inputs
     const { calendar, anchor } = this
-    let { value, volume } = this
+    const sums = SUMS
+    sums.set(this.sums)
     // Without a session there is no end, and the volumes do for times.
     const clock = times ?? volumes!
-    let until = calendar ? this.until[0]! : Number.POSITIVE_INFINITY
-    let seen = 0
+    if (!calendar) sums[UNTIL] = Number.POSITIVE_INFINITY
+    sums[SEEN] = 0
     let i = from
     while (i < to) {
       if (calendar) {
         const time = times![i]!
-        if (time >= until) {
+        if (time >= sums[UNTIL]!) {
           if (checking && !isFiniteSum(time)) return false
-          until = calendar.end(time)
-          value = 0
-          volume = 0
+          sums[UNTIL] = calendar.end(time)
+          sums[VALUE] = sums[VOLUME] = 0
         }
       } else if (times && !(times[i]! >= anchor)) {
         if (checking && !isFiniteSum(times[i]!)) return false
@@ -51,43 +49,77 @@ class VwapKernel implements Kernel {
       }
       const begin = i
       // An anchor is looked at row by row, for times may be out of order.
-      const end = times && !calendar ? i + 1 : to
-      // Two rows at a time: what is known of the arrays is looked up once for both.
-      for (; i + 1 < end; i += 2) {
-        const now = clock[i]!
-        const then = clock[i + 1]!
-        if (!(now < until && then < until)) break
-        const amount = volumes![i]!
-        value += ((high![i]! + low![i]! + close![i]!) / 3) * amount
-        volume += amount
-        const first = value / volume
-        out[i] = first
-        const next = volumes![i + 1]!
-        value += ((high![i + 1]! + low![i + 1]! + close![i + 1]!) / 3) * next
-        volume += next
-        const second = value / volume
-        out[i + 1] = second
-        // A time of -Infinity is before any end, and shows in the sum.
-        seen += first + second + (now + then) * 0
-      }
-      if (i < end && clock[i]! < until) {
-        const amount = volumes![i]!
-        value += ((high![i]! + low![i]! + close![i]!) / 3) * amount
-        volume += amount
-        const last = value / volume
-        seen += last + clock[i]! * 0
-        out[i++] = last
-      }
+      i = addRows(high!, low!, close!, volumes!, clock, i, times && !calendar ? i + 1 : to, out, sums)
       // A time that is not finite ends no session and belongs to none.
       if (i === begin) return false
     }
-    const finite = isFiniteSum(seen)
+    const finite = isFiniteSum(sums[SEEN]!)
     if (checking && !finite) return false
-    this.until[0] = until
-    this.value = value
-    this.volume = volume
+    this.sums.set(sums)
     return finite
   }
+}
+
+/** The sums while a run is under way. */
+const SUMS = new Float64Array(4)
+const [VALUE, VOLUME, UNTIL, SEEN] = [0, 1, 2, 3]
+
+/** A product, which is many times quicker than a quotient, and differs from it by the last bit. */
+const THIRD = 1 / 3
+
+/**
+ * Rows up to the first whose time is not before the end of the session; the sums of the rows before go on in them. A
+ * function of arrays: among the fields of an object the compiler runs out of registers, and a number that is handed over
+ * may come in a box, which is opened again at every row.
+ * @returns the row after the last one
+ */
+function addRows(
+  high: Float64Array,
+  low: Float64Array,
+  close: Float64Array,
+  volumes: Float64Array,
+  clock: Float64Array,
+  from: number,
+  to: number,
+  out: Float64Array,
+  sums: Float64Array,
+): number {
+  const until = sums[UNTIL]!
+  let value = sums[VALUE]!
+  let volume = sums[VOLUME]!
+  let seen = sums[SEEN]!
+  let i = from | 0
+  const end = to | 0
+  // Two rows at a time: what is known of the arrays is looked up once for both.
+  for (; i + 1 < end; i += 2) {
+    const now = clock[i]!
+    const then = clock[i + 1]!
+    if (!(now < until && then < until)) break
+    const amount = volumes[i]!
+    value += (high[i]! + low[i]! + close[i]!) * THIRD * amount
+    volume += amount
+    const first = value / volume
+    out[i] = first
+    const next = volumes[i + 1]!
+    value += (high[i + 1]! + low[i + 1]! + close[i + 1]!) * THIRD * next
+    volume += next
+    const second = value / volume
+    out[i + 1] = second
+    // A time of -Infinity is before any end, and shows in the sum.
+    seen += first + second + (now + then) * 0
+  }
+  if (i < end && clock[i]! < until) {
+    const amount = volumes[i]!
+    value += (high[i]! + low[i]! + close[i]!) * THIRD * amount
+    volume += amount
+    const last = value / volume
+    seen += last + clock[i]! * 0
+    out[i++] = last
+  }
+  sums[VALUE] = value
+  sums[VOLUME] = volume
+  sums[SEEN] = seen
+  return i
 }
 
 /** The mean price at which the volume since a beginning was traded. */

@@ -219,6 +219,23 @@ export function rowsOf(x: Float64Array, from: number, to: number): Float64Array 
 }
 
 /**
+ * Whether `length` equal values in a row may end in one of the rows `from` to `to`; the row before `from` is one of the run.
+ * So that loops need not count at every row: of so many equal values one is at every such step, and equals the one before.
+ */
+export function mayStandStill(x: Float64Array, from: number, to: number, length: number): boolean {
+  const step = Math.max(1, length - 1)
+  for (let i = from; i < to; i += step) if (x[i] === x[i - 1]) return true
+  return false
+}
+
+/** How many equal values end before row `to`, `most` at most; there are as many rows in the run. */
+export function equalsBefore(x: Float64Array, to: number, most: number): number {
+  let count = 1
+  while (count < most && x[to - 1 - count] === x[to - 1]) count++
+  return count
+}
+
+/**
  * For quotients whose divisor may be 0: there is no value then, and not an infinite one. Asking at every row costs more
  * than a quotient does; so kernels add up what they find, and come here where the sum is not finite.
  */
