@@ -40,17 +40,27 @@ export class PublishedHashes {
     this.#parts = parts
   }
 
-  /** A file that can't be asked about stops none of the others. */
-  async compare(checks: readonly FileCheck[]): Promise<{ replaced: Replaced[]; unchecked: Unchecked[] }> {
+  /** A file that can't be asked about stops none of the others. `compared` are those that the archive has a hash of. */
+  async compare(
+    checks: readonly FileCheck[],
+  ): Promise<{ compared: number; replaced: Replaced[]; unchecked: Unchecked[] }> {
     const { limit, signal } = this.#parts
+    let compared = 0
     const replaced: Replaced[] = []
     const unchecked: Unchecked[] = []
     await Promise.all(
       checks.map((check) =>
         limit(async () => {
           try {
-            const found = await this.#compare(check)
-            if (found) replaced.push(found)
+            const published = await this.#published(check)
+            if (published === undefined) return
+            compared++
+            if (published.hash === check.sha256 || published.hash === check.published) return
+            replaced.push({
+              ...published.range,
+              path: check.path,
+              detail: `the archive now publishes ${published.hash}; ${check.sha256} was taken in`,
+            })
           } catch (error) {
             signal?.throwIfAborted()
             if (!isTicklakeError(error)) throw error
@@ -65,25 +75,21 @@ export class PublishedHashes {
       ),
     )
     const byPath = (a: Unchecked, b: Unchecked): number => (a.path < b.path ? -1 : 1)
-    return { replaced: replaced.sort(byPath), unchecked: unchecked.sort(byPath) }
+    return { compared, replaced: replaced.sort(byPath), unchecked: unchecked.sort(byPath) }
   }
 
-  async #compare(check: FileCheck): Promise<Replaced | undefined> {
+  /** What the archive publishes of a file now; undefined where it has no hash of it, or none was taken in. */
+  async #published(check: FileCheck): Promise<{ readonly hash: string; readonly range: TimeRange } | undefined> {
     const { archive, http, signal } = this.#parts
-    const about = archive.layout.parseFile(check.path)
-    if (!about || check.sha256 === undefined) return undefined
+    const range = archive.layout.parseFile(check.path)
+    if (!range || check.sha256 === undefined) return undefined
     const url = `${archive.url}/${archive.layout.checksumPath(check.path).split('/').map(encodeURIComponent).join('/')}`
     if (this.#lastFailure && this.#failures >= PATIENCE) throw this.#lastFailure
-    const published = await fetchChecksum(http, url, {
+    const hash = await fetchChecksum(http, url, {
       retry: { attempts: ATTEMPTS },
       ...(signal ? { signal } : {}),
     })
     this.#failures = 0
-    if (published === undefined || published === check.sha256 || published === check.published) return undefined
-    return {
-      ...about,
-      path: check.path,
-      detail: `the archive now publishes ${published}; ${check.sha256} was taken in`,
-    }
+    return hash === undefined ? undefined : { hash, range }
   }
 }

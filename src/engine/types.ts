@@ -98,6 +98,8 @@ export interface VerifyReport {
   readonly holes: readonly TimeRange[]
   /** Candles held against trades, smaller candles and what else there was. */
   readonly reconciled: readonly Reconciliation[]
+  /** Archive files whose hashes were compared with those that are published now; undefined where nobody asked for it. */
+  readonly compared: number | undefined
   /** True when there is no hole, and no gap but of what the exchange never published. */
   readonly complete: boolean
   /** True when nothing is wrong, or everything wrong was repaired. */

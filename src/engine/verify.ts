@@ -92,7 +92,8 @@ export async function verifySeries(series: SeriesId, context: VerifyContext): Pr
     context.onProgress?.('files', index + 1, coverage.files.length)
     if (found) damaged.push({ file, problem: { ...found, path: join(seriesKey(series), file.name), repaired: false } })
   }
-  const { replaced, unchecked } = (await context.published?.compare(coverage.checks)) ?? { replaced: [], unchecked: [] }
+  const published = await context.published?.compare(coverage.checks)
+  const { replaced, unchecked } = published ?? { replaced: [], unchecked: [] }
   const lost = coverage.gaps.filter(isLost)
   const isEvents = !kindOf(series.kind).hasInterval
   // What streams missed and nobody has asked for yet is no fault of the lake, but a repair asks for it.
@@ -156,13 +157,23 @@ export async function verifySeries(series: SeriesId, context: VerifyContext): Pr
     gaps: after.gaps,
     holes: holesOf(after.covered),
     reconciled,
+    compared: published?.compared,
     complete: isWhole(after),
     ok: problems.every((problem) => problem.repaired || problem.type === 'stray-file'),
   }
 }
 
 /** The report of a series of which nothing can be read. */
-const NOTHING = { files: 0, rows: 0, bytes: 0, gaps: [], holes: [], reconciled: [], complete: false } as const
+const NOTHING = {
+  files: 0,
+  rows: 0,
+  bytes: 0,
+  gaps: [],
+  holes: [],
+  reconciled: [],
+  compared: undefined,
+  complete: false,
+} as const
 /** With these there is nothing to compare. */
 const UNREADABLE: readonly VerifyProblem['type'][] = [
   ...(['missing-file', 'out-of-reach', 'damaged-file', 'hash-mismatch', 'damaged-coverage', 'row-count'] as const),

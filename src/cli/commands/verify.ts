@@ -117,6 +117,7 @@ REST). --json gives a line per series; times are epoch ms.`,
         for (const line of reconciliationLines(report.reconciled, context.style)) await context.out.line(`  ${line}`)
       }
     }
+    if (options.archive) context.say(publishedLine(reports))
     if (reports.some((report) => !report.ok)) {
       const problems = reports.flatMap((report) => report.problems)
       if (problems.some(({ type }) => type === 'not-checked'))
@@ -132,6 +133,14 @@ REST). --json gives a line per series; times are epoch ms.`,
       context.say(`Ask REST which one is right: ticklake verify ${[...symbols, '--repair'].join(' ')}`)
     return reports.every((report) => report.complete) && !differing ? ExitCode.done : ExitCode.incomplete
   },
+}
+
+/** What `--archive` came to, also where it found nothing. */
+function publishedLine(reports: readonly VerifyReport[]): string {
+  const compared = reports.reduce((sum, report) => sum + (report.compared ?? 0), 0)
+  const anew = reports.flatMap(({ problems }) => problems).filter(({ type }) => type === 'replaced-in-archive').length
+  const found = anew === 0 ? 'none was published anew' : `published anew: ${formatCount(anew)}`
+  return `${plural(compared, 'archive file')} compared with the hashes that are published now; ${found}.`
 }
 
 /** Whether candles differ from what others say, and nobody knows which one is right. */
