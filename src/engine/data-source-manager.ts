@@ -34,6 +34,7 @@ import type {
 import type { SelectedSymbol, SymbolSelection } from './select-symbols.ts'
 import { described, lastOpen, readUnchanged, settledState, withoutBounds } from './stored-data.ts'
 import { transformerOf } from './transformed.ts'
+import { PARALLEL_LIMIT } from './tuning/decide.ts'
 import { Tuner } from './tuning/tuner.ts'
 import type { DownloadEvent, DownloadRequest, SeriesReport, SourceChoice, VerifyReport } from './types.ts'
 import { verifyAll } from './verify-all.ts'
@@ -66,8 +67,8 @@ export class DataSourceManager implements AsyncDisposable {
   constructor(options: DataSourceManagerOptions) {
     if (!options.dataDir) throw new ConfigError('dataDir is missing: say in which folder the lake is.')
     const { parallel } = options
-    if (parallel !== undefined && (!Number.isInteger(parallel) || parallel < 1 || parallel > 100)) {
-      throw new ConfigError(`parallel is ${parallel}; use a whole number from 1 to 100.`)
+    if (parallel !== undefined && (!Number.isInteger(parallel) || parallel < 1 || parallel > PARALLEL_LIMIT)) {
+      throw new ConfigError(`parallel is ${parallel}; use a whole number from 1 to ${PARALLEL_LIMIT}.`)
     }
     this.#options = options
     this.#exchange = exchangeOf(options.exchange ?? 'binance')

@@ -148,7 +148,7 @@ describe('what is wrong with a setting', () => {
 
   it('names the flag and the variable', async () => {
     expect(await problemsOf({ flags: { 'download.parallel': '0' } })).toBe(
-      '--parallel is "0"; allowed: a whole number from 1 to 64.',
+      '--parallel is "0"; allowed: a whole number from 1 to 100.',
     )
     expect(await problemsOf({ env: { BINANCE_TESTNET: 'maybe' } })).toBe(
       'environment: BINANCE_TESTNET is "maybe"; allowed: true or false.',

@@ -66,7 +66,7 @@ describe('the frame', () => {
     [['list', '--config', 'nowhere.yaml'], '--config is "nowhere.yaml"', 'ticklake init'],
     [['list', '--interval', '60m'], '--interval is "60m"', 'Did you mean 1h?'],
     [['list', '--kind', 'klines'], '--kind is "klines"', 'Did you mean candle?'],
-    [['download', 'BTCUSDT', '--parallel', 'many'], '--parallel is "many"', 'a whole number from 1 to 64'],
+    [['download', 'BTCUSDT', '--parallel', 'many'], '--parallel is "many"', 'a whole number from 1 to 100'],
     [['download', 'BTCUSDT', '--exchange', 'binanse'], 'exchange is "binanse"', 'Did you mean binance?'],
     // Only what works is named: there are no data of options.
     [['download', 'BTCUSDT', '--market', 'option'], '--market is "option"', 'allowed: spot, usdm, coinm.'],

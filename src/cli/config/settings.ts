@@ -1,3 +1,4 @@
+import { PARALLEL_LIMIT } from '../../engine/tuning/decide.ts'
 import { MARKETS } from '../../model/series.ts'
 import { liveKinds } from '../collect/kinds.ts'
 import {
@@ -128,9 +129,13 @@ export const SETTINGS = {
     ),
   },
   download: {
-    parallel: optional(count(1, 64), 'Archive files at a time; what machine and line bear, 13 at most, when unset.', {
-      flag: '--parallel',
-    }),
+    parallel: optional(
+      count(1, PARALLEL_LIMIT),
+      'Archive files at a time; what machine and line bear, 13 at most, when unset.',
+      {
+        flag: '--parallel',
+      },
+    ),
     timeout: withDefault(span(100, 600_000), 30_000, 'How long one request may stay without an answer.'),
     retries: withDefault(count(0, 100), 5, 'Further tries after a failure that may pass.'),
     recentHours: withDefault(

@@ -1,3 +1,6 @@
+/** As many archive files at a time may be asked for; more than this no line and no archive is the better for. */
+export const PARALLEL_LIMIT = 100
+
 /** What is known of the machine and of a download at one moment. Rates and shares are of the time since the last one. */
 export interface TuningSample {
   /** Bytes of archive files that arrived per second. */
