@@ -129,8 +129,12 @@ describe('indicators', () => {
       '--limit is "x"',
     )
     expect((await here('ETHUSDT', '--interval', '1h', '--add', 'ema(3)', '--resample', '7x')).stderr).toContain(
-      'Unknown interval "7x"',
+      '--resample is "7x"; allowed: a number and a unit, e.g. 7m,',
     )
+    const session = await here('ETHUSDT', '--interval', '1h', '--add', 'ema(3)', '--resample', 'session')
+    expect(session).toMatchObject({ code: 2 })
+    expect(session.stderr).toContain('--resample is "session"; allowed: a number and a unit')
+    expect(session.stderr).not.toContain('session: {')
     const twice = await here('ETHUSDT', '--interval', '1h', '--add', 'sma(volume, 3) as close')
     expect(twice).toMatchObject({ code: 2 })
     expect(twice.stderr).toContain('"close" is a column that is shown, too: call the result otherwise')
@@ -155,6 +159,38 @@ describe('indicators', () => {
     const listed = jsonLines((await here('--list', '--json')).stdout) as { id: string; convention: string }[]
     expect(listed.length).toBeGreaterThan(38)
     expect(listed.every((one) => one.convention.length > 10)).toBe(true)
+  })
+
+  it('are of candles of other prices too, with those that need no volume', async () => {
+    await using sandbox = await startSandbox({ now: '2024-06-01', symbols: ['BTCUSDT'], tradesPerSecond: 0.05 })
+    await using own = await tempFolder('indicators-prices')
+    const run = (kind: string, ...args: string[]) =>
+      runHere(['--endpoint', sandbox.endpoint, 'indicators', 'BTC/USDT:USDT', '--kind', kind, ...args], {
+        cwd: own.path,
+      })
+    const range = ['--interval', '1h', '--from', '2024-05-01', '--to', '2024-05-03', '--warm-up', '0', '--json']
+    for (const kind of ['markCandle', 'indexCandle', 'premiumCandle', 'continuousCandle']) {
+      const ran = await run(kind, ...range, '--add', 'atr(5)', '--add', 'sma(hlc3, 3) as mean')
+      expect(ran.code, ran.stderr).toBe(0)
+      const lake = await Lake.open(own.join('ticklake-data'))
+      const id = (await lake.list()).find((one) => one.kind === kind)!
+      const expected = computeIndicators(await lake.load(id), ['atr(5)', 'sma(hlc3, 3) as mean'])
+      const rows = jsonLines(ran.stdout) as Record<string, number | null>[]
+      expect(rows.map((row) => row['atr(5)'])).toEqual(
+        [...expected['atr(5)']!].map((v) => (Number.isNaN(v) ? null : v)),
+      )
+      expect(rows.map((row) => row.mean)).toEqual([...expected.mean!].map((v) => (Number.isNaN(v) ? null : v)))
+      expect(rows).toHaveLength(48)
+      const larger = await run(kind, ...range, '--add', 'sma(2)', '--resample', '6h')
+      expect(jsonLines(larger.stdout)).toHaveLength(8)
+    }
+    const volume = await run('markCandle', ...range, '--add', 'ema(3)', '--add', 'vwma(5)')
+    expect(volume.code).toBe(2)
+    expect(volume.stderr).toContain('needs volume; markCandle has open_time, open, high, low, close')
+    const trades = await run('trade', ...range, '--add', 'ema(3)')
+    expect(trades.stderr).toContain('--kind is "trade"; indicators are of candles: candle, markCandle,')
+    const spot = await here('BTCUSDT', '--kind', 'markCandle', '--interval', '1h', '--add', 'ema(3)')
+    expect(spot.stderr).toContain('There is no past markCandle of spot; usdm and coinm have it.')
   })
 
   it('fetch what the lake lacks of a range', async () => {

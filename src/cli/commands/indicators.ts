@@ -1,10 +1,13 @@
 import { INDICATORS, IndicatorRunner } from '../../analysis/indicators/index.ts'
 import { CandleResampler } from '../../analysis/resample/index.ts'
+import { checkHistory } from '../../engine/history.ts'
+import { exchangeOf } from '../../exchanges/index.ts'
 import { type Batch, columnOf, sliceBatch } from '../../model/batch.ts'
 import { candle } from '../../model/candle.ts'
 import { ConfigError } from '../../model/errors.ts'
 import { addOpens, floorOpen, type Interval } from '../../model/interval.ts'
-import { selectColumns } from '../../model/kinds.ts'
+import type { Kind } from '../../model/kind.ts'
+import { KINDS, kindOf, selectColumns } from '../../model/kinds.ts'
 import { subtractRanges } from '../../model/ranges.ts'
 import type { SeriesId } from '../../model/series.ts'
 import type { TimeRange } from '../../model/time.ts'
@@ -20,13 +23,15 @@ import { type RangeOptions, readRange } from '../range.ts'
 import { renderTable } from '../render/table.ts'
 import { formatNumber, plural } from '../render/text.ts'
 import { formatInstant } from '../render/time.ts'
-import { openLake, readIntervals, readSymbols } from '../select.ts'
+import { openLake, readIntervals, readKind, readSymbols } from '../select.ts'
+import { didYouMean } from '../suggest.ts'
 import { gridOf, isHarmless } from '../summary.ts'
 import { ExitCode, examples, type Verb } from '../verb.ts'
 
 type Format = 'table' | 'csv' | 'jsonl'
 
 interface IndicatorsOptions extends RangeOptions {
+  readonly kind?: string
   readonly interval?: string
   readonly add?: string[]
   readonly resample?: string
@@ -49,6 +54,7 @@ export const verb: Verb<IndicatorsOptions> = {
     command
       .argument('[symbol]', 'symbol, in any spelling')
       .option('--interval <interval>', 'interval of the candles (default: DEFAULT_INTERVAL)')
+      .option('--kind <kind>', 'candles of another price: markCandle, indexCandle, premiumCandle, continuousCandle')
       .option('--add <expression>', 'an indicator, e.g. "ema(20)"; again for more', collect, [])
       .option('--from <time>', 'first candle wanted: 2024-01-31, ISO or epoch ms (default: the first)')
       .option('--to <time>', 'first candle no longer wanted (default: the end)')
@@ -105,15 +111,20 @@ A value that does not exist (warm-up, nothing traded) is empty in CSV, null in J
     if (options.timeZone !== undefined && options.resample === undefined) {
       throw new ConfigError('--time-zone says whose days larger candles keep to; it needs --resample.')
     }
+    const kind = readCandleKind(options)
     const runner = new IndicatorRunner(wanted)
+    assertColumns(kind, wanted)
     const resampler =
       options.resample === undefined
         ? undefined
         : new CandleResampler({
-            interval: options.resample,
+            interval: readResample(options.resample),
             ...(options.timeZone === undefined ? {} : { timeZone: options.timeZone }),
           })
-    const shown = selectColumns(candle, words(options.columns ?? ['open_time', 'close']))
+    const shown = selectColumns(kind, words(options.columns ?? ['open_time', 'close']))
+    // Samples are of the candles of the exchange; nobody has counted those of larger ones.
+    const lacking = resampler && shown.find(({ name }) => name === 'samples')
+    if (lacking) throw new ConfigError(`Larger candles have no ${lacking.name}: leave it out of --columns.`)
     const twice = runner.results.find(({ name }) => shown.some((spec) => spec.name === name))
     if (twice) {
       throw new ConfigError(`"${twice.name}" is a column that is shown, too: call the result otherwise, with "as".`)
@@ -123,13 +134,14 @@ A value that does not exist (warm-up, nothing traded) is empty in CSV, null in J
       context,
       lake,
       symbol,
+      kind,
       options,
       Math.max(...runner.results.map((result) => result.warmUp)),
       resampler,
     )
 
     const names = new Set([...runner.columns, ...shown.map(({ name }) => name)])
-    const columns = resampler ? candle.columns.map(({ name }) => name) : ['open_time', ...names]
+    const columns = resampler ? kind.columns.map(({ name }) => name) : ['open_time', ...names]
     const table = new Rows(
       format,
       shown.map((spec) => ({
@@ -189,6 +201,35 @@ function readCount(flag: string, text: string | undefined, fallback: number): nu
   throw new ConfigError(`${flag} is "${text}"; allowed: a whole number${flag === '--limit' ? ', or all' : ''}.`)
 }
 
+/** @throws ConfigError for a kind that does not exist, or that is not of candles. */
+function readCandleKind(options: IndicatorsOptions): Kind {
+  const kind = kindOf(readKind(options))
+  if (kind.hasInterval) return kind
+  const known = Object.values(KINDS).filter(({ hasInterval }) => hasInterval)
+  throw new ConfigError(`--kind is "${kind.id}"; indicators are of candles: ${known.map(({ id }) => id).join(', ')}.`)
+}
+
+/** Prices that nobody trades at have no volume. @throws ConfigError naming the indicator that asks for one. */
+function assertColumns(kind: Kind, wanted: readonly string[]): void {
+  const known = kind.columns.map(({ name }) => name)
+  for (const expression of wanted) {
+    const lacking = new IndicatorRunner(expression).columns.filter((name) => !known.includes(name))
+    if (lacking.length === 0) continue
+    throw new ConfigError(
+      `"${expression}" needs ${lacking.join(', ')}; ${kind.id} has ${known.join(', ')}.${didYouMean(lacking[0]!, known)}`,
+    )
+  }
+}
+
+/** @throws ConfigError for what is no length. */
+function readResample(text: string): string {
+  if (/^(?=.*[1-9])\d{1,6}[smhdwM]$/.test(text)) return text
+  const hint = text === 'session' ? ' Bars of sessions need their hours, which only the library takes.' : ''
+  throw new ConfigError(
+    `--resample is "${text}"; allowed: a number and a unit, e.g. 7m, 45m, 4h, 1d, 2w, 3M (s, m, h, d, w; M is a month).${hint}`,
+  )
+}
+
 interface Found {
   readonly id: SeriesId
   readonly range: TimeRange & { readonly warmFrom: number }
@@ -201,6 +242,7 @@ async function findCandles(
   context: Context,
   lake: Lake,
   typed: string,
+  { id: kind }: Kind,
   options: IndicatorsOptions,
   warmUp: number,
   resampler: CandleResampler | undefined,
@@ -212,13 +254,10 @@ async function findCandles(
   const interval = (intervals[0] ?? settings.download.defaultInterval) as Interval
   const [wanted] = await readSymbols(context, [typed])
   const ownMarket = wanted!.market ?? 'spot'
-  const id: SeriesId = {
-    exchange: settings.exchange.name,
-    market: ownMarket,
-    kind: 'candle',
-    symbol: wanted!.symbol,
-    interval,
-  }
+  checkHistory(kind, ownMarket)
+  const exchange = exchangeOf(settings.exchange.name)
+  const symbol = exchange.seriesSymbol?.(ownMarket, kind, wanted!.symbol) ?? wanted!.symbol
+  const id: SeriesId = { exchange: exchange.id, market: ownMarket, kind, symbol, interval }
   const before = await lake.coverage(id)
   const grid = (before && gridOf(before)) ?? { interval }
   const rows = readCount('--warm-up', options.warmUp, warmUp * WARM_UPS)
@@ -238,7 +277,7 @@ async function findCandles(
   if ((options.source ?? (lacks ? 'auto' : 'lake')) === 'auto') {
     if (from === undefined) throw new ConfigError('--source auto needs a start: give --from.')
     await using engine = await openEngine(context)
-    const series = engine.series({ symbol: wanted!.symbol, market: ownMarket, interval })
+    const series = engine.series({ symbol: wanted!.symbol, market: ownMarket, kind, interval })
     const end = to ?? (await engine.now(series.market, context.signal))
     const [report] = await engine.download([{ series, from: Math.max(0, warmed(from)), to: end, source: 'auto' }], {
       signal: context.signal,
@@ -248,7 +287,7 @@ async function findCandles(
   const coverage = await lake.coverage(id)
   if (!coverage || coverage.files.length === 0) {
     throw new ConfigError(
-      `The lake has no ${seriesLabel(id)}. Run: ticklake download ${typed} --interval ${interval}, or give --from to fetch what is needed.`,
+      `The lake has no ${seriesLabel(id)}. Run: ticklake download ${typed}${kind === candle.id ? '' : ` --kind ${kind}`} --interval ${interval}, or give --from to fetch what is needed.`,
     )
   }
   const start = from ?? coverage.covered[0]?.from ?? 0
