@@ -188,7 +188,7 @@ describe('indicators', () => {
     expect(volume.code).toBe(2)
     expect(volume.stderr).toContain('needs volume; markCandle has open_time, open, high, low, close')
     const trades = await run('trade', ...range, '--add', 'ema(3)')
-    expect(trades.stderr).toContain('--kind is "trade"; indicators are of candles: candle, markCandle,')
+    expect(trades.stderr).toContain('indicators are of candles: candle, markCandle,')
     const spot = await here('BTCUSDT', '--kind', 'markCandle', '--interval', '1h', '--add', 'ema(3)')
     expect(spot.stderr).toContain('There is no past markCandle of spot; usdm and coinm have it.')
   })
