@@ -25,7 +25,7 @@ export function propertyOf(column: string): string {
 
 /**
  * The columns named, as float64 arrays of one length; arrays that are float64 already are not copied.
- * @throws ConfigError when one is missing, or two differ in length.
+ * @throws ConfigError when one is missing, two differ in length, or a value is text; rows are counted from 0.
  */
 export function readColumns(data: IndicatorData, names: readonly string[]): Float64Array[] {
   const read = reader(data)
@@ -84,7 +84,7 @@ function reader(data: IndicatorData): (name: string) => Float64Array | undefined
   if (Array.isArray(data) && typeof data[0] === 'object' && data[0] !== null)
     return fromRows(data as readonly CandleLike[])
   if (ArrayBuffer.isView(data) || Array.isArray(data)) {
-    const values = asFloats(data as ArrayLike<number>)
+    const values = asFloats(data as ArrayLike<unknown>, 'value')
     return () => values
   }
   const inner = (data as { readonly columns?: unknown }).columns
@@ -93,17 +93,31 @@ function reader(data: IndicatorData): (name: string) => Float64Array | undefined
   ) as Readonly<Record<string, ArrayLike<number>>>
   return (name) => {
     const values = columns[name] ?? columns[propertyOf(name)]
-    return values === undefined ? undefined : asFloats(values)
+    return values === undefined ? undefined : asFloats(values, name)
   }
 }
 
-function asFloats(values: ArrayLike<number>): Float64Array {
+/**
+ * A value of a column as a number: NaN for one that is missing.
+ * @throws ConfigError for text, which is a mistake even where it reads as a number: whoever has it has not converted it.
+ */
+export function floatOf(value: unknown, column: string, row?: number): number {
+  return typeof value === 'number' ? value : convert(value, column, row)
+}
+
+function convert(value: unknown, column: string, row: number | undefined): number {
+  if (value === null || value === undefined) return Number.NaN
+  if (typeof value !== 'string') return Number(value)
+  const place = row === undefined ? '' : ` of row ${row}`
+  throw new ConfigError(
+    `The "${column}"${place} is the text "${value.slice(0, 40)}", and indicators are computed of numbers; convert it first, e.g. with Number().`,
+  )
+}
+
+function asFloats(values: ArrayLike<unknown>, column: string): Float64Array {
   if (values instanceof Float64Array) return values
   const floats = new Float64Array(values.length)
-  for (let i = 0; i < floats.length; i++) {
-    const value: unknown = values[i]
-    floats[i] = value === null || value === undefined ? Number.NaN : Number(value)
-  }
+  for (let i = 0; i < floats.length; i++) floats[i] = floatOf(values[i], column, i)
   return floats
 }
 
@@ -113,8 +127,7 @@ function fromRows(rows: readonly CandleLike[]): (name: string) => Float64Array |
     if (rows[0]![property] === undefined) return undefined
     const values = new Float64Array(rows.length)
     for (let i = 0; i < rows.length; i++) {
-      const value = rows[i]![property]
-      values[i] = typeof value === 'number' ? value : Number.NaN
+      values[i] = floatOf(rows[i]![property], property, i)
     }
     return values
   }

@@ -1,5 +1,5 @@
 import { define, integer, type Kernel } from './definition.ts'
-import { scratch } from './windows.ts'
+import { rowsOf, scratch } from './windows.ts'
 import { WmaKernel } from './wma.ts'
 
 class HmaKernel implements Kernel {
@@ -16,23 +16,28 @@ class HmaKernel implements Kernel {
   }
 
   run(inputs: readonly Float64Array[], from: number, to: number, outputs: readonly Float64Array[]): void {
-    const { half, full, last, period } = this
-    const [x] = inputs
-    const [out] = outputs
-    const rows = to - from
-    const warm = Math.min(rows, period - 1 - full.count)
-    // Rows count from 0 here, so that the scratch is no longer than they are.
-    INPUT[0] = from === 0 ? x! : x!.subarray(from, to)
-    RESULT[0] = from === 0 ? out! : out!.subarray(from, to)
-    RAW[0] = scratch(1, rows)
+    const warm = Math.min(to - from, this.period - 1 - this.full.count)
+    hold(inputs, from, to, outputs)
+    this.full.run(INPUT, 0, to - from, RAW)
+    this.#finish(warm, to - from)
+  }
+
+  attempt(inputs: readonly Float64Array[], from: number, to: number, outputs: readonly Float64Array[]): boolean {
+    hold(inputs, from, to, outputs)
+    if (!this.full.attempt(INPUT, 0, to - from, RAW)) return false
+    this.#finish(0, to - from)
+    return true
+  }
+
+  /** The rest of `rows` rows, all of them finite, whose long average stands in `RAW`; the first `warm` have none. */
+  #finish(warm: number, rows: number): void {
     // The short average goes through the places of the result.
-    half.run(INPUT, 0, rows, RESULT)
-    full.run(INPUT, 0, rows, RAW)
-    const short = RESULT[0]
-    const raw = RAW[0]
+    this.half.run(INPUT, 0, rows, RESULT)
+    const short = RESULT[0]!
+    const raw = RAW[0]!
     for (let i = warm; i < rows; i++) raw[i] = 2 * short[i]! - raw[i]!
     short.fill(Number.NaN, 0, warm)
-    last.run(RAW, warm, rows, RESULT)
+    this.last.run(RAW, warm, rows, RESULT)
   }
 }
 
@@ -40,6 +45,13 @@ class HmaKernel implements Kernel {
 const INPUT: Float64Array[] = []
 const RESULT: Float64Array[] = []
 const RAW: Float64Array[] = []
+
+/** Rows count from 0 in them, so that the scratch is no longer than they are. */
+function hold([x]: readonly Float64Array[], from: number, to: number, [out]: readonly Float64Array[]): void {
+  INPUT[0] = rowsOf(x!, from, to)
+  RESULT[0] = rowsOf(out!, from, to)
+  RAW[0] = scratch(1, to - from)
+}
 
 /** A weighted average that is quick and smooth: of twice the short one less the long one. */
 export const hma = define({

@@ -1,25 +1,6 @@
-import { define, integer, type Kernel } from './definition.ts'
+import { define, integer } from './definition.ts'
+import { ExtremeKernel } from './extreme-kernel.ts'
 import { MinWindow } from './windows.ts'
-
-class MinKernel implements Kernel {
-  readonly window: MinWindow
-  readonly period: number
-  count = 0
-
-  constructor(period: number) {
-    this.window = new MinWindow(period)
-    this.period = period
-  }
-
-  run([x]: readonly Float64Array[], from: number, to: number, [out]: readonly Float64Array[]): void {
-    const { window, period } = this
-    for (let i = from; i < to; i++) {
-      const best = window.next(x![i]!)
-      if (this.count < period) this.count++
-      out![i] = this.count < period ? Number.NaN : best
-    }
-  }
-}
 
 /** The least of the last `period` values. */
 export const min = define({
@@ -30,5 +11,5 @@ export const min = define({
   outputs: { value: 'least value' },
   warmUp: ({ period }) => period - 1,
   convention: 'The newest value counts (TA-Lib MIN, TradingView ta.lowest, Tulip min).',
-  create: ({ period }) => new MinKernel(period),
+  create: ({ period }) => new ExtremeKernel(new MinWindow(period)),
 })

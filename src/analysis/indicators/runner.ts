@@ -1,5 +1,5 @@
 import { ConfigError } from '../../model/errors.ts'
-import { type CandleLike, type IndicatorData, propertyOf, readColumns } from './columns.ts'
+import { type CandleLike, floatOf, type IndicatorData, propertyOf, readColumns } from './columns.ts'
 import type { InputName } from './definition.ts'
 import { DERIVED_COLUMNS, type IndicatorSeries, parseIndicator, type Series, seriesText } from './expression.ts'
 import { Stage } from './stage.ts'
@@ -175,7 +175,7 @@ export class IndicatorRunner {
   /**
    * Takes the next row: a candle, or one number that stands for every column. Returns the first result's value; all
    * stand in `values`.
-   * @throws ConfigError when a result looks ahead, which only a whole batch can.
+   * @throws ConfigError when a result looks ahead, which only a whole batch can, or a value is text.
    */
   update(input: number | CandleLike): number {
     this.push(input)
@@ -219,8 +219,8 @@ export class IndicatorRunner {
   live(candle: CandleLike & { readonly openTime: number; readonly closed: boolean }): LiveValues {
     if (candle.openTime > this.#newest) {
       if (!candle.closed) return { values: this.provisional(candle), provisional: true }
+      this.push(candle)
       this.#newest = candle.openTime
-      this.update(candle)
     }
     return { values: this.values, provisional: false }
   }
@@ -298,22 +298,22 @@ export class IndicatorRunner {
       // Each property by its own name, and stored at once: a float looked up by a name that varies goes over the heap.
       switch (properties[k]) {
         case 'close':
-          cell[0] = floatOf(candle.close)
+          cell[0] = floatOf(candle.close, 'close')
           break
         case 'high':
-          cell[0] = floatOf(candle.high)
+          cell[0] = floatOf(candle.high, 'high')
           break
         case 'low':
-          cell[0] = floatOf(candle.low)
+          cell[0] = floatOf(candle.low, 'low')
           break
         case 'open':
-          cell[0] = floatOf(candle.open)
+          cell[0] = floatOf(candle.open, 'open')
           break
         case 'volume':
-          cell[0] = floatOf(candle.volume)
+          cell[0] = floatOf(candle.volume, 'volume')
           break
         case 'openTime':
-          cell[0] = floatOf(candle.openTime)
+          cell[0] = floatOf(candle.openTime, 'openTime')
           break
         default:
           cell[0] = otherOf(candle, properties[k]!)
@@ -328,24 +328,20 @@ export class IndicatorRunner {
   }
 }
 
-function floatOf(value: unknown): number {
-  return typeof value === 'number' ? value : Number.NaN
-}
-
 /** A property of a candle, or the average that a derived column stands for; NaN where the candle lacks the value. */
 function otherOf(candle: CandleLike, property: string): number {
   const value = candle[property]
   const parts = typeof value === 'number' ? undefined : DERIVED_COLUMNS[property]
-  if (!parts) return floatOf(value)
+  if (!parts) return floatOf(value, property)
   let sum = 0
-  for (const part of parts) sum += floatOf(candle[part])
+  for (const part of parts) sum += floatOf(candle[part], part)
   return sum / parts.length
 }
 
 /**
  * Indicators of whole data: for each result an array as long as the data, NaN where there is no value (yet).
  * @param data a batch, an Arrow table, columns, candles, or one series
- * @throws ConfigError for an expression that cannot be read, or a column that is missing.
+ * @throws ConfigError for an expression that cannot be read, a column that is missing, or a value that is text.
  */
 export function computeIndicators(
   data: IndicatorData,

@@ -2,10 +2,10 @@ import { sumOf } from '../sums.ts'
 import { type IndicatorDefinition, isFiniteSum, type Kernel, type Parameters } from './definition.ts'
 
 /**
- * The newest stage of each kind of kernel. The compiler forgets what it made for a kind of object when the last object of
- * that kind is collected, and batches drop their stages at once: without these, every few batches would begin slowly.
+ * The newest stage of each indicator. The compiler forgets what it made for a kind of object when the last object of that
+ * kind is collected, and batches drop their stages at once: without these, every few batches would begin slowly.
  */
-const remembered = new Map<unknown, Stage>()
+const remembered = new WeakMap<IndicatorDefinition, Stage>()
 
 /** One indicator at work: its kernel, the columns that it reads and writes, and the rule for values that are missing. */
 export class Stage {
@@ -21,7 +21,7 @@ export class Stage {
     this.definition = definition
     this.parameters = parameters
     this.kernel = definition.create(parameters)
-    remembered.set(this.kernel.constructor, this)
+    remembered.set(definition, this)
   }
 
   /**

@@ -56,6 +56,20 @@ describe('data', () => {
     ])
   })
 
+  it('that are text are refused: what, where, and what to do', () => {
+    const rows = [{ close: 1 }, { close: '2.5' }]
+    const told = /"close" of row 1 is the text "2\.5".*convert it first/
+    expect(() => computeIndicators(rows, 'sma(2)')).toThrow(ConfigError)
+    expect(() => computeIndicators(rows, 'sma(2)')).toThrow(told)
+    expect(() => computeIndicators({ close: [1, '2.5'] as number[] }, 'sma(2)')).toThrow(told)
+
+    const runner = new IndicatorRunner('sma(2)')
+    runner.live({ openTime: 1, closed: true, close: 1 })
+    expect(() => runner.live({ openTime: 2, closed: true, close: '2.5' })).toThrow('"close" is the text "2.5"')
+    // The candle may come again as it should be, and nothing of the text is left.
+    expect(runner.live({ openTime: 2, closed: true, close: 2 }).values[0]).toBe(1.5)
+  })
+
   it('with nulls in an Arrow column has holes there', async () => {
     const { vectorFromArray, Table, Float64 } = await import('apache-arrow')
     const table = new Table({ close: vectorFromArray([1, 2, null, 4, 5], new Float64()) })
