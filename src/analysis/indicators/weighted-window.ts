@@ -1,6 +1,6 @@
 import { sumOf } from '../sums.ts'
 import { isFiniteSum } from './definition.ts'
-import { keepTail, newestOf, renewalOf, rowsOf, voidInfinite } from './windows.ts'
+import { equalsBefore, keepTail, mayStandStill, newestOf, renewalOf, rowsOf, voidInfinite } from './windows.ts'
 
 /** The mean of the last `period` values, each weighing the volume of its candle. */
 export class WeightedWindow {
@@ -52,9 +52,11 @@ export class WeightedWindow {
       const place = age % period
       const early = i < period
       const end = early ? Math.min(rows, period, i + period - place) : Math.min(rows, i + renewal - age)
-      seen += early
-        ? earlyRows(values, oldValues, weights, oldWeights, i, end, place, out, sums)
-        : steadyRows(values, weights, i, end, period, out, sums)
+      if (early) seen += carefulRows(values, oldValues, weights, oldWeights, i, end, i - place, period, out, sums)
+      // A window that weighs nothing is one of equal weights.
+      else if (mayStandStill(weights, i, end, period))
+        seen += carefulRows(values, values, weights, weights, i, end, period, period, out, sums)
+      else seen += steadyRows(values, weights, i, end, period, out, sums)
       age += end - i
       i = end
       if (age !== renewal) continue
@@ -79,25 +81,29 @@ export class WeightedWindow {
 /** The sums while a run is under way. */
 const SUMS = new Float64Array(3)
 
-/** Rows `i` to `end` where what leaves the window stands in rings, from `place` on. */
-function earlyRows(
+/**
+ * Rows `from` to `to`; what leaves the window stands in `oldValues` and `oldWeights`, `back` places before.
+ * @returns the sum of the ratios, which is finite where all are
+ */
+function carefulRows(
   values: Float64Array,
   oldValues: Float64Array,
   weights: Float64Array,
   oldWeights: Float64Array,
-  i: number,
-  end: number,
-  place: number,
+  from: number,
+  to: number,
+  back: number,
+  period: number,
   out: Float64Array,
   sums: Float64Array,
 ): number {
   let seen = 0
-  for (; i < end; i++, place++) {
+  for (let i = from, k = from - back; i < to; i++, k++) {
     const amount = weights[i]!
-    sums[0]! += values[i]! * amount - oldValues[place]! * oldWeights[place]!
-    sums[1]! += amount - oldWeights[place]!
+    sums[0]! += values[i]! * amount - oldValues[k]! * oldWeights[k]!
+    sums[1]! += amount - oldWeights[k]!
     if (amount !== 0) sums[2] = 0
-    else if (++sums[2]! >= oldValues.length) sums[0] = sums[1] = 0
+    else if (++sums[2]! >= period) sums[0] = sums[1] = 0
     const ratio = sums[0]! / sums[1]!
     seen += ratio
     out[i] = ratio
@@ -106,9 +112,8 @@ function earlyRows(
 }
 
 /**
- * As `earlyRows`, where what leaves the window is one of the run. A function of few arrays and numbers: among the fields
- * of an object the compiler runs out of registers.
- * @returns the sum of the ratios, which is finite where all are
+ * As `carefulRows`, where what leaves the window is one of the run, and every window weighs something. A function of few
+ * arrays and numbers: among the fields of an object the compiler runs out of registers.
  */
 function steadyRows(
   values: Float64Array,
@@ -124,7 +129,6 @@ function steadyRows(
   const period = length | 0
   let sum = sums[0]!
   let weight = sums[1]!
-  let empty = sums[2]! | 0
   let seen = 0
   // Two at a time: what is known of the arrays is looked up once for both.
   for (; i + 1 < end; i += 2) {
@@ -132,16 +136,12 @@ function steadyRows(
     const gone = weights[i - period]!
     sum += values[i]! * amount - values[i - period]! * gone
     weight += amount - gone
-    if (amount !== 0) empty = 0
-    else if (++empty >= period) sum = weight = 0
     const first = sum / weight
     out[i] = first
     const next = weights[i + 1]!
     const left = weights[i + 1 - period]!
     sum += values[i + 1]! * next - values[i + 1 - period]! * left
     weight += next - left
-    if (next !== 0) empty = 0
-    else if (++empty >= period) sum = weight = 0
     const second = sum / weight
     out[i + 1] = second
     seen += first + second
@@ -151,15 +151,13 @@ function steadyRows(
     const gone = weights[i - period]!
     sum += values[i]! * amount - values[i - period]! * gone
     weight += amount - gone
-    if (amount !== 0) empty = 0
-    else if (++empty >= period) sum = weight = 0
     const last = sum / weight
     seen += last
     out[i] = last
   }
   sums[0] = sum
   sums[1] = weight
-  sums[2] = empty
+  sums[2] = weights[end - 1] === 0 ? equalsBefore(weights, end, period) : 0
   return seen
 }
 

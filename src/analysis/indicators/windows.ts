@@ -223,7 +223,8 @@ export function rowsOf(x: Float64Array, from: number, to: number): Float64Array 
  * So that loops need not count at every row: of so many equal values one is at every such step, and equals the one before.
  */
 export function mayStandStill(x: Float64Array, from: number, to: number, length: number): boolean {
-  const step = Math.max(1, length - 1)
+  if (length === 1) return true
+  const step = length - 1
   for (let i = from; i < to; i += step) if (x[i] === x[i - 1]) return true
   return false
 }
