@@ -7,6 +7,7 @@ import { ConfigError, InvalidRangeError } from '../model/errors.ts'
 import { parseInterval } from '../model/interval.ts'
 import { kindOf, selectColumns } from '../model/kinds.ts'
 import { type Log, silentLog } from '../model/log.ts'
+import { assertKnownOptions, type OptionNames } from '../model/options.ts'
 import { type Market, parseMarket, type SeriesId, seriesKey } from '../model/series.ts'
 import { resolveNative } from '../model/symbol.ts'
 import { HOUR, type TimeRange } from '../model/time.ts'
@@ -55,6 +56,32 @@ const DEFAULT_STALL = 30_000
 const DEFAULT_ATTEMPTS = 6
 const DEFAULT_BATCH_ROWS = 131_072
 
+const OPTIONS: OptionNames<DataSourceManagerOptions> = {
+  dataDir: true,
+  cacheDir: true,
+  useCache: true,
+  cacheMaxBytes: true,
+  exchange: true,
+  market: true,
+  parallel: true,
+  recentMs: true,
+  stallMs: true,
+  transforms: true,
+  log: true,
+  endpoint: true,
+  restUrl: true,
+  archiveUrl: true,
+  testnet: true,
+  apiKey: true,
+  timeoutMs: true,
+  attempts: true,
+  sharedBudget: true,
+  purpose: true,
+  maxFileSize: true,
+  compression: true,
+  lockWaitMs: true,
+}
+
 /** One call for any range: lake, archive and REST joined without seam, hole or duplicate. */
 export class DataSourceManager implements AsyncDisposable {
   readonly #options: DataSourceManagerOptions
@@ -65,6 +92,7 @@ export class DataSourceManager implements AsyncDisposable {
   readonly #availability: Availability
 
   constructor(options: DataSourceManagerOptions) {
+    assertKnownOptions('DataSourceManager', options, OPTIONS)
     if (!options.dataDir) throw new ConfigError('dataDir is missing: say in which folder the lake is.')
     const { parallel } = options
     if (parallel !== undefined && (!Number.isInteger(parallel) || parallel < 1 || parallel > PARALLEL_LIMIT)) {

@@ -2,6 +2,7 @@ import type { StoredRecord } from '../model/history/index.ts'
 import type { Interval } from '../model/interval.ts'
 import type { BookSnapshot, FundingRateRecord, LiveKind, LiveRecord, RecordId } from '../model/live/index.ts'
 import type { Log } from '../model/log.ts'
+import type { OptionNames } from '../model/options.ts'
 import type { Market } from '../model/series.ts'
 import type { TimeRange } from '../model/time.ts'
 
@@ -187,6 +188,26 @@ export interface StreamOptions {
   /** Silence at which a channel counts as dead, ms; without it by the channel's own pace. */
   readonly silenceMs?: number
   readonly log?: Log
+}
+
+/** Every name of `StreamOptions`. */
+export const STREAM_OPTIONS: OptionNames<StreamOptions> = {
+  endpoint: true,
+  wsUrl: true,
+  testnet: true,
+  pingIntervalMs: true,
+  pingTimeoutMs: true,
+  closeTimeoutMs: true,
+  connectTimeoutMs: true,
+  maxMessageSize: true,
+  autoReconnect: true,
+  reconnectDelayMs: true,
+  maxReconnectDelayMs: true,
+  channelsPerConnection: true,
+  rotateAfterMs: true,
+  rotateOverlapMs: true,
+  silenceMs: true,
+  log: true,
 }
 
 /** A pool of connections that carries channels. */

@@ -46,6 +46,14 @@ describe('a manager that was closed', () => {
     }
   })
 
+  it.each([
+    [{ datadir: 'lake' }, 'DataSourceManager has no option "datadir". Did you mean dataDir?'],
+    [{ dataDir: 'lake', cachedir: 'cache' }, 'DataSourceManager has no option "cachedir". Did you mean cacheDir?'],
+    [{ dataDir: 'lake', colour: 'red' }, 'has no option "colour". There are dataDir, cacheDir, '],
+  ])('can not have been made with %j', (options, message) => {
+    expect(() => new DataSourceManager(options as never)).toThrow(message)
+  })
+
   it.each([0, 1.5, 101])('can not have been made for %d files at a time', (parallel) => {
     expect(() => new DataSourceManager({ dataDir: 'lake', parallel })).toThrow('use a whole number from 1 to 100.')
   })

@@ -1,4 +1,6 @@
+import { STREAM_OPTIONS } from '../../exchanges/stream.ts'
 import { ConfigError } from '../../model/errors.ts'
+import { assertKnownOptions, type OptionNames } from '../../model/options.ts'
 import type { CollectorOptions } from './options.ts'
 
 /** Least values of the numbers; those of `COUNTS` are whole. */
@@ -16,12 +18,40 @@ const COUNTS: ReadonlySet<string> = new Set(['flushRecords', 'bookDepth', 'maxBa
 /** Where the exchange is: options that other classes have at the top, and where they stand here. */
 const PART_OF = { endpoint: 'client', restUrl: 'client', testnet: 'client', apiKey: 'client', wsUrl: 'stream' } as const
 
+const OPTIONS: OptionNames<CollectorOptions> = {
+  exchange: true,
+  dataDir: true,
+  channels: true,
+  client: true,
+  stream: true,
+  lake: true,
+  spool: true,
+  flushMs: true,
+  flushRecords: true,
+  holdMs: true,
+  compactMs: true,
+  snapshotMs: true,
+  bookDepth: true,
+  resume: true,
+  maxBackfill: true,
+  backfill: true,
+  record: true,
+  log: true,
+  onEvent: true,
+  onBook: true,
+}
+
 /**
- * Refuses numbers and folders that make no sense, before anything is opened: a collector that never flushes, or flushes all the time,
- * would look like one that works.
+ * Refuses misspelt options, and numbers and folders that make no sense, before anything is opened: a collector that never
+ * flushes, or flushes all the time, would look like one that works.
+ * @param more options that `what` has beside those of a collector
  * @throws ConfigError naming the option and what it may be.
  */
-export function assertOptions(options: Omit<CollectorOptions, 'channels'>): void {
+export function assertOptions(
+  options: Omit<CollectorOptions, 'channels'>,
+  what = 'Collector',
+  more: Readonly<Record<string, true>> = {},
+): void {
   const { dataDir } = options as { readonly dataDir?: unknown }
   // An empty one would be the folder in which the program happens to run.
   if (dataDir !== undefined && (typeof dataDir !== 'string' || dataDir.trim() === '')) {
@@ -33,6 +63,8 @@ export function assertOptions(options: Omit<CollectorOptions, 'channels'>): void
   for (const [name, part] of Object.entries(PART_OF)) {
     if (Object.hasOwn(options, name)) throw new ConfigError(`${name} stands in ${part}: { ${part}: { ${name} } }.`)
   }
+  assertKnownOptions(what, options, { ...OPTIONS, ...more })
+  if (options.stream) assertKnownOptions('stream', options.stream, STREAM_OPTIONS)
   for (const name of Object.keys(LEAST) as (keyof typeof LEAST)[]) {
     const value: unknown = options[name]
     if (value === undefined) continue

@@ -80,7 +80,7 @@ export class MarketDataService implements AsyncDisposable {
    * @throws ConfigError for an exchange without streams, and for an option that makes no sense.
    */
   constructor(options: MarketDataServiceOptions = {}) {
-    assertOptions(options)
+    assertOptions(options, 'MarketDataService', { market: true })
     this.#options = options
     this.#log = options.log ?? silentLog
     this.#exchange = exchangeOf(options.exchange ?? 'binance')
@@ -90,8 +90,9 @@ export class MarketDataService implements AsyncDisposable {
     this.#market = parseMarket(options.market ?? 'spot')
     this.#lost = options.stream?.autoReconnect === false ? new LostSeries(this.#exchange.id) : undefined
     const { dataDir, client, log } = options
+    const { onRetry: _, ...rest } = client ?? {}
     this.#history = new ServiceHistory({
-      ...client,
+      ...rest,
       exchange: this.#exchange.id,
       market: this.#market,
       ...(dataDir === undefined ? {} : { dataDir }),
@@ -223,15 +224,15 @@ export class MarketDataService implements AsyncDisposable {
   }
 
   async #start(signal: AbortSignal | undefined): Promise<void> {
-    const { onEvent } = this.#options
+    const { market: _, ...options } = this.#options
     const collector = await Collector.open(
       {
-        ...this.#options,
+        ...options,
         channels: [],
         onEvent: (event) => {
           this.#latest.event(event)
           this.#endLost(event)
-          return onEvent?.(event)
+          return options.onEvent?.(event)
         },
       },
       signal,

@@ -203,11 +203,23 @@ describe('a market data service', () => {
     [{ wsUrl: 'ws://127.0.0.1:1' } as object, 'wsUrl stands in stream: { stream: { wsUrl } }.'],
     [{ dataDir: '' }, 'dataDir is ""; use the path of a folder, or leave it out to store nothing.'],
     [{ dataDir: 5 as never }, 'dataDir is 5; use the path of a folder'],
+    [{ flushms: 5 } as object, 'has no option "flushms". Did you mean flushMs?'],
+    [{ verbose: true } as object, 'has no option "verbose". There are exchange, dataDir, '],
+    [
+      { stream: { autoreconnect: false } as object },
+      'stream has no option "autoreconnect". Did you mean autoReconnect?',
+    ],
     [{ maxBackfill: 1.5 }, 'maxBackfill is 1.5; use a whole number from 0.'],
     [{ snapshotMs: '10m' as never }, 'snapshotMs is 10m; use milliseconds from 0.'],
   ])('refuses %o, as the collector does', async (options, message) => {
     expect(() => new MarketDataService(options)).toThrow(message)
     await expect(Collector.open(options)).rejects.toThrow(message)
+  })
+
+  it('has a market of its own, which a collector does not have', async () => {
+    const options = { market: 'usdm' } as object
+    await new MarketDataService(options).close()
+    await expect(Collector.open(options)).rejects.toThrow('Collector has no option "market".')
   })
 
   it('leaves nothing open when its streams can not be made: the lake is free for the next one', async () => {

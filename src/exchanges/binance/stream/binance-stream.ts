@@ -1,16 +1,18 @@
 import { ConfigError, InvalidRangeError, ParseError, WebSocketConnectionError } from '../../../model/errors.ts'
 import type { LiveKind, LiveRecord, RecordOf } from '../../../model/live/index.ts'
+import { assertKnownOptions } from '../../../model/options.ts'
 import { type Market, parseMarket } from '../../../model/series.ts'
 import { tell, watch } from '../../../net/listener.ts'
-import type {
-  ArrivedFrame,
-  Channel,
-  ChannelStatus,
-  ConnectionStatus,
-  LiveStream,
-  StreamEvent,
-  StreamListener,
-  StreamOptions,
+import {
+  type ArrivedFrame,
+  type Channel,
+  type ChannelStatus,
+  type ConnectionStatus,
+  type LiveStream,
+  STREAM_OPTIONS,
+  type StreamEvent,
+  type StreamListener,
+  type StreamOptions,
 } from '../../stream.ts'
 import { channelOfStream, checkChannel, checkSymbol, streamName } from '../channels.ts'
 import { OVERFLOWS, type RecordOverflow, RecordReader } from './record-reader.ts'
@@ -87,7 +89,9 @@ export class BinanceStream implements LiveStream {
   readonly #held = new Map<string, number>()
 
   /** `listener` sees every frame as it arrived, with records of overlapping connections still in double. */
+  /** @throws ConfigError for an option that is not there, or that makes no sense. */
   constructor(options: BinanceStreamOptions = {}, listener: StreamListener = {}) {
+    assertKnownOptions('BinanceStream', options, { ...STREAM_OPTIONS, market: true })
     this.#market = parseMarket(options.market ?? 'spot')
     this.#listener = listener
     this.#handlers = Object.fromEntries(KINDS.map((kind) => [kind, new Set()])) as unknown as Handlers
