@@ -34,11 +34,22 @@ class HmaKernel implements Kernel {
     // The short average goes through the places of the result.
     this.half.run(INPUT, 0, rows, RESULT)
     const short = RESULT[0]!
-    const raw = RAW[0]!
-    for (let i = warm; i < rows; i++) raw[i] = 2 * short[i]! - raw[i]!
+    lead(short, RAW[0]!, warm, rows)
     short.fill(Number.NaN, 0, warm)
     this.last.run(RAW, warm, rows, RESULT)
   }
+}
+
+/** Twice the short average less the long one, put in the long one's place. */
+function lead(short: Float64Array, long: Float64Array, from: number, to: number): void {
+  let i = from | 0
+  const end = to | 0
+  // Two rows at a time: what is known of the arrays is looked up once for both.
+  for (; i + 1 < end; i += 2) {
+    long[i] = 2 * short[i]! - long[i]!
+    long[i + 1] = 2 * short[i + 1]! - long[i + 1]!
+  }
+  if (i < end) long[i] = 2 * short[i]! - long[i]!
 }
 
 /** Held ready, so that a run of one row makes nothing on the heap. */
