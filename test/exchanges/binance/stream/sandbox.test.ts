@@ -141,7 +141,7 @@ describe('a Binance stream at the sandbox', () => {
   const faults: [name: string, fault: FaultSpec, check: (run: Run) => void, options?: BinanceStreamOptions][] = [
     [
       'cuts',
-      { type: 'disconnect', inMs: 300, everyMs: 250, times: 3, refuseMs: 50 },
+      { type: 'disconnect', inMs: 300, everyMs: 250, refuseMs: 50 },
       (run) => expect(run.of('reconnecting').length).toBeGreaterThan(0),
     ],
     [
@@ -199,10 +199,13 @@ describe('a Binance stream at the sandbox', () => {
   ]
   for (const [name, fault, check, options] of faults) {
     it(`survives ${name}`, async () => {
-      const run = await start({ faults: [fault] }, options)
-      await run.stream.subscribe(TRADES)
       const ends = name === 'cuts' ? 3 : /half-open|serverShutdown/.test(name) ? 1 : 0
+      // What hits a connection once must find one: on a slow machine it may take its time to be there.
+      const run = await start({ faults: ends === 0 ? [fault] : [] }, options)
+      await run.stream.subscribe(TRADES)
+      if (ends > 0) run.sandbox.addFaults([fault])
       await run.when(() => run.of('closed').length >= ends)
+      if (name === 'cuts') run.sandbox.clearFaults()
       await run.when(() => run.stream.channels().every(({ state }) => state === 'live'))
       const counts = (): number[] => TRADES.map(({ symbol }) => run.ids(symbol).length)
       const before = counts()
