@@ -19,10 +19,16 @@ const CHANNELS: Channel[] = (['trade', 'aggTrade', 'bookDelta', 'quote'] as cons
 const TRADE = eventSeries('trade')
 
 /** A lake that was collected in several flushes. */
-async function collected(channels = CHANNELS): Promise<Rig> {
-  const rig = await Rig.open({ channels })
+async function collected(): Promise<Rig> {
+  const rig = await Rig.open({ channels: CHANNELS })
   await rig.start()
   await rig.run(1600)
+  // A busy machine needs longer for a second file.
+  const lake = await lakeOf(rig)
+  for (const { kind } of CHANNELS) {
+    const files = async () => (await lake.coverage(eventSeries(kind)))?.files.length ?? 0
+    await expect.poll(files, { timeout: 60_000 }).toBeGreaterThanOrEqual(3)
+  }
   await rig.settle()
   await rig.stop()
   return rig
