@@ -1,3 +1,4 @@
+import { basename } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { MARKETS, type Market } from '../../model/series.ts'
 
@@ -6,7 +7,40 @@ import { MARKETS, type Market } from '../../model/series.ts'
  * payload, number of entries, sequence of the first one) and its entries; an entry is a header (length, type, market,
  * receive time) and the bytes that were handed in. All numbers are little-endian. Blocks stand on their own: what a
  * damaged one held is known by the sequences around it.
+ *
+ * A segment may be written over one that was released (see `SpareSegments`), whose bytes then lie behind its end. Two
+ * things tell them apart, and both are needed. An end mark follows the newest block until the next one takes its place:
+ * what is behind it was never written by this segment. And a block whose sequence is below the segment's first one, which
+ * is its name, is of the former segment: sequences only rise, so that this holds for every block that is left of one,
+ * also where a write was cut short and there is no mark. The name counts, not the header, which may be damaged, or may
+ * not be written yet when the file has got its new name.
  */
+
+const SEGMENT_END = '.spool'
+const SPARE_END = '.spare'
+
+/** Name of the segment whose first entry has this sequence: names sort as the segments do. */
+export function segmentName(first: number): string {
+  return `${String(first).padStart(16, '0')}${SEGMENT_END}`
+}
+
+export function isSegmentName(name: string): boolean {
+  return name.endsWith(SEGMENT_END)
+}
+
+/** Sequence of the first entry of the segment at a path, once it has one. */
+export function segmentFirst(path: string): number {
+  return Number.parseInt(basename(path), 10)
+}
+
+/** Where a released segment waits to be written over. */
+export function sparePath(segment: string): string {
+  return `${segment.slice(0, -SEGMENT_END.length)}${SPARE_END}`
+}
+
+export function isSpareName(name: string): boolean {
+  return name.endsWith(SPARE_END)
+}
 
 /**
  * What an entry holds: a frame as it arrived, records that REST filled in, a note of the collector's own, or the frames
@@ -18,9 +52,11 @@ export type SpoolEntryType = (typeof ENTRY_TYPES)[number]
 const SEGMENT_MAGIC = Buffer.from('TLSPOOL1', 'latin1')
 /** Bytes that begin every block; looked for again behind a damaged one. */
 export const BLOCK_MAGIC = Buffer.from('TLB\u00a7', 'latin1')
+const END_MAGIC = Buffer.from('TLE\u00a7', 'latin1')
 export const SEGMENT_HEADER = 48
 export const BLOCK_HEADER = 24
 export const ENTRY_HEADER = 16
+export const END_MARK = 24
 /** Where the part of a block begins that its CRC speaks for. */
 const CRC_FROM = 8
 /** A frame can be 16 MB; a larger length is damage, not data. */
@@ -52,6 +88,24 @@ export function parseSegmentHeader(bytes: Buffer): SegmentHeader | undefined {
   return { id: bytes.toString('hex', 24, 40), first: bytes.readDoubleLE(8), createdAt: bytes.readDoubleLE(16) }
 }
 
+/** Writes at `at` that a segment ends at `offset`. The mark is good for no other segment and no other place. */
+export function writeEndMark(bytes: Buffer, at: number, first: number, offset: number): void {
+  END_MAGIC.copy(bytes, at)
+  bytes.writeDoubleLE(first, at + 8)
+  bytes.writeDoubleLE(offset, at + 16)
+  bytes.writeUInt32LE(crc32(bytes.subarray(at + 8, at + END_MARK)), at + 4)
+}
+
+/** Whether the mark at `at` says that the segment ends at `offset`. */
+export function isEndMark(bytes: Buffer, at: number, first: number, offset: number): boolean {
+  return (
+    bytes.compare(END_MAGIC, 0, 4, at, at + 4) === 0 &&
+    bytes.readDoubleLE(at + 8) === first &&
+    bytes.readDoubleLE(at + 16) === offset &&
+    bytes.readUInt32LE(at + 4) === crc32(bytes.subarray(at + 8, at + END_MARK))
+  )
+}
+
 /** Entries of at most so many bytes are copied word by word: to make a view of each would cost more than its copy. */
 const SMALL = 1024
 /** The memory that the last small entry came from, which is mostly that of the next one. */
@@ -65,7 +119,10 @@ function typeNumber(type: SpoolEntryType): number {
 
 /** Entries on their way to the disk, as the bytes of one block. */
 export class Block {
+  /** Memory for the header, the entries and the end mark. */
   readonly bytes: Buffer
+  /** Bytes of header and entries that it can hold. */
+  readonly capacity: number
   readonly #view: DataView
   /** Bytes used, the header included. */
   length = BLOCK_HEADER
@@ -75,12 +132,9 @@ export class Block {
 
   constructor(capacity: number) {
     // Not from Node's shared pool: the buffer lives long and is used again and again.
-    this.bytes = Buffer.allocUnsafeSlow(capacity)
+    this.bytes = Buffer.allocUnsafeSlow(capacity + END_MARK)
+    this.capacity = capacity
     this.#view = new DataView(this.bytes.buffer, this.bytes.byteOffset, capacity)
-  }
-
-  get capacity(): number {
-    return this.bytes.length
   }
 
   /** Sequence of the last entry. */
@@ -95,7 +149,7 @@ export class Block {
   }
 
   hasRoom(size: number): boolean {
-    return this.length + ENTRY_HEADER + size <= this.bytes.length
+    return this.length + ENTRY_HEADER + size <= this.capacity
   }
 
   /** Copies an entry in; there must be room. */
@@ -129,15 +183,16 @@ export class Block {
     for (; p < end; p++, q++) this.bytes[q] = bytes[p]!
   }
 
-  /** The finished bytes of the block. */
-  seal(): Buffer {
+  /** The finished bytes of the block and the mark behind them, for its place at `offset` of the segment that begins so. */
+  seal(segment: number, offset: number): Buffer {
     BLOCK_MAGIC.copy(this.bytes)
     const view = this.#view
     view.setUint32(8, this.length - BLOCK_HEADER, true)
     view.setUint32(12, this.count, true)
     view.setFloat64(16, this.first, true)
     view.setUint32(4, crc32(this.bytes.subarray(CRC_FROM, this.length)), true)
-    return this.bytes.subarray(0, this.length)
+    writeEndMark(this.bytes, this.length, segment, offset + this.length)
+    return this.bytes.subarray(0, this.length + END_MARK)
   }
 }
 

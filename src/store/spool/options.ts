@@ -28,6 +28,12 @@ export interface SpoolOptions {
   /** Size and age at which a new segment begins. Default 64 MB and 10 minutes. */
   readonly segmentBytes?: number
   readonly segmentAgeMs?: number
+  /**
+   * Released segments that are kept to be written over, 0 to 16: that costs a fraction of what writing a new file costs,
+   * as long as the system has the old one in memory. They are deleted when the spool is closed, and while the disk takes
+   * nothing. Default 2; 0 for file systems that never write over anything (btrfs, ZFS).
+   */
+  readonly spareSegments?: number
   /** Time between tries while the disk is full or failing, ms. Default 1 s. */
   readonly retryMs?: number
   /** How long to wait for another process that holds the spool, ms. Default 0: it is told at once. */
@@ -51,7 +57,7 @@ export interface SpoolStatus {
   /** Memory of entries that are not durable yet, bytes. */
   readonly memory: number
   readonly segments: number
-  /** Size of all segments, bytes. */
+  /** Size of all segments and of the spare ones, bytes. */
   readonly disk: number
   readonly appended: { readonly entries: number; readonly bytes: number }
   /** Entries for which there was no memory. */
@@ -68,6 +74,7 @@ export interface SpoolLimits {
   readonly whenFull: 'block' | 'drop'
   readonly segmentBytes: number
   readonly segmentAgeMs: number
+  readonly spareSegments: number
   readonly retryMs: number
 }
 
@@ -82,6 +89,7 @@ export function spoolLimits(options: SpoolOptions): SpoolLimits {
     whenFull: options.whenFull ?? 'block',
     segmentBytes: options.segmentBytes ?? 64 * MB,
     segmentAgeMs: options.segmentAgeMs ?? 600_000,
+    spareSegments: options.spareSegments ?? 2,
     retryMs: options.retryMs ?? 1000,
   }
   const wrong = (name: keyof SpoolLimits, advice: string): never => {
@@ -93,6 +101,8 @@ export function spoolLimits(options: SpoolOptions): SpoolLimits {
     wrong('memoryBytes', 'use at least four blocks and at most 1 GB')
   if (!(limits.segmentBytes >= limits.blockBytes)) wrong('segmentBytes', 'use at least one block')
   if (!(limits.segmentAgeMs > 0)) wrong('segmentAgeMs', 'use a positive number of milliseconds')
+  if (!(Number.isInteger(limits.spareSegments) && limits.spareSegments >= 0 && limits.spareSegments <= 16))
+    wrong('spareSegments', 'use a whole number from 0 to 16')
   if (!(limits.retryMs > 0)) wrong('retryMs', 'use a positive number of milliseconds')
   return limits
 }

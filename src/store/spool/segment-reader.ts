@@ -1,5 +1,16 @@
 import { type FileHandle, open } from 'node:fs/promises'
-import { BLOCK_HEADER, BLOCK_MAGIC, blockLength, isBlockWhole, parseSegmentHeader, SEGMENT_HEADER } from './format.ts'
+import {
+  BLOCK_HEADER,
+  BLOCK_MAGIC,
+  blockLength,
+  blockSpan,
+  END_MARK,
+  isBlockWhole,
+  isEndMark,
+  parseSegmentHeader,
+  SEGMENT_HEADER,
+  segmentFirst,
+} from './format.ts'
 
 /** A piece of a segment: a whole block, or bytes that are none. */
 export type SegmentPiece =
@@ -12,6 +23,8 @@ export type SegmentPiece =
       readonly at: number
       readonly length: number
     }
+  /** What a former segment left behind the end of this one, the end mark included. The last piece. */
+  | { readonly type: 'rest'; readonly offset: number; readonly length: number }
   /** `isTail`: nothing whole follows, as a kill in the middle of a write leaves it. */
   | { readonly type: 'damage'; readonly offset: number; readonly length: number; readonly isTail: boolean }
 
@@ -22,10 +35,14 @@ const WINDOW = 2 * 1024 * 1024
  * The segment's own header is told by `readSegmentHeader`; here a damaged one is nothing but bytes before the first block.
  */
 export async function* readSegment(path: string, signal?: AbortSignal): AsyncGenerator<SegmentPiece, void, void> {
+  const first = segmentFirst(path)
   const handle = await open(path, 'r')
   try {
     const { size } = await handle.stat()
-    const window = new Window(handle, size)
+    const window = new Window(handle, size, first)
+    const header = (await window.show(0, SEGMENT_HEADER)) ? parseSegmentHeader(window.bytes) : undefined
+    // Killed between its new name and its new header: nothing was written to it yet.
+    const isUnbegun = header !== undefined && header.first !== first
     let offset = SEGMENT_HEADER
     while (offset < size) {
       signal?.throwIfAborted()
@@ -36,7 +53,9 @@ export async function* readSegment(path: string, signal?: AbortSignal): AsyncGen
         continue
       }
       const next = await findBlock(window, offset + 1)
-      yield { type: 'damage', offset, length: (next ?? size) - offset, isTail: next === undefined }
+      if (next === undefined && (isUnbegun || (await isEnd(window, offset))))
+        yield { type: 'rest', offset, length: size - offset }
+      else yield { type: 'damage', offset, length: (next ?? size) - offset, isTail: next === undefined }
       offset = next ?? size
     }
   } finally {
@@ -55,11 +74,20 @@ export async function readSegmentHeader(path: string) {
   }
 }
 
-/** Length of the whole block at an offset of the file, which then is in the window; undefined when there is none. */
+/** Whether the segment says that it ends at an offset of the file. */
+async function isEnd(window: Window, offset: number): Promise<boolean> {
+  return (await window.show(offset, END_MARK)) && isEndMark(window.bytes, window.at(offset), window.first, offset)
+}
+
+/**
+ * Length of the segment's whole block at an offset of the file, which then is in the window; undefined when there is
+ * none, or one of a former segment.
+ */
 async function wholeBlock(window: Window, offset: number): Promise<number | undefined> {
   if (!(await window.show(offset, BLOCK_HEADER))) return undefined
   const length = blockLength(window.bytes, window.at(offset))
-  if (length === undefined || !(await window.show(offset, length))) return undefined
+  if (length === undefined || blockSpan(window.bytes, window.at(offset)).first < window.first) return undefined
+  if (!(await window.show(offset, length))) return undefined
   return isBlockWhole(window.bytes, window.at(offset), length) ? length : undefined
 }
 
@@ -84,14 +112,17 @@ async function findBlock(window: Window, from: number): Promise<number | undefin
 class Window {
   readonly #handle: FileHandle
   readonly #size: number
+  /** Sequence of the segment's first entry. */
+  readonly first: number
   bytes: Buffer
   /** Offset in the file of the first byte in memory. */
   start = 0
   length = 0
 
-  constructor(handle: FileHandle, size: number) {
+  constructor(handle: FileHandle, size: number, first: number) {
     this.#handle = handle
     this.#size = size
+    this.first = first
     this.bytes = Buffer.allocUnsafeSlow(Math.max(BLOCK_HEADER, Math.min(WINDOW, size)))
   }
 

@@ -1,15 +1,8 @@
-import { type FileHandle, open } from 'node:fs/promises'
+import { type FileHandle, open, rename } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { removeIfThere, syncFolder } from '../lake/files.ts'
-import type { Block } from './format.ts'
-import { SEGMENT_HEADER, segmentHeader } from './format.ts'
-
-export const SEGMENT_END = '.spool'
-
-/** Name of the segment whose first entry has this sequence: names sort as the segments do. */
-export function segmentName(first: number): string {
-  return `${String(first).padStart(16, '0')}${SEGMENT_END}`
-}
+import { type Block, END_MARK, SEGMENT_HEADER, segmentHeader, segmentName, writeEndMark } from './format.ts'
+import type { SpareSegment } from './spare-segments.ts'
 
 /** The segment that is being written. Blocks follow one another; what was synced is never touched again. */
 export class SegmentWriter {
@@ -17,38 +10,54 @@ export class SegmentWriter {
   readonly first: number
   readonly createdAt: number
   readonly #handle: FileHandle
+  /** Size of the file when it was begun. */
+  readonly #formerSize: number
   #length = SEGMENT_HEADER
   #durable = SEGMENT_HEADER
   /** Sequence of the last entry that is safe in it. */
   #last: number
 
-  private constructor(path: string, first: number, createdAt: number, handle: FileHandle) {
+  private constructor(path: string, first: number, createdAt: number, handle: FileHandle, formerSize: number) {
     this.path = path
     this.first = first
     this.createdAt = createdAt
     this.#handle = handle
+    this.#formerSize = formerSize
     this.#last = first - 1
   }
 
-  static async create(folder: string, id: string, first: number): Promise<SegmentWriter> {
+  /** Begins a segment, in the file of the spare one if there is one. */
+  static async create(folder: string, id: string, first: number, spare?: SpareSegment): Promise<SegmentWriter> {
     const createdAt = Date.now()
     const path = join(folder, segmentName(first))
-    const handle = await open(path, 'w')
+    let handle: FileHandle | undefined
     try {
-      await writeAll(handle, segmentHeader({ id, first, createdAt }), 0)
+      if (spare) await rename(spare.path, path)
+      // A spare one keeps its length: what would be cut off are the pages that make it worth having.
+      handle = await open(path, spare ? 'r+' : 'w')
+      const beginning = Buffer.alloc(SEGMENT_HEADER + END_MARK)
+      segmentHeader({ id, first, createdAt }).copy(beginning)
+      writeEndMark(beginning, SEGMENT_HEADER, first, SEGMENT_HEADER)
+      await writeAll(handle, beginning, 0)
       await handle.datasync()
       await syncFolder(folder)
     } catch (error) {
-      await handle.close().catch(() => {})
+      await handle?.close().catch(() => {})
       await removeIfThere(path).catch(() => {})
+      if (spare) await removeIfThere(spare.path).catch(() => {})
       throw error
     }
-    return new SegmentWriter(path, first, createdAt, handle)
+    return new SegmentWriter(path, first, createdAt, handle, spare?.bytes ?? 0)
   }
 
   /** Bytes written, header included. */
   get length(): number {
     return this.#length
+  }
+
+  /** Size of the file, what is left of a former segment included. */
+  get size(): number {
+    return Math.max(this.#length, this.#formerSize)
   }
 
   /** Sequence of the last entry that is safe in it; `first - 1` before there is one. */
@@ -57,9 +66,8 @@ export class SegmentWriter {
   }
 
   async write(block: Block): Promise<void> {
-    const bytes = block.seal()
-    await writeAll(this.#handle, bytes, this.#length)
-    this.#length += bytes.length
+    await writeAll(this.#handle, block.seal(this.first, this.#length), this.#length)
+    this.#length += block.length
   }
 
   /** Makes what was written survive a power cut. `last` is the sequence of its last entry. */
@@ -69,7 +77,10 @@ export class SegmentWriter {
     this.#last = last
   }
 
-  /** Closes the file. What was written but not synced is cut off: it will be written again elsewhere. */
+  /**
+   * Closes the file and cuts off what does not belong to it: blocks that were written but not synced, which will be
+   * written again elsewhere, the end mark, and what is left of a former segment.
+   */
   async close(): Promise<void> {
     try {
       // On a broken disk this fails too; then the cut is made at the next start, by the blocks' CRC and sequences.

@@ -1,10 +1,10 @@
 import { stat, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
 import { listFolder, removeIfThere, syncFile, syncFolder } from '../lake/files.ts'
-import { blockEntries, blockSpan, type SpoolEntry } from './format.ts'
+import { blockEntries, blockSpan, isSegmentName, isSpareName, type SpoolEntry, segmentFirst } from './format.ts'
 import type { SpoolDamage } from './options.ts'
 import { readSegment, readSegmentHeader } from './segment-reader.ts'
-import { SEGMENT_END } from './segment-writer.ts'
+import { type SpareSegment, SpareSegments } from './spare-segments.ts'
 
 /** A segment that is complete. */
 export interface Segment {
@@ -14,7 +14,7 @@ export interface Segment {
   readonly last: number
 }
 
-/** The complete segments of a spool, in order. */
+/** The complete segments of a spool, in order, and the spare ones. */
 export class SegmentShelf {
   readonly folder: string
   /** The spool's id, as far as a segment tells it. */
@@ -22,16 +22,31 @@ export class SegmentShelf {
   /** Highest sequence that any entry has had. */
   readonly last: number
   #segments: Segment[]
+  readonly #spares: SpareSegments
+  /** Replays that are going on: whoever reads a segment that is released meanwhile must not see it written over. */
+  #readers = 0
+  /** The files are changed by one step after the other. */
+  #turn: Promise<void> = Promise.resolve()
 
-  constructor(folder: string, id: string | undefined, last: number, segments: readonly Segment[]) {
+  constructor(
+    folder: string,
+    found: { readonly id: string | undefined; readonly last: number; readonly segments: readonly Segment[] },
+    spareSegments: number,
+  ) {
     this.folder = folder
-    this.id = id
-    this.last = last
-    this.#segments = [...segments]
+    this.id = found.id
+    this.last = found.last
+    this.#segments = [...found.segments]
+    this.#spares = new SpareSegments(spareSegments)
   }
 
   get segments(): readonly Segment[] {
     return this.#segments
+  }
+
+  /** Size of all files, bytes. */
+  get bytes(): number {
+    return this.#segments.reduce((sum, { bytes }) => sum + bytes, this.#spares.bytes)
   }
 
   add(segment: { readonly path: string; readonly length: number; readonly last: number }): void {
@@ -43,24 +58,61 @@ export class SegmentShelf {
     this.#segments = this.#segments.map((segment) => (segment.path === path ? { ...segment, last } : segment))
   }
 
-  /** Deletes the segments whose entries all lie at or below a sequence. */
-  async release(sequence: number): Promise<void> {
-    const gone = this.#segments.filter((segment) => segment.last <= sequence)
-    if (gone.length === 0) return
-    for (const { path } of gone) await removeIfThere(path)
-    this.#segments = this.#segments.filter((segment) => !gone.includes(segment))
-    await syncFolder(this.folder)
+  /** The segments as they are now, none of which is written over until the work with them is done. */
+  async *reading<T>(work: (segments: readonly Segment[]) => AsyncGenerator<T, void, void>) {
+    this.#readers++
+    try {
+      yield* work([...this.#segments])
+    } finally {
+      this.#readers--
+    }
+  }
+
+  /**
+   * Gives up the segments whose entries all lie at or below a sequence: some may become spare ones if `mayKeep`, the
+   * others are deleted.
+   */
+  release(sequence: number, mayKeep: boolean): Promise<void> {
+    return this.#inTurn(async () => {
+      const gone = this.#segments.filter((segment) => segment.last <= sequence)
+      if (gone.length === 0) return
+      for (const segment of gone) {
+        if (mayKeep && this.#readers === 0) await this.#spares.keep(segment)
+        else await removeIfThere(segment.path)
+        this.#segments = this.#segments.filter((one) => one !== segment)
+      }
+      await syncFolder(this.folder)
+    })
+  }
+
+  /** A file for a new segment to be written over. */
+  takeSpare(): SpareSegment | undefined {
+    return this.#spares.take()
+  }
+
+  /** Deletes the spare ones. */
+  dropSpares(): Promise<void> {
+    return this.#inTurn(() => this.#spares.drop())
+  }
+
+  #inTurn(work: () => Promise<void>): Promise<void> {
+    const done = this.#turn.then(work)
+    this.#turn = done.catch(() => {})
+    return done
   }
 }
 
-/** Finds what earlier runs left, and cuts the tail of the newest segment where a write was cut short. */
+/** Finds what earlier runs left, and cuts off what is behind the last whole block of the newest segment. */
 export async function findSegments(
   folder: string,
+  spareSegments: number,
   onDamage: (damage: SpoolDamage) => void,
   signal?: AbortSignal,
 ): Promise<SegmentShelf> {
-  const names = (await listFolder(folder)).filter((name) => name.endsWith(SEGMENT_END)).sort()
-  const firsts = names.map((name) => Number.parseInt(name, 10))
+  const found = await listFolder(folder)
+  for (const name of found.filter(isSpareName)) await removeIfThere(join(folder, name))
+  const names = found.filter(isSegmentName).sort()
+  const firsts = names.map(segmentFirst)
   let id: string | undefined
   let last = 0
   const segments: Segment[] = []
@@ -72,18 +124,18 @@ export async function findSegments(
     last = isNewest ? Math.max(firsts[index]! - 1, await cutTail(path, onDamage, signal)) : firsts[index + 1]! - 1
     segments.push({ path, bytes: (await stat(path)).size, last })
   }
-  return new SegmentShelf(folder, id, last, segments)
+  return new SegmentShelf(folder, { id, last, segments }, spareSegments)
 }
 
-/** Sequence of the last whole entry of a segment, -1 without any; what is torn behind it is cut off. */
+/** Sequence of the last whole entry of a segment, -1 without any; what is behind it is cut off. */
 async function cutTail(path: string, onDamage: (damage: SpoolDamage) => void, signal?: AbortSignal): Promise<number> {
   let last = -1
   for await (const piece of readSegment(path, signal)) {
     if (piece.type === 'block') {
       const { first, count } = blockSpan(piece.bytes, piece.at)
       last = Math.max(last, first + count - 1)
-    } else if (piece.isTail) {
-      onDamage({ path, offset: piece.offset, length: piece.length, isTail: true })
+    } else if (piece.type === 'rest' || piece.isTail) {
+      if (piece.type === 'damage') onDamage({ path, offset: piece.offset, length: piece.length, isTail: true })
       await truncate(path, piece.offset)
       await syncFile(path)
     }
@@ -92,16 +144,27 @@ async function cutTail(path: string, onDamage: (damage: SpoolDamage) => void, si
 }
 
 /** The entries of all segments in order, each once. */
-export async function* replaySegments(
+export function replaySegments(
+  shelf: SegmentShelf,
+  onDamage: (damage: SpoolDamage) => void,
+  signal?: AbortSignal,
+): AsyncGenerator<SpoolEntry, void, void> {
+  return shelf.reading((segments) => entriesOf(segments, shelf, onDamage, signal))
+}
+
+async function* entriesOf(
+  segments: readonly Segment[],
   shelf: SegmentShelf,
   onDamage: (damage: SpoolDamage) => void,
   signal?: AbortSignal,
 ): AsyncGenerator<SpoolEntry, void, void> {
   let seen = 0
-  for (const { path } of [...shelf.segments]) {
+  for (const { path } of segments) {
     let lastHere = 0
     let damage: { offset: number; length: number } | undefined
     for await (const piece of readSegment(path, signal)) {
+      // The disk failed before it was cut off.
+      if (piece.type === 'rest') break
       if (piece.type === 'damage') {
         // An older segment can end in the middle of a write as well: the disk failed, and a new one was begun.
         if (piece.isTail) onDamage({ path, offset: piece.offset, length: piece.length, isTail: true })

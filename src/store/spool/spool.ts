@@ -79,7 +79,12 @@ export class Spool implements AsyncDisposable {
       ...(options.signal ? { signal: options.signal } : {}),
     })
     try {
-      const shelf = await findSegments(folder, (damage) => report(options, damage), options.signal)
+      const shelf = await findSegments(
+        folder,
+        limits.spareSegments,
+        (damage) => report(options, damage),
+        options.signal,
+      )
       return new Spool(folder, lock, shelf, limits, options)
     } catch (error) {
       await lock.release()
@@ -115,7 +120,7 @@ export class Spool implements AsyncDisposable {
       durable: this.#durable,
       memory: this.#queue.memory,
       segments: this.#shelf.segments.length + (this.#writer ? 1 : 0),
-      disk: this.#shelf.segments.reduce((sum, segment) => sum + segment.bytes, 0) + (this.#writer?.length ?? 0),
+      disk: this.#shelf.bytes + (this.#writer?.size ?? 0),
       appended: { entries: this.#entries, bytes: this.#bytes },
       refused: { entries: this.#refusedEntries, bytes: this.#refusedBytes },
       syncs: this.#syncs,
@@ -179,12 +184,12 @@ export class Spool implements AsyncDisposable {
 
   /**
    * Tells that every entry up to `sequence` is in the lake, or of no more use. Segments that hold no other entries are
-   * deleted.
+   * deleted, or kept to be written over.
    */
   async release(sequence: number): Promise<void> {
     this.#releasedTo = Math.max(this.#releasedTo, sequence)
     // At once, also while the disk takes nothing: this is what makes room on it.
-    await this.#shelf.release(this.#releasedTo).catch((cause: unknown) => {
+    await this.#shelf.release(this.#releasedTo, this.#mayKeep).catch((cause: unknown) => {
       throw storageError(this.folder, 'the spool could not be shortened', cause)
     })
     this.#pump()
@@ -211,6 +216,8 @@ export class Spool implements AsyncDisposable {
       const failed = this.#error
       await this.#closeWriter().catch(() => {})
       await this.#dropReleased()
+      // One that can't be deleted now is at the next start.
+      await this.#shelf.dropSpares().catch(() => {})
       if (failed) throw failed
     } finally {
       clearTimeout(this.#timer)
@@ -253,7 +260,7 @@ export class Spool implements AsyncDisposable {
         }
         const block = this.#queue.nextUnwritten()
         if (block) {
-          this.#writer ??= await SegmentWriter.create(this.folder, this.id, block.first)
+          this.#writer ??= await SegmentWriter.create(this.folder, this.id, block.first, this.#shelf.takeSpare())
           await this.#writer.write(block)
           this.#queue.written(block)
         }
@@ -267,6 +274,11 @@ export class Spool implements AsyncDisposable {
     } catch (cause) {
       await this.#onFailure(cause)
     }
+  }
+
+  /** Whether a released segment may stay on the disk as a spare one. */
+  get #mayKeep(): boolean {
+    return !this.#closed && this.#error === undefined
   }
 
   #isWriterDone(writer: SegmentWriter): boolean {
@@ -322,7 +334,7 @@ export class Spool implements AsyncDisposable {
     if (writer && writer.last <= this.#releasedTo && this.#queue.isEmpty && writer.length > this.#limits.blockBytes)
       await this.#closeWriter()
     // A segment that can't be deleted costs space, nothing else; the next release tries again.
-    await this.#shelf.release(this.#releasedTo).catch((error: unknown) => {
+    await this.#shelf.release(this.#releasedTo, this.#mayKeep).catch((error: unknown) => {
       this.#options.log?.warn({ error }, 'the spool could not be shortened')
     })
   }
@@ -334,6 +346,8 @@ export class Spool implements AsyncDisposable {
     this.#wantsSync = true
     await this.#closeWriter().catch(() => {})
     this.#changeState(error)
+    // It may be that the disk is full.
+    await this.#shelf.dropSpares().catch(() => {})
     if (this.#closed) return
     this.#retryTimer = setTimeout(() => {
       this.#retryTimer = undefined

@@ -1,44 +1,15 @@
-import { copyFile, cp, open, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
+import { cp, open, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { LakeLockedError } from '../../../src/model/errors.ts'
-import {
-  decodeRecords,
-  encodeRecords,
-  Spool,
-  type SpoolDamage,
-  type SpoolOptions,
-  type SpoolStatus,
-} from '../../../src/store/spool/index.ts'
+import { BLOCK_MAGIC, segmentHeader, segmentName } from '../../../src/store/spool/format.ts'
+import { decodeRecords, encodeRecords, Spool, type SpoolStatus } from '../../../src/store/spool/index.ts'
 import { canMakeDisks, smallDisk } from '../../helpers/small-disk.ts'
 import { tempFolder } from '../../helpers/temp.ts'
+import { append, readAll, reopen, SMALL } from './rig.ts'
 
-const SMALL: SpoolOptions = { commitMs: 0, blockBytes: 4096, memoryBytes: 65_536, segmentBytes: 16_384 }
 const canMount = await canMakeDisks()
-
-interface Read {
-  readonly sequence: number
-  readonly text: string
-  readonly receiveTime: number
-}
-
-async function readAll(spool: Spool): Promise<Read[]> {
-  const read: Read[] = []
-  for await (const { sequence, bytes, start, end, receiveTime } of spool.replay())
-    read.push({ sequence, text: Buffer.from(bytes.subarray(start, end)).toString(), receiveTime })
-  return read
-}
-
-async function reopen(path: string, options: SpoolOptions = SMALL): Promise<{ read: Read[]; damages: SpoolDamage[] }> {
-  const damages: SpoolDamage[] = []
-  await using spool = await Spool.open(path, { ...options, onDamage: (damage) => damages.push(damage) })
-  return { read: await readAll(spool), damages }
-}
-
-function append(spool: Spool, text: string, receiveTime = 1.5): number {
-  return spool.append('frame', 'spot', receiveTime, Buffer.from(text))
-}
 
 describe('the spool', () => {
   it('gives back what was appended, in order, with type, market and receive time', async () => {
@@ -266,14 +237,22 @@ describe('the spool', () => {
 
   it('gives a block once that stands in two segments, as a failed sync leaves it', async () => {
     await using folder = await tempFolder('spool')
+    let id = ''
     {
       await using spool = await Spool.open(folder.path, SMALL)
-      for (let i = 1; i <= 10; i++) append(spool, `${i}`)
+      id = spool.id
+      for (let i = 1; i <= 5; i++) append(spool, `${i}`)
+      await spool.flush()
+      for (let i = 6; i <= 10; i++) append(spool, `${i}`)
     }
     const [name] = await readdir(folder.path)
-    await copyFile(join(folder.path, name!), join(folder.path, '0000000000000002.spool'))
-    const { read } = await reopen(folder.path)
+    const bytes = await readFile(join(folder.path, name!))
+    const second = bytes.subarray(bytes.lastIndexOf(BLOCK_MAGIC))
+    const header = segmentHeader({ id, first: 6, createdAt: 0 })
+    await writeFile(join(folder.path, segmentName(6)), Buffer.concat([header, second]))
+    const { read, damages } = await reopen(folder.path)
     expect(read.map(({ sequence }) => sequence)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
+    expect(damages).toEqual([])
   })
 
   it('keeps records exact: ids beyond 2^53, NaN, fractions', () => {
