@@ -70,11 +70,19 @@ const contenders = {
     }),
   ticklake: async () => checked(await openCollector()),
   'ticklake, stored': async () => {
+    let durable = 0
+    let onDurable = () => {}
     const made = await openCollector({
       // A burst is more than any disk takes: it has to have room.
       collector: {
         dataDir: temporaryFolder(),
-        spool: { memoryBytes: 256 * 1024 * 1024 },
+        spool: {
+          memoryBytes: 256 * 1024 * 1024,
+          onDurable(sequence) {
+            durable = sequence
+            onDurable()
+          },
+        },
         flushRecords: 1e9,
         flushMs: 1e9,
       },
@@ -82,6 +90,11 @@ const contenders = {
     const check = checked(made)
     return {
       ...check,
+      /** What was received but is not safe yet has not been paid for. */
+      async settle() {
+        const { last } = made.status().spool
+        while (durable < last) await new Promise((done) => (onDurable = done))
+      },
       async between() {
         await made.flush()
       },
@@ -219,7 +232,7 @@ const commands = {
     latencies = request.latencies ? new Float64Array(wanted) : undefined
     cpu = process.cpuUsage()
   },
-  /** Ends with the last message of the round. */
+  /** Ends with the last message of the round, and when all that it costs is paid. */
   async result() {
     if (count < wanted) {
       await new Promise((done, failed) => {
@@ -231,8 +244,9 @@ const commands = {
         }
       })
     }
-    const { user, system } = process.cpuUsage(cpu)
     const wallMs = performance.now() - firstAt
+    await running.settle?.()
+    const { user, system } = process.cpuUsage(cpu)
     const result = { count, wallMs, cpuMs: (user + system) / 1000, state: running.state?.() ?? 'fine' }
     wanted = Number.POSITIVE_INFINITY
     finish = () => {}
