@@ -226,30 +226,33 @@ export class Collector implements AsyncDisposable {
     for (const channel of channels) this.#live.checkChannel(channel)
     assertOneForm([...this.#channels.values(), ...channels])
     const fresh = channels.filter((channel) => !this.#channels.has(channelKey(channel)))
-    for (const channel of fresh) {
-      this.#channels.set(channelKey(channel), channel)
-      if (channel.symbol !== EVERY_SYMBOL) await this.#open(seriesOf(this.#exchange.id, channel), true)
-      if (channel.kind === 'bookDelta') {
-        const { market, symbol } = channel
-        // Its snapshots are kept beside it: together they rebuild any past book.
-        await this.#open({ exchange: this.#exchange.id, market, kind: 'bookSnapshot', symbol }, false)
-        this.#books.add(market, symbol)
-      }
-      if (channel.kind === 'markPrice' && channel.symbol !== EVERY_SYMBOL) {
-        const { market, symbol } = channel
-        if (this.#exchange.hasKind?.(market, 'fundingRate', symbol) === false) continue
-        await this.#open({ exchange: this.#exchange.id, market, kind: 'fundingRate', symbol }, false)
-        this.#fundings.add(market, symbol)
-      }
-    }
     if (fresh.length === 0) return
-    await proveResumed(this.#intake.all, this.#client, signal)
+    for (const channel of fresh) this.#channels.set(channelKey(channel), channel)
     try {
+      for (const channel of fresh) await this.#openSeriesOf(channel)
+      await proveResumed(this.#intake.all, this.#client, signal)
       await this.#stream.subscribe(fresh, signal ? { signal } : {})
     } catch (error) {
       // Not there, as far as anyone may rely on: whoever wants it asks again.
       void this.unsubscribe(fresh).catch(() => {})
       throw error
+    }
+  }
+
+  /** The series that a channel brings records to, and what is kept beside them. */
+  async #openSeriesOf(channel: Channel): Promise<void> {
+    const { market, kind, symbol } = channel
+    const exchange = this.#exchange.id
+    if (symbol !== EVERY_SYMBOL) await this.#open(seriesOf(exchange, channel), true)
+    if (kind === 'bookDelta') {
+      // Its snapshots are kept beside it: together they rebuild any past book.
+      await this.#open({ exchange, market, kind: 'bookSnapshot', symbol }, false)
+      this.#books.add(market, symbol)
+    }
+    if (kind === 'markPrice' && symbol !== EVERY_SYMBOL) {
+      if (this.#exchange.hasKind?.(market, 'fundingRate', symbol) === false) return
+      await this.#open({ exchange, market, kind: 'fundingRate', symbol }, false)
+      this.#fundings.add(market, symbol)
     }
   }
 

@@ -108,7 +108,11 @@ describe('a collector whose channels change', () => {
     await rig.run(300)
     rig.faults({ type: 'refuse-upgrade', forMs: 600 }, { type: 'disconnect' })
     const more = everyKind('ETHUSDT')
-    await collector.subscribe(more, AbortSignal.timeout(150)).catch(() => {})
+    // At once, while its series are opened, while the exchange is asked, while the stream is.
+    for (const ms of [0, 1, 10, 150]) {
+      const signal = ms === 0 ? AbortSignal.abort() : AbortSignal.timeout(ms)
+      await collector.subscribe(more, signal).catch(() => {})
+    }
     await rig.run(700)
     await collector.subscribe(more)
     await rig.settle()
