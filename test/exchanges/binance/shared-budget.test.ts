@@ -43,7 +43,7 @@ test('four downloads and a collector, some killed at any moment, use over 90 % o
     now: NOW,
     symbols: SYMBOLS,
     tradesPerSecond: 0.01,
-    weightWindowMs: 2000,
+    weightWindowMs: 4000,
     weightLimits: { spot: limit },
   })
   const { endpoint } = sandbox
@@ -70,7 +70,7 @@ test('four downloads and a collector, some killed at any moment, use over 90 % o
     // From the first window on that was full, all are at work.
     await until(() => [...windows.values()].some((used) => used >= limit * 0.9))
     const before = windows.size
-    for (const pause of [900, 1300, 700]) {
+    for (const pause of [1800, 2600, 1400]) {
       await sleep(pause)
       const victim = downloads[runs % downloads.length]!
       await kill(victim.child)
@@ -86,7 +86,7 @@ test('four downloads and a collector, some killed at any moment, use over 90 % o
   } finally {
     clearInterval(watch)
   }
-}, 60_000)
+}, 120_000)
 
 test('what a killed program had in flight is let go, what a living one has is not', async () => {
   await using folder = await tempFolder('budget')
