@@ -117,7 +117,7 @@ it('the lake of any kind equals the truth in the end, under random defects and r
   }))
   const dataDir = bench.folder.join('lake')
   const root = pathToFileURL(join(repositoryRoot, 'dist/index.js')).href
-  const job = JSON.stringify({ requests, root, options: { dataDir, endpoint: sandbox.endpoint, logLevel: 'silent' } })
+  const job = JSON.stringify({ requests, root, options: { dataDir, endpoint: sandbox.endpoint } })
   for (let kill = 0; kill < KILLS; kill++) {
     const script = join(import.meta.dirname, 'download-process.mjs')
     const child = spawn(process.execPath, [script, job], { stdio: ['ignore', 'pipe', 'ignore'] })
