@@ -11,11 +11,13 @@ export interface Backoff {
   readonly downMs?: number
   /** How many wait for the same: the first that gets through tells the others, so that each may try less often. */
   readonly sharedBy?: number
+  /** How far apart tries have to be on average, whatever else, ms. */
+  readonly spacingMs?: number
 }
 
 /** How long to wait before the next try, ms: full jitter, from 0 to a bound that rises with failures and with time. */
-export function backoffMs({ attempt, baseMs, maxMs, downMs, sharedBy = 1 }: Backoff): number {
+export function backoffMs({ attempt, baseMs, maxMs, downMs, sharedBy = 1, spacingMs = 0 }: Backoff): number {
   const rising = baseMs * 2 ** Math.min(attempt - 1, 30)
   const short = downMs === undefined ? maxMs : Math.max(baseMs, downMs * SHARE) * sharedBy
-  return Math.random() * Math.min(maxMs, rising, short)
+  return Math.random() * Math.max(Math.min(maxMs, rising, short), 2 * spacingMs * sharedBy)
 }

@@ -15,6 +15,7 @@ import type {
 import { type Route, routeOf, streamName } from '../channels.ts'
 import { createBinanceParser } from '../frames/index.ts'
 import { streamBases, streamUrl } from '../stream-endpoints.ts'
+import { attemptSpacing } from './connection-attempts.ts'
 import { Entry } from './entry.ts'
 import { rulesOf, type StreamSettings, settingsOf } from './settings.ts'
 import { type LinkEnd, type LinkOwner, StreamLink, type Subscription } from './stream-link.ts'
@@ -466,6 +467,7 @@ export class StreamPool implements LiveStream, LinkOwner {
       baseMs: this.settings.reconnectDelayMs,
       maxMs: this.settings.maxReconnectDelayMs,
       downMs: now - downSince,
+      spacingMs: attemptSpacing(link.url, now),
       // Whoever gets through first tells the others: together they try as often as one would.
       sharedBy: 1 + [...this.#links()].filter((other) => other.isWaiting).length,
     })

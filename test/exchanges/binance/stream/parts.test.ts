@@ -1,10 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { ChannelPace } from '../../../../src/exchanges/binance/stream/channel-pace.ts'
-import { claimAttempt } from '../../../../src/exchanges/binance/stream/connection-attempts.ts'
+import { attemptSpacing, claimAttempt } from '../../../../src/exchanges/binance/stream/connection-attempts.ts'
 import { NameTable } from '../../../../src/exchanges/binance/stream/name-table.ts'
 import { RecordReader } from '../../../../src/exchanges/binance/stream/record-reader.ts'
 import type { LiveRecord } from '../../../../src/model/live/index.ts'
+import { backoffMs } from '../../../../src/net/backoff.ts'
 
 const frameOf = (name: string): Buffer => Buffer.from(`{"stream":${JSON.stringify(name)},"data":{}}`)
 
@@ -118,6 +119,44 @@ describe('connection attempts', () => {
         times.sort((a, b) => a - b)
         for (let i = 300; i < times.length; i++) expect(times[i]! - times[i - 300]!).toBeGreaterThanOrEqual(300_000)
       }),
+      { numRuns: 20 },
+    )
+  })
+
+  it('last through any row of outages: nobody waits for minutes when the exchange is back', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.record({ away: fc.integer({ min: 100, max: 200_000 }), back: fc.nat({ max: 3000 }) }), {
+          minLength: 3,
+          maxLength: 12,
+        }),
+        fc.integer({ min: 1, max: 6 }),
+        fc.uuid(),
+        (outages, links, host) => {
+          const url = `ws://${host}/stream`
+          const retry = (one: { at: number; attempt: number }, now: number, downMs: number): void => {
+            one.attempt++
+            const waits = { attempt: one.attempt, baseMs: 1000, maxMs: 60_000, downMs, sharedBy: links }
+            one.at = now + backoffMs({ ...waits, spacingMs: attemptSpacing(url, now) })
+          }
+          let start = 0
+          for (const { away, back } of outages) {
+            const tries = Array.from({ length: links }, () => ({ at: start, attempt: 0 }))
+            for (const one of tries) retry(one, start, 0)
+            for (;;) {
+              const next = tries.reduce((one, other) => (other.at < one.at ? other : one))
+              const now = next.at
+              const waited = claimAttempt(url, now)
+              if (now + waited >= start + away) {
+                expect(now + waited - (start + away)).toBeLessThan(60_000)
+                start = now + waited + back
+                break
+              }
+              retry(next, now + waited, now + waited - start)
+            }
+          }
+        },
+      ),
       { numRuns: 20 },
     )
   })
