@@ -1,5 +1,5 @@
 /** Share of an outage that a wait may take: what lasted a minute is noticed to be over within two seconds. */
-const SHARE = 1 / 32
+const SHARE = 1 / 64
 
 export interface Backoff {
   /** Number of the failure, from 1. */
