@@ -17,7 +17,7 @@ export interface RowSink {
   rows(batch: Batch): void | Promise<void>
   /** The sink is done with a batch when `rows` resolves: its memory may be used again. */
   readonly givesBack?: boolean
-  /** Forget everything: the file is read from its beginning again. */
+  /** Forget everything: the file is read from its beginning again. Never called while `rows` is at work. */
   reset(): void | Promise<void>
 }
 
@@ -213,7 +213,7 @@ class Transfer {
 
   /** Frees everything; a partial copy stays for the next process. */
   async close(): Promise<void> {
-    this.#job?.abort()
+    await this.#job?.abort()
     await this.#part?.close()
     this.#part = undefined
   }
@@ -248,7 +248,7 @@ class Transfer {
   }
 
   async #restart(): Promise<void> {
-    this.#job?.abort()
+    await this.#job?.abort()
     await this.#sink.reset()
     this.received = 0
     await this.#part?.clear()

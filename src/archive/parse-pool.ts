@@ -13,8 +13,11 @@ export interface ParseJob {
   write(chunk: Uint8Array): Promise<void>
   /** Takes the end of the file. @throws ParseError when it is cut, damaged or not what it should be. */
   end(): Promise<FileResult>
-  /** Gives the file up and frees what it holds. Safe at any time, also after the end. */
-  abort(): void
+  /**
+   * Gives the file up and frees what it holds. Safe at any time, also after the end. Resolves when `onBatch` is not at
+   * work any more and won't be called again: only then may what it works on be given back or used anew.
+   */
+  abort(): Promise<void>
 }
 
 /** Bytes that may be under way to a worker, per file. */
@@ -140,9 +143,11 @@ export class ParsePool implements AsyncDisposable {
         return result
       },
       abort: () => {
-        if (!this.#jobs.has(job)) return
-        if (state.slot) post({ type: 'abort', job })
-        this.#fail(state, new TicklakeError('ABORTED', `${spec.path}: reading was given up`))
+        if (this.#jobs.has(job)) {
+          if (state.slot) post({ type: 'abort', job })
+          this.#fail(state, new TicklakeError('ABORTED', `${spec.path}: reading was given up`))
+        }
+        return state.chain
       },
     }
   }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { readdir } from 'node:fs/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, describe, expect, it } from 'vitest'
 import { type FetchContext, type FetchedFile, fetchFile } from '../../src/archive/fetch-file.ts'
 import { parseListing } from '../../src/archive/listing.ts'
@@ -156,6 +157,29 @@ describe('fetching an archive file', () => {
     expect(fetched.state).toBe('unreadable')
     expect(truncated.transfers()).toBe(2)
     expect(rows).toBeLessThan(ROWS)
+  })
+
+  it('takes rows of a damaged file no more once it is read anew, or given up', async () => {
+    // The parser finds the damage at the file's end, long before a slow sink has taken its rows.
+    const damaged = Buffer.from(zip)
+    damaged[zip.length >> 1]! ^= 1
+    await using server = await archive([{ bytes: damaged, checksum: sha256 }])
+    let inside = 0
+    const seen: string[] = []
+    const sink = {
+      rows: async () => {
+        inside++
+        await sleep(30)
+        inside--
+      },
+      reset: () => void seen.push(`reset ${inside}`),
+    }
+    const fetched = await fetchFile({ path: PATH, bytes: zip.length, etag: 'one' }, SPEC, sink, {
+      http,
+      pool,
+      baseUrl: server.url,
+    })
+    expect([fetched.state, ...seen, inside]).toEqual(['unreadable', 'reset 0', 0])
   })
 
   it('throws what the archive itself fails with', async () => {

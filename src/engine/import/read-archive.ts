@@ -27,7 +27,7 @@ export async function readArchive(
     const { sha256, rows, inexactValues, defects, defectCount, notes } = await job.end()
     return { sha256, rows, inexactValues, defects, defectCount, notes }
   } finally {
-    job.abort()
+    await job.abort()
   }
 }
 
