@@ -254,6 +254,12 @@ export class CandleResampler {
     const { from, to, start, end, opening } = this.#spans
     const { opens, highs, lows, closes, trades, flags } = source
     const { at, columns } = bars.extend(count)
+    // Sums first: what is looked up of volumes and trades below is in the processor's cache then.
+    if (flags) for (let b = 0; b < count; b++) columns.flags[at + b] = union(flags, from[b]!, to[b]!) & ~OF_CANDLES
+    for (const [k, values] of source.sums.entries()) {
+      if (values) this.#sumSpans(values, count, columns[SUMS[k]!], columns.flags, at)
+    }
+    if (trades) for (let b = 0; b < count; b++) columns.trades[at + b] = sumOf(trades, from[b]!, to[b]!)
     for (let b = 0; b < count; b++) {
       this.#reached(source, to[b]! - 1, end[b]!)
       const traded = firstTraded(source, from[b]!, to[b]!)
@@ -267,11 +273,6 @@ export class CandleResampler {
     const { high, low } = columns
     for (let b = 0; b < count; b++) high[at + b] = greatest(highs, opening[b]!, to[b]!, Number.NEGATIVE_INFINITY)
     for (let b = 0; b < count; b++) low[at + b] = least(lows, opening[b]!, to[b]!, Number.POSITIVE_INFINITY)
-    if (trades) for (let b = 0; b < count; b++) columns.trades[at + b] = sumOf(trades, from[b]!, to[b]!)
-    if (flags) for (let b = 0; b < count; b++) columns.flags[at + b] = union(flags, from[b]!, to[b]!) & ~OF_CANDLES
-    for (const [k, values] of source.sums.entries()) {
-      if (values) this.#sumSpans(values, count, columns[SUMS[k]!], columns.flags, at)
-    }
   }
 
   #sumSpans(values: Float64Array, count: number, into: Float64Array, flags: Float64Array, at: number): void {

@@ -44,6 +44,8 @@ export class BarGrid {
   readonly #zone: Zone
   readonly #count: number
   readonly #unit: Unit | 'session'
+  /** Milliseconds of a bar by the clock; none of days and longer ones. */
+  readonly #length: number | undefined
   readonly #anchor: 'epoch' | 'day'
   readonly #phase: number
   readonly #session: { readonly open: number; readonly close: number; readonly days: readonly number[] } | undefined
@@ -61,17 +63,18 @@ export class BarGrid {
     this.#count = match ? Number(match[1]) : 1
     this.#unit = match ? (match[2] as Unit) : 'session'
     this.#zone = new Zone(timeZone)
+    this.#length = this.#unit in CLOCK ? this.#count * CLOCK[this.#unit]! : undefined
     this.#session = options.session && readSession(options.session)
     if (this.#unit === 'session' && !this.#session) {
       throw new InvalidRangeError('interval "session" needs the hours: session: { open: "09:30", close: "16:00" }.')
     }
-    if (this.#session && !(this.#unit in CLOCK) && this.#unit !== 'session') {
+    if (this.#session && this.#length === undefined && this.#unit !== 'session') {
       throw new InvalidRangeError(
         `Bars inside sessions are shorter than a day; use interval "session", not "${interval}".`,
       )
     }
     this.#anchor = options.anchor ?? (timeZone === 'UTC' ? 'epoch' : 'day')
-    if (this.#unit in CLOCK && this.#anchor === 'day' && this.#count * CLOCK[this.#unit]! > DAY) {
+    if (this.#anchor === 'day' && this.#length !== undefined && this.#length > DAY) {
       throw new InvalidRangeError(`Bars of ${interval} are longer than the day that they would count from; use days.`)
     }
     this.#phase = this.#originPhase(options.origin)
@@ -81,8 +84,7 @@ export class BarGrid {
   seek(time: number): boolean {
     if (time >= this.start && time < this.end) return true
     if (this.#session) return this.#seekSession(time)
-    const unit = this.#unit
-    if (unit in CLOCK) this.#seekClock(time, this.#count * CLOCK[unit]!)
+    if (this.#length !== undefined) this.#seekClock(time, this.#length)
     else this.#seekCalendar(time)
     return true
   }
@@ -148,7 +150,7 @@ export class BarGrid {
       const from = zone.fromLocal(day + open)
       const to = zone.fromLocal(day + close)
       if (time < from || time >= to) continue
-      const length = this.#unit === 'session' ? to - from : this.#count * CLOCK[this.#unit]!
+      const length = this.#length ?? to - from
       this.start = from + Math.floor((time - from) / length) * length
       this.end = Math.min(to, this.start + length)
       return true

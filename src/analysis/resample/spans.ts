@@ -72,17 +72,21 @@ export function endOfBar(times: Float64Array, from: number, length: number, end:
   return row
 }
 
-/** Four at a time: one that is wrong is rare. */
+/** Eight at a time: one that is wrong is rare. */
 function isRising(times: Float64Array, from: number, to: number): boolean {
   let before = times[from]!
   let row = (from + 1) | 0
-  for (; row + 3 < to; row += 4) {
+  for (; row + 7 < to; row += 8) {
     const a = times[row]!
     const b = times[row + 1]!
     const c = times[row + 2]!
     const d = times[row + 3]!
-    if (!(a > before && b > a && c > b && d > c)) return false
-    before = d
+    const e = times[row + 4]!
+    const f = times[row + 5]!
+    const g = times[row + 6]!
+    const h = times[row + 7]!
+    if (!(a > before && b > a && c > b && d > c && e > d && f > e && g > f && h > g)) return false
+    before = h
   }
   for (; row < to; row++) {
     const time = times[row]!
