@@ -2,8 +2,10 @@ import { ConfigError } from '../../model/errors.ts'
 import { decimal, define, isFiniteSum, type Kernel } from './definition.ts'
 
 class PsarKernel implements Kernel {
-  readonly step: number
-  readonly limit: number
+  // Numbers from the start: a field that was undefined first keeps its number in a box, and what takes turns with it, as
+  // `speed` does, is boxed at every row.
+  step = 0
+  limit = 0
   count = 0
   rising = true
   /** Whether a reversal has been seen: before it the direction is a guess. */
