@@ -1,7 +1,7 @@
-// One indicator beside its plain loop, alone in a process: `node --expose-gc indicators-duel.js "sma(20)"` prints a line
-// of JSON. Every run begins with a heap that was just cleared: otherwise one side collects what the other left, and
-// whether a result lies in new pages or in used ones, which cost a third as much, is a matter of luck. The sides take turns
-// at being first.
+// One indicator beside its plain loop, alone in a process: `node --expose-gc --no-incremental-marking indicators-duel.js
+// "sma(20)"` prints a line of JSON. Every run begins with a heap that was just cleared: otherwise one side collects what
+// the other left, and whether a result lies in new pages or in used ones, which cost a third as much, is a matter of luck.
+// The sides take turns at being first.
 import { setTimeout } from 'node:timers/promises'
 import { computeIndicators } from '../dist/analysis/indicators/index.js'
 import { market, pick, plainLoops } from './indicators-plain.js'
