@@ -2,6 +2,7 @@ import type { ImportFormat, ImportHints, ImportReport } from '../../engine/impor
 import { ConfigError } from '../../model/errors.ts'
 import { words } from '../config/values.ts'
 import { chosenExchange } from '../engine.ts'
+import { returnMemoryEarly } from '../memory.ts'
 import { wordOption } from '../options.ts'
 import { seriesLabel } from '../progress/state.ts'
 import { formatCount, plural, printable } from '../render/text.ts'
@@ -64,6 +65,7 @@ Exit codes: 0 all taken as they are, 1 failed, 3 something was left out, unreada
     const settings = await context.settings()
     const exchange = await chosenExchange(settings)
     const hints = await readHints(context, exchange.id, options)
+    await returnMemoryEarly()
     const { Lake } = await import('../../store/lake/lake.ts')
     const { dataDir, maxFileSize, compression } = settings.data
     const lake = await Lake.open(dataDir, { maxFileSize, compression, log: await context.log() })

@@ -4,7 +4,7 @@ import { StorageError } from '../../model/errors.ts'
 import type { Kind } from '../../model/kind.ts'
 import type { LakeFile } from '../../store/lake/coverage-file.ts'
 import { holdLocal } from '../../store/lake/depot/local-copies.ts'
-import { connectDuck, quote, quoteName } from '../../store/lake/duckdb.ts'
+import { connectPacker, quote, quoteName } from '../../store/lake/duckdb.ts'
 import { systemCode } from '../../store/lake/errors.ts'
 import { boundsSql, orderedSql } from '../../store/lake/event-read.ts'
 import { type Compression, sqlTime } from '../../store/lake/parquet.ts'
@@ -27,9 +27,12 @@ export interface ParquetExport {
   readonly signal: AbortSignal
 }
 
-/** Writes a range of a series as one Parquet file and gives its rows and bytes. DuckDB streams: memory is bounded. */
+/**
+ * Writes a range of a series as one Parquet file and gives its rows and bytes. DuckDB streams, with one thread: several
+ * that keep the rows in their order hold groups for one another, 250 MB of them.
+ */
 export async function writeParquetFile(job: ParquetExport): Promise<{ rows: number; bytes: number }> {
-  using connection = await connectDuck()
+  using connection = await connectPacker()
   const stop = (): void => connection.interrupt()
   job.signal.addEventListener('abort', stop)
   try {

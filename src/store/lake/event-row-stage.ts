@@ -2,31 +2,18 @@ import { join } from 'node:path'
 import { narrowId } from '../../model/live/ids.ts'
 import type { RecordId } from '../../model/live/index.ts'
 import type { TimeRange } from '../../model/time.ts'
-import { describeFile, instantsOf, keyAt } from './event-chunks.ts'
-import { type EventBatch, isBookKind, joinEvents } from './event-columns.ts'
-import { writeEvents } from './event-parquet.ts'
+import { instantsOf, keyAt } from './event-chunks.ts'
+import { type EventBatch, isBookKind } from './event-columns.ts'
+import { ColumnMemory, PART_ROWS } from './event-part.ts'
+import { newRowPart, type RowPart } from './event-row-part.ts'
 import { Silences } from './event-silences.ts'
 import type { EventStageParts, StagedEvents, StageTally } from './event-stage.ts'
 import { removeIfThere } from './files.ts'
 import { IdRanges, type IdSpan } from './ids.ts'
 import { eventPeriod, type Period } from './periods.ts'
 
-/** Rows of one file on disk, at most, but for those of one record. */
-const PART_ROWS = 245_760
 /** Periods that rows go to at the same time: around midnight they may come mixed. */
 const OPEN_PERIODS = 2
-
-/** Rows of one period on their way into one file. */
-interface Part {
-  readonly period: Period
-  batches: EventBatch[]
-  rows: number
-  records: number
-  first: number
-  last: number
-  firstKey: RecordId
-  lastKey: RecordId
-}
 
 /**
  * Takes the rows of a table that was written from a lake, and puts them on disk by day, uncommitted, in bounded memory.
@@ -41,7 +28,8 @@ export class RowStage {
   readonly ids = new IdRanges()
   readonly #silences: Silences | undefined
   readonly #isBook: boolean
-  #open: Part[] = []
+  readonly #memory = new ColumnMemory()
+  #open: RowPart[] = []
   #staged: StagedEvents[] = []
   #writing: Promise<void> = Promise.resolve()
   #rows = 0
@@ -117,8 +105,9 @@ export class RowStage {
 
   /** Forgets everything, on disk too. */
   async discard(): Promise<void> {
-    this.#open = []
+    const open = this.#open.splice(0)
     await this.#writing.catch(() => {})
+    for (const part of open) part.drop()
     for (const { temp } of this.#staged.splice(0)) await removeIfThere(join(this.#parts.folder, temp))
   }
 
@@ -166,7 +155,7 @@ export class RowStage {
   }
 
   #isFull(place: Period | undefined, waiting: number): boolean {
-    const part = this.#open.find(({ period }) => period.name === place?.name)
+    const part = this.#open.find(({ period }) => period === place?.name)
     return (part?.rows ?? 0) + waiting >= PART_ROWS
   }
 
@@ -177,10 +166,9 @@ export class RowStage {
     period: Period | undefined,
   ): Promise<void> {
     if (start === end || period === undefined) return
-    const { kind } = this.#parts
-    let part = this.#open.find((open) => open.period.name === period.name)
+    let part = this.#open.find((open) => open.period === period.name)
     // A record that goes on from the batch before stays in its file.
-    if (part !== undefined && part.rows >= PART_ROWS && records > 0) {
+    if (part !== undefined && ((part.rows >= PART_ROWS && records > 0) || !part.takes(batch))) {
       this.#open = this.#open.filter((open) => open !== part)
       await this.#close(part)
       part = undefined
@@ -188,29 +176,20 @@ export class RowStage {
     if (part === undefined) {
       const oldest = this.#open.length >= OPEN_PERIODS ? this.#open.shift() : undefined
       if (oldest) await this.#close(oldest)
-      part = newPart(period, keyAt(kind, batch, start))
+      part = newRowPart(this.#parts.kind, period.name, batch, this.#memory)
       this.#open.push(part)
     }
-    const columns = Object.entries(batch.columns).map(([name, values]) => [name, values.subarray(start, end)])
-    part.batches.push({ length: end - start, columns: Object.fromEntries(columns) as EventBatch['columns'] })
-    part.rows += end - start
-    part.records += records
-    part.lastKey = keyAt(kind, batch, end - 1)
-    for (let row = start; row < end; row++) {
-      part.first = Math.min(part.first, instants[row]!)
-      part.last = Math.max(part.last, instants[row]!)
-    }
+    part.append(batch, { start, end, records, instants })
     this.#rows += end - start
   }
 
   /** Packs a part into its file while the next one is filled. */
-  async #close({ period, batches, ...facts }: Part): Promise<void> {
+  async #close(part: RowPart): Promise<void> {
     await this.#writing
-    const { folder, kind, compression, tempName } = this.#parts
+    const { folder, compression, tempName } = this.#parts
     this.#writing = (async () => {
-      const temp = tempName(period.name)
-      await writeEvents(join(folder, temp), kind, joinEvents(kind.columns, batches), compression)
-      this.#staged.push({ file: await describeFile(folder, temp, temp, { day: period.name, ...facts }), temp })
+      const temp = tempName(part.period)
+      this.#staged.push({ file: await part.write(folder, temp, compression), temp })
     })()
     // Whoever adds or finishes next hears of a failure; until then it is nobody's.
     this.#writing.catch(() => {})
@@ -218,11 +197,3 @@ export class RowStage {
 }
 
 const NONE: ReadonlySet<RecordId> = new Set()
-
-function newPart(period: Period, key: RecordId): Part {
-  return {
-    period,
-    ...{ batches: [], rows: 0, records: 0, firstKey: key, lastKey: key },
-    ...{ first: Number.POSITIVE_INFINITY, last: Number.NEGATIVE_INFINITY },
-  }
-}
