@@ -434,11 +434,15 @@ export class Collector implements AsyncDisposable {
     if (records.length === 0) return
     let sequence = 0
     const frames = this.#frames
-    if (frames !== undefined && isStorable(records)) {
-      sequence = frames.take(frame)
-      if (sequence < 0) {
-        this.#refuse(records)
-        return
+    if (frames !== undefined) {
+      // All but one frame of a read are there already: that is asked first.
+      sequence = frames.held(frame)
+      if (sequence < 0 && isStorable(records)) {
+        sequence = frames.take(frame)
+        if (sequence < 0) {
+          this.#refuse(records)
+          return
+        }
       }
     }
     // The clock was read when the bytes arrived.

@@ -1,4 +1,4 @@
-import type { LiveRecord } from '../../model/live/index.ts'
+import type { BookDelta, BookSnapshot, LiveRecord } from '../../model/live/index.ts'
 import { type Log, silentLog } from '../../model/log.ts'
 import type { Spool } from '../../store/spool/index.ts'
 import { Permits } from '../limiter.ts'
@@ -120,7 +120,7 @@ export class Flusher implements AsyncDisposable {
   /** Counts the first `count` records, all of one series, which wait now in `sink`. */
   added(sink: SeriesSink, records: readonly LiveRecord[], count: number): void {
     this.#pending += count
-    for (let index = 0; index < count; index++) this.#memory += memoryOf(records[index]!)
+    this.#memory += memoryOfAll(records, count)
     if (this.#closed) return
     const { isFull } = sink
     if (this.#short) this.#slack -= count
@@ -257,7 +257,18 @@ export class Flusher implements AsyncDisposable {
 
 /** What a record takes while it waits, bytes. */
 export function memoryOf(record: LiveRecord): number {
+  return isOfBook(record) ? RECORD_BYTES + ((record.bids.length + record.asks.length) >> 1) * LEVEL_BYTES : RECORD_BYTES
+}
+
+/** What the first `count` records take, all of one kind. */
+function memoryOfAll(records: readonly LiveRecord[], count: number): number {
+  // Only those of books differ in size.
+  if (count === 0 || !isOfBook(records[0]!)) return count * RECORD_BYTES
+  let bytes = 0
+  for (let index = 0; index < count; index++) bytes += memoryOf(records[index]!)
+  return bytes
+}
+
+function isOfBook(record: LiveRecord): record is BookDelta | BookSnapshot {
   return record.kind === 'bookDelta' || record.kind === 'bookSnapshot'
-    ? RECORD_BYTES + ((record.bids.length + record.asks.length) >> 1) * LEVEL_BYTES
-    : RECORD_BYTES
 }

@@ -32,12 +32,16 @@ export class FrameSpool {
    * lake: then it must count as never received.
    */
   take(frame: ArrivedFrame): number {
-    const { chunk } = frame
-    const isBlocked = this.#flusher.isBlocked
-    if (!isBlocked && chunk !== undefined && chunk === this.#chunk && this.#sequence >= 0) return this.#sequence
-    const sequence = isBlocked ? -1 : this.#append(frame, chunk)
+    const held = this.held(frame)
+    if (held >= 0) return held
+    const sequence = this.#flusher.isBlocked ? -1 : this.#append(frame, frame.chunk)
     this.#pressure.look()
     return sequence
+  }
+
+  /** What `take` gives for a frame that is in the spool already, with others of its read; -1 for any other. */
+  held({ chunk }: ArrivedFrame): number {
+    return chunk !== undefined && chunk === this.#chunk && !this.#flusher.isBlocked ? this.#sequence : -1
   }
 
   #append(frame: ArrivedFrame, chunk: ArrivedChunk | undefined): number {

@@ -96,33 +96,32 @@ export class PendingEvents {
    * @throws StorageError when there is no memory for them.
    */
   appendAll(records: readonly LiveRecord[], count: number, sequence: number): void {
-    const run = this.#runOf(records, count)
-    if (run > 0) {
-      if (this.#columns.rows + run > this.#mostRows) this.#refuse()
-      this.#columns.appendAll(records, run)
-      let time = Number.NEGATIVE_INFINITY
-      for (let index = 0; index < run; index++) {
-        const record = records[index]!
-        const instant = this.#instantOf(record)
-        if (instant > time) time = instant
-        if ((record.flags & RecordFlag.inexact) !== 0) this.#open.inexact++
-      }
-      this.#held!.extend((records[run - 1] as TradeRecord).id as number, time)
-      this.#cameWith(sequence)
-    }
+    const run = this.#isCounted ? this.#appendRun(records, count) : 0
+    if (run > 0) this.#cameWith(sequence)
     for (let index = run; index < count; index++) this.append(records[index]!, sequence)
   }
 
-  /** How many of them come one by one behind what is held: the way of nearly all that are counted. */
-  #runOf(records: readonly LiveRecord[], count: number): number {
-    if (!this.#isCounted) return 0
-    let next = this.#held!.next
+  /** Takes those that come one by one behind what is held, the way of nearly all that are counted. Gives their number. */
+  #appendRun(records: readonly LiveRecord[], count: number): number {
+    const held = this.#held!
+    const instantOf = this.#instantOf
+    let next = held.next
     let run = 0
+    let time = Number.NEGATIVE_INFINITY
+    let inexact = 0
     // An id that is no number, or no whole one any more, is none of these.
-    while (run < count && (records[run] as TradeRecord).id === next && next < Number.MAX_SAFE_INTEGER) {
-      next++
-      run++
+    for (; run < count && next < Number.MAX_SAFE_INTEGER; run++, next++) {
+      const record = records[run]!
+      if ((record as TradeRecord).id !== next) break
+      const instant = instantOf(record)
+      if (instant > time) time = instant
+      if ((record.flags & RecordFlag.inexact) !== 0) inexact++
     }
+    if (run === 0) return 0
+    if (this.#columns.rows + run > this.#mostRows) this.#refuse()
+    this.#columns.appendAll(records, run)
+    this.#open.inexact += inexact
+    held.extend(next - 1, time)
     return run
   }
 
