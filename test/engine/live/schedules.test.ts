@@ -92,7 +92,7 @@ it(`whatever goes wrong, nothing is missing, twice or wrong (LIVE_SEED=${seed} L
         collector: { stream: { silenceMs: 1400 }, client: { timeoutMs: 600 } },
       })
       if (plan.atStart) rig.faults(...plan.faults)
-      const starting = rig.start()
+      let starting: Promise<unknown> = rig.start()
       if (!plan.atStart) {
         await rig.run(900)
         rig.faults(...plan.faults)
@@ -105,9 +105,11 @@ it(`whatever goes wrong, nothing is missing, twice or wrong (LIVE_SEED=${seed} L
         if (what === 'reconnect') await Promise.race([rig.collector.reconnect().catch(() => {}), rig.run(400)])
         else if (what === 'flush') await rig.collector.flush()
         else {
+          // Whoever is stopped while it starts says so.
+          starting.catch(() => {})
           if (what === 'kill') await rig.abandon()
           else await rig.collector.stop({ repairMs: 200 })
-          void rig.start().catch(() => {})
+          starting = rig.start().catch(() => {})
         }
       }
       await rig.run(2300 - at)
