@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { renderScoreMap, scoreGlyph } from '../../src/cli/render/score-map.ts'
 import { createStyle } from '../../src/cli/render/style.ts'
 import { candle } from '../../src/model/candle.ts'
-import { startSandbox } from '../../src/sandbox/index.ts'
+import { type Sandbox, startSandbox } from '../../src/sandbox/index.ts'
 import type { GapFinding } from '../../src/store/lake/gaps.ts'
 import { Lake } from '../../src/store/lake/lake.ts'
 import { candlesOf, opensOf } from '../analysis/quality/batches.ts'
@@ -141,11 +141,74 @@ it('quality scores candles of other prices, and of negative premiums', async () 
   expect(scores.map(({ score, rows }) => [score, rows])).toEqual(kinds.map(() => [100, 48]))
 })
 
-it('quality of what has no score says so, and a lake without it is not called empty', async () => {
+describe('quality of a clean market', () => {
+  let sandbox: Sandbox
+  let own: TempFolder
+  beforeAll(async () => {
+    sandbox = await startSandbox({ now: '2024-03-20T12:00Z', symbols: ['BTCUSDT'], tradesPerSecond: 2 })
+    own = await tempFolder('quality-kinds')
+  })
+  afterAll(async () => {
+    await own[Symbol.asyncDispose]()
+    await sandbox.close()
+  })
+  const run = (...args: string[]) => runHere([...args, '--endpoint', sandbox.endpoint], { cwd: own.path })
+  interface Line {
+    readonly kind: string
+    readonly score: number
+    readonly parts: Readonly<Record<string, number | null>>
+    readonly unjudged: Readonly<Record<string, string>>
+  }
+  const scores = async (...args: string[]) =>
+    jsonLines((await run('quality', '--json', ...args)).stdout) as unknown as Line[]
+
+  it('is 100 for every kind that is downloaded, and says what it cannot judge', async () => {
+    const range = ['--from', '2024-03-10', '--to', '2024-03-12']
+    const day = ['--from', '2024-03-10', '--to', '2024-03-11']
+    const wanted: Readonly<Record<string, readonly string[]>> = {
+      metrics: ['BTCUSDT', ...range],
+      fundingRate: ['BTCUSDT', ...range],
+      liquidation: ['BTCUSDT', ...day],
+      ticker: ['BTCUSDT'],
+      exchangeInfo: [],
+    }
+    for (const [kind, args] of Object.entries(wanted)) {
+      expect(await run('download', '--market', 'usdm', '--kind', kind, ...args), kind).toMatchObject({ code: 0 })
+    }
+    const lines = await scores()
+    expect(lines.map(({ kind, score }) => [kind, score]).toSorted()).toEqual(
+      Object.keys(wanted)
+        .map((kind) => [kind, 100])
+        .toSorted(),
+    )
+    for (const { kind, parts, unjudged } of lines) {
+      const silent = Object.keys(parts).filter((part) => parts[part] === null)
+      expect(Object.keys(unjudged).toSorted(), kind).toEqual(silent.toSorted())
+      expect(parts.completeness, kind).toBe(kind === 'liquidation' ? null : 1)
+    }
+    const { stdout } = await run('quality')
+    expect(stdout).toMatch(/metrics +2 +576 +100\.00 +100\.00 +100\.00 +100\.00 +- +100\.00/)
+    expect(stdout).toContain('- completeness of liquidation: the exchange tells at most one a second')
+    expect(stdout).toMatch(/usdm BTCUSDT metrics\n.*\n +2024-03 +██\n/)
+    expect((await run('quality', '--kind', 'metrics', '--from', '2024-03-11', '--json')).stdout).toContain('"rows":288')
+  })
+
+  it('is 100 for every kind that is collected', async () => {
+    const kinds = ['bookDelta', 'markPrice', 'quote', 'ticker']
+    const args = ['--market', 'usdm', '--kinds', kinds.join(), '--duration', '3s', '--data-dir', 'live']
+    expect(await run('collect', 'BTCUSDT', ...args)).toMatchObject({ code: 0 })
+    const lines = await scores('--data-dir', 'live')
+    // Fundings come with mark prices, snapshots with updates; a ticker may not have come yet.
+    const found = lines.map(({ kind }) => kind)
+    expect(found).toEqual(expect.arrayContaining(['bookDelta', 'bookSnapshot', 'fundingRate', 'markPrice', 'quote']))
+    expect(lines.map(({ kind, score }) => [kind, score])).toEqual(found.map((kind) => [kind, 100]))
+    const { stdout } = await run('quality', '--data-dir', 'live')
+    expect(stdout).toMatch(/timeliness of bookDelta, .*: the clock of the exchange is more than a day off ours/)
+  })
+})
+
+it('quality of a kind that the lake lacks says so, and the lake is not called empty', async () => {
   const run = (...args: string[]) => runHere(args, { cwd: folder.path })
-  const none = await run('quality', '--kind', 'metrics')
-  expect(none.code).toBe(2)
-  expect(none.stderr).toContain('There is no score of metrics, only of candle, markCandle,')
   for (const verb of ['quality', 'verify', 'coverage', 'list', 'stats', 'compact']) {
     const { code, stderr } = await run(verb, '--kind', 'quote')
     expect(code).toBe(0)

@@ -22,4 +22,4 @@ export {
   type QualityReason,
   type QualityShares,
 } from './score.ts'
-export type { DayQuality, SeriesQuality } from './tally.ts'
+export type { DayQuality, SeriesQuality, Unjudged } from './tally.ts'

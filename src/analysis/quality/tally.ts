@@ -24,17 +24,25 @@ export interface SeriesQuality {
   readonly expected: number
   readonly rows: number
   readonly days: readonly DayQuality[]
+  /** Why parts are null, of those that no day tells anything about: they count neither for the series nor against it. */
+  readonly unjudged: Unjudged
 }
+
+/** Why parts cannot be judged. */
+export type Unjudged = Readonly<Partial<Record<QualityPart, string>>>
 
 const EXAMPLES = 20
 
 /** Rows that share a reason. */
 export class Reason {
   count = 0
+  /** What they cost beside others of the same part: a row that lacks one of its values less than one that is missing. */
+  weight = 0
   readonly rows: number[] = []
 
-  add(time: number, count = 1): void {
+  add(time: number, count = 1, weight = count): void {
     this.count += count
+    this.weight += weight
     if (this.rows.length < EXAMPLES) this.rows.push(time)
   }
 }
@@ -43,15 +51,19 @@ interface Tally {
   readonly reasons: Map<string, Reason>
 }
 
-/** What a part lost is shared among its reasons by the rows behind each. */
+/** What a part lost is shared among its reasons by what the rows behind each cost. */
 export function reasonsOf(day: Tally, parts: QualityShares): QualityReason[] {
-  const found = [...day.reasons].map(([key, { count, rows }]) => {
+  const weights = new Map<QualityPart, number>()
+  const found = [...day.reasons].map(([key, reason]) => {
     const part = key.slice(0, key.indexOf(' ')) as QualityPart
-    return { part, detail: key.slice(part.length + 1), count, rows }
+    weights.set(part, (weights.get(part) ?? 0) + reason.weight)
+    return { part, detail: key.slice(part.length + 1), reason }
   })
-  const rowsOf = (part: QualityPart) => found.reduce((sum, entry) => (entry.part === part ? sum + entry.count : sum), 0)
   return found
-    .map((entry) => ({ ...entry, points: (pointsLost(parts, entry.part) * entry.count) / rowsOf(entry.part) }))
+    .map(({ part, detail, reason: { count, rows, weight } }) => {
+      const points = (pointsLost(parts, part) * weight) / weights.get(part)!
+      return { part, detail, count, rows, points }
+    })
     .sort(
       (a, b) =>
         b.points - a.points ||
@@ -70,12 +82,24 @@ export function reason(day: Tally, part: QualityPart, detail: string): Reason {
   return found
 }
 
-export function seriesQuality(days: readonly DayQuality[]): SeriesQuality {
+const UNJUDGED: Readonly<Record<QualityPart, string>> = {
+  completeness: 'nothing tells what is missing',
+  continuity: 'a day has one record',
+  validity: 'there are no records',
+  timeliness: 'no record says when it was sent and when it came',
+  agreement: 'no second source was asked',
+}
+
+/** @param unjudged why parts cannot be judged, where there is more to say than what is usual */
+export function seriesQuality(days: readonly DayQuality[], unjudged: Unjudged = {}): SeriesQuality {
   let weights = 0
   let points = 0
   const sums = new Map<QualityPart, { share: number; weight: number }>()
+  const known = days.map(({ expected, rows }) => (expected > 0 ? expected : rows)).filter((weight) => weight > 0)
+  // Of a day that is lost whole it may not be known what it held: as much as the others.
+  const usual = known.reduce((sum, weight) => sum + weight, 0) / Math.max(1, known.length)
   for (const { score, expected, rows, parts } of days) {
-    const weight = Math.max(expected, rows)
+    const weight = expected > 0 ? expected : rows > 0 ? rows : usual
     weights += weight
     points += score * weight
     for (const part of QUALITY_PARTS) {
@@ -89,9 +113,12 @@ export function seriesQuality(days: readonly DayQuality[]): SeriesQuality {
     const sum = sums.get(part)
     return sum === undefined ? null : sum.share / sum.weight
   }
+  const parts = Object.fromEntries(QUALITY_PARTS.map((part) => [part, shareOf(part)])) as QualityShares
+  const silent = days.length === 0 ? [] : QUALITY_PARTS.filter((part) => parts[part] === null)
   return {
     score: weights === 0 ? 100 : points / weights,
-    parts: Object.fromEntries(QUALITY_PARTS.map((part) => [part, shareOf(part)])) as QualityShares,
+    parts,
+    unjudged: Object.fromEntries(silent.map((part) => [part, unjudged[part] ?? UNJUDGED[part]])),
     expected: days.reduce((sum, { expected }) => sum + expected, 0),
     rows: days.reduce((sum, { rows }) => sum + rows, 0),
     days,

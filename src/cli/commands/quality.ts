@@ -8,10 +8,13 @@ import type {
 } from '../../analysis/quality/index.ts'
 import { ConfigError } from '../../model/errors.ts'
 import { type Interval, intervalLength } from '../../model/interval.ts'
-import { KINDS, kindOf } from '../../model/kinds.ts'
+import { kindOf } from '../../model/kinds.ts'
+import { bookSnapshot } from '../../model/live/book-snapshot.ts'
+import { narrowId } from '../../model/live/ids.ts'
+import type { RecordId } from '../../model/live/record.ts'
 import { isPriceCandle } from '../../model/price-candle.ts'
 import type { SeriesId } from '../../model/series.ts'
-import type { TimeRange } from '../../model/time.ts'
+import { type TimeRange, WEEK } from '../../model/time.ts'
 import type { SeriesCoverage } from '../../store/lake/coverage-file.ts'
 import type { Lake } from '../../store/lake/lake.ts'
 import type { Context } from '../context.ts'
@@ -24,7 +27,6 @@ import { formatInstant } from '../render/time.ts'
 import {
   openLake,
   readCoverages,
-  readKind,
   type SelectOptions,
   sayNothing,
   selectOptions,
@@ -68,7 +70,8 @@ A day's score, of 100: completeness 35, continuity 15, validity 25, timeliness 1
 (no second source) gives its points to the others. Candles that the exchange never published cost no completeness.
 Agreement asks the published checksums, and larger intervals of the same symbol where the lake has them.
 Candles of mark, index, premium and continuous prices are scored alike.
-Of trades, books and quotes: ids and chains tell what is missing, and values (crossed books too) and times what is wrong.
+Of events: ids, chains, the grid of metrics, the schedule of fundings and the pace of streams tell what is missing, values
+(crossed books too) and times what is wrong. Of quotes, liquidations and snapshots of books nothing tells it: the dash.
 Nothing is changed. --json gives a line per series with every day, its reasons and the rows behind them.`,
     )
     examples(command, [
@@ -83,15 +86,7 @@ Nothing is changed. --json gives a line per series with every day, its reasons a
     const shown = readNumber('--reasons', options.reasons, 0, Number.POSITIVE_INFINITY) ?? 3
     const asked = readRange(options)
     const lake = await openLake(context)
-    const { SCORED_EVENTS } = await import('../../analysis/quality/index.ts')
-    const kinds = [
-      ...Object.values(KINDS).flatMap(({ id, hasInterval }) => (hasInterval ? [id] : [])),
-      ...SCORED_EVENTS,
-    ]
-    if (options.kind !== undefined && !kinds.includes(readKind(options))) {
-      throw new ConfigError(`There is no score of ${options.kind}, only of ${kinds.join(', ')}.`)
-    }
-    const series = (await selectSeries(context, lake, symbols, options)).filter(({ kind }) => kinds.includes(kind))
+    const series = await selectSeries(context, lake, symbols, options)
     if (series.length === 0) {
       await sayNothing(context, lake)
       return ExitCode.done
@@ -162,7 +157,7 @@ async function score(
   return { id, quality: quality.result, anomalies: report?.anomalies ?? [], anomalyCount: counts }
 }
 
-/** Trades, books and quotes: by what their ids, values and times say. */
+/** Whatever has no interval: by what its ids, pace, values and times say. */
 async function scoreOfEvents(
   context: Context,
   lake: Lake,
@@ -171,15 +166,42 @@ async function scoreOfEvents(
   asked: OpenRange,
 ): Promise<Scored> {
   const { EventQuality } = await import('../../analysis/quality/index.ts')
+  const { signal } = context
   const range = {
     ...(asked.from === undefined ? {} : { from: asked.from }),
     ...(asked.to === undefined ? {} : { to: asked.to }),
   }
-  const whole = { from: asked.from ?? Number.NEGATIVE_INFINITY, to: asked.to ?? Number.POSITIVE_INFINITY }
-  const quality = new EventQuality(id.kind as ScoredEvent, { range: whole, gaps: coverage.gaps })
+  const { covered, gaps, defects, listedAt } = coverage
+  const begin = covered[0]?.from
+  const snapshots = id.kind === 'bookDelta' ? await snapshotsOf(lake, id, { ...range, signal }) : []
+  const quality = new EventQuality(id.kind as ScoredEvent, {
+    range: { from: asked.from ?? Number.NEGATIVE_INFINITY, to: asked.to ?? Number.POSITIVE_INFINITY },
+    covered: {
+      // Fundings and metrics began some time after trading: a series that goes back so far begins with its first record.
+      from: begin !== undefined && begin > (listedAt ?? 0) + WEEK ? begin : Number.NEGATIVE_INFINITY,
+      to: covered.at(-1)?.to ?? Number.POSITIVE_INFINITY,
+    },
+    gaps,
+    defects,
+    ...(snapshots.length > 0 && { snapshots }),
+  })
   const columns = kindOf(id.kind).columns.map(({ name }) => name)
-  for await (const batch of lake.readEvents(id, { ...range, columns, signal: context.signal })) quality.add(batch)
+  for await (const batch of lake.readEvents(id, { ...range, columns, signal })) quality.add(batch)
   return { id, quality: quality.result, anomalies: [], anomalyCount: 0 }
+}
+
+/** The ids of the snapshots that the lake has of a book, with which it goes on after a break. */
+async function snapshotsOf(lake: Lake, id: SeriesId, options: Partial<ReadRange>): Promise<RecordId[]> {
+  const ids: RecordId[] = []
+  const series = { ...id, kind: bookSnapshot.id }
+  for await (const { length, columns } of lake.readEvents(series, { ...options, columns: ['last_update_id'] })) {
+    const found = columns.last_update_id!
+    for (let i = 0; i < length; i++) {
+      const one = narrowId(found[i]!)
+      if (one !== ids.at(-1)) ids.push(one)
+    }
+  }
+  return ids
 }
 
 const COLUMNS = [
@@ -267,6 +289,9 @@ async function print(
     ...(options.anomalies ? [formatCount(anomalyCount)] : []),
   ])
   for (const line of renderTable(columns, rows, { paintTitle: style.bold })) await out.line(line)
+  const notes = unjudgedLines(found)
+  if (notes.length > 0) await out.line('')
+  for (const line of notes) await out.line(line)
   for (const { id, quality, anomalies, anomalyCount } of found) {
     const lines = [
       ...(options.map === false ? [] : renderScoreMap(quality.days, style)),
@@ -278,6 +303,20 @@ async function print(
     await out.line(style.bold(seriesLabel(id)))
     for (const line of lines) await out.line(`  ${line}`)
   }
+}
+
+/** Why the table has dashes, once for all kinds that have the same; no second source is the usual case. */
+function unjudgedLines(found: readonly Scored[]): string[] {
+  const notes = new Map<string, { readonly part: string; readonly why: string; readonly kinds: Set<string> }>()
+  for (const { id, quality } of found) {
+    for (const [part, why] of Object.entries(quality.unjudged)) {
+      if (part === 'agreement') continue
+      const note = notes.get(`${part} ${why}`) ?? { part, why, kinds: new Set() }
+      notes.set(`${part} ${why}`, note)
+      note.kinds.add(id.kind)
+    }
+  }
+  return [...notes.values()].map(({ part, why, kinds }) => `- ${part} of ${[...kinds].join(', ')}: ${why}`)
 }
 
 /** Cut, not rounded, so that only what is without a flaw is called 100. */

@@ -1,6 +1,7 @@
 import { nextId, sameId } from '../../../model/live/ids.ts'
 import type { RecordId } from '../../../model/live/record.ts'
 import { type CheckedEvent, type EventContext, idStage, latencyStage, symbolStage, timeStage } from './events.ts'
+import { SeenBook } from './seen-book.ts'
 import type { RecordRules, Report, Stage } from './stage.ts'
 
 /** Changes or a snapshot of a book, of which anything may be lacking; what lacks is not checked. */
@@ -66,6 +67,33 @@ const uncrossed: BookStage = {
   },
 }
 
+/**
+ * What updates set stands until an update changes it, also where the rest of the book is not known: two such levels that
+ * cross are a fault of the updates between, or of their order.
+ */
+const standing: BookStage = {
+  name: 'book',
+  meaning: 'the levels that updates have set never cross, as long as their chain holds',
+  start: () => {
+    const book = new SeenBook()
+    let latest: RecordId | undefined
+    return (row, report) => {
+      if (row.lastUpdateId === undefined) return
+      if (latest === undefined || !followsOn(row, latest)) book.clear()
+      latest = row.lastUpdateId
+      book.apply(row.bids, row.asks)
+      const { bid, ask } = book
+      if (bid === undefined || ask === undefined || bid < ask) return
+      // That of one update is told by the stage above.
+      const own = [bestOf(row.bids, 1), bestOf(row.asks, -1)]
+      const isWithin = own[0] !== undefined && own[1] !== undefined && own[0] >= own[1]
+      if (!isWithin) report('book-crossed', 'error', `the bid at ${bid} and the ask at ${ask} both stand`)
+      // Which of them is wrong nobody can say: what stood before is not believed any more.
+      book.clear()
+    }
+  },
+}
+
 /** The best price of a side that has a quantity. */
 function bestOf(list: readonly number[] = [], sign: 1 | -1): number | undefined {
   let best: number | undefined
@@ -109,21 +137,26 @@ const span: BookStage = {
     },
 }
 
+/** Whether an update follows the one that ended with an id; true where it does not say what it follows. */
+function followsOn({ firstUpdateId, previousUpdateId }: CheckedBook, last: RecordId): boolean {
+  if (previousUpdateId !== undefined && previousUpdateId >= 0) return sameId(previousUpdateId, last)
+  return firstUpdateId === undefined || sameId(firstUpdateId, nextId(last))
+}
+
 const chain: BookStage = {
   name: 'continuity',
   meaning: 'each update follows the one before: U = previous u + 1 on spot, pu = previous u on futures',
   start: () => {
     let latest: RecordId | undefined
-    return ({ firstUpdateId, lastUpdateId, previousUpdateId }, report) => {
+    return (row, report) => {
+      const { firstUpdateId, lastUpdateId, previousUpdateId } = row
       if (lastUpdateId === undefined) return
-      if (latest !== undefined) {
-        if (previousUpdateId !== undefined && previousUpdateId >= 0) {
-          if (!sameId(previousUpdateId, latest)) {
-            report('chain-broken', 'error', `names ${previousUpdateId} as the one before, which was ${latest}`)
-          }
-        } else if (firstUpdateId !== undefined && !sameId(firstUpdateId, nextId(latest))) {
-          report('chain-broken', 'error', `begins with ${firstUpdateId}, the one before ended with ${latest}`)
-        }
+      if (latest !== undefined && !followsOn(row, latest)) {
+        const namesIt = previousUpdateId !== undefined && previousUpdateId >= 0
+        const detail = namesIt
+          ? `names ${previousUpdateId} as the one before, which was ${latest}`
+          : `begins with ${firstUpdateId}, the one before ended with ${latest}`
+        report('chain-broken', 'error', detail)
       }
       latest = lastUpdateId
     }
@@ -141,6 +174,7 @@ export const BOOK_DELTA_RULES: RecordRules<CheckedBook, EventContext> = {
     valuesStage(0),
     levels,
     uncrossed,
+    standing,
     span,
     idStage<CheckedBook>((row) => row.lastUpdateId),
     chain,

@@ -15,6 +15,10 @@ export interface EventContext extends CheckContext {
   readonly maxLatencyMs?: number
   /** How far our clock may be behind the exchange's, ms. Default 5,000. */
   readonly maxLeadMs?: number
+  /** The highest funding rate that the contract may have, as a fraction. Default 0.04, above every cap that was seen. */
+  readonly fundingCap?: number
+  /** How far a mark price may be from its index, as a fraction. Default 0.1, of dated contracts 0.3. */
+  readonly maxMarkDistance?: number
 }
 
 /** Events come in the order in which they were sent. */
@@ -37,6 +41,32 @@ export function timeStage<Row extends CheckedEvent>(
         // The engine and the sender round by themselves.
         if (eventTime !== undefined && eventTime < time - 1) {
           report('sent-before-it-happened', 'error', `sent ${show(eventTime)}, happened ${show(time)}`)
+        }
+      }
+    },
+  }
+}
+
+/** Each instant has one record, and they rise: of kinds that are told apart by their time. `least` ms lie between two. */
+export function instantStage<Row extends CheckedEvent>(
+  instantOf: (row: Row) => number | undefined,
+  least = 0,
+): Stage<Row, EventContext> {
+  return {
+    name: 'time',
+    meaning: 'times are there and rise, each occurs once',
+    start: () => {
+      let latest = Number.NEGATIVE_INFINITY
+      return (row, report) => {
+        const time = instantOf(row)
+        if (time === undefined) return
+        if (!(time > 0 && time < Number.POSITIVE_INFINITY)) report('no-time', 'error', `the time is ${time}`)
+        else if (time === latest) report('repeated-time', 'error', `${show(time)} comes twice`)
+        else if (time < latest) report('time-goes-back', 'error', `${show(time)} after ${show(latest)}`)
+        else {
+          if (time - latest < least)
+            report('repeated-time', 'error', `${show(time)} is told at ${show(latest)} already`)
+          latest = time
         }
       }
     },

@@ -5,12 +5,21 @@ import { isArrowTable } from '../../record-table.ts'
 import { BOOK_DELTA_RULES, BOOK_SNAPSHOT_RULES, QUOTE_RULES } from './books.ts'
 import { CANDLE_RULES, type CandleContext } from './candles.ts'
 import { arrowRecords, bookRecordsOf, isColumns, type RecordColumns, type RecordInput, rowsOf } from './cursor.ts'
+import { DEPTH_SAMPLE_RULES } from './depth-samples.ts'
 import type { EventContext } from './events.ts'
+import { EXCHANGE_INFO_RULES } from './exchange-infos.ts'
+import { FUNDING_RULES } from './funding.ts'
+import { LIQUIDATION_RULES } from './liquidations.ts'
+import { MARK_RULES } from './marks.ts'
+import { METRICS_RULES } from './metrics.ts'
 import type { CheckContext, Finding, RecordRules, Report, RowCheck } from './stage.ts'
+import { TICKER_RULES } from './tickers.ts'
 import { TRADE_RULES } from './trades.ts'
 
 /** Kinds whose records can be checked. */
-export type CheckedKind = 'candle' | 'trade' | 'aggTrade' | 'bookDelta' | 'bookSnapshot' | 'quote'
+export type CheckedKind =
+  | ('candle' | 'trade' | 'aggTrade' | 'bookDelta' | 'bookSnapshot' | 'quote')
+  | ('ticker' | 'markPrice' | 'fundingRate' | 'liquidation' | 'bookDepth' | 'metrics' | 'exchangeInfo')
 
 /** Rules by kind. A new kind is a line here. */
 const RULES: Readonly<Record<CheckedKind, RecordRules<never, never>>> = {
@@ -20,6 +29,13 @@ const RULES: Readonly<Record<CheckedKind, RecordRules<never, never>>> = {
   bookDelta: BOOK_DELTA_RULES,
   bookSnapshot: BOOK_SNAPSHOT_RULES,
   quote: QUOTE_RULES,
+  ticker: TICKER_RULES,
+  markPrice: MARK_RULES,
+  fundingRate: FUNDING_RULES,
+  liquidation: LIQUIDATION_RULES,
+  bookDepth: DEPTH_SAMPLE_RULES,
+  metrics: METRICS_RULES,
+  exchangeInfo: EXCHANGE_INFO_RULES,
 }
 
 export interface RecordCheckOptions extends CandleContext, EventContext {

@@ -1,0 +1,91 @@
+import { type CheckedEvent, type EventContext, latencyStage, symbolStage, timeStage } from './events.ts'
+import { has, numbersStage } from './numbers.ts'
+import { type RecordRules, type Stage, show } from './stage.ts'
+
+/** A liquidation order, of which anything may be lacking; what lacks is not checked. */
+export interface CheckedLiquidation extends CheckedEvent {
+  readonly time?: number | undefined
+  readonly side?: number | undefined
+  readonly price?: number | undefined
+  readonly averagePrice?: number | undefined
+  readonly quantity?: number | undefined
+  readonly lastFilledQuantity?: number | undefined
+  readonly filledQuantity?: number | undefined
+}
+
+type LiquidationStage = Stage<CheckedLiquidation, EventContext>
+
+const side: LiquidationStage = {
+  name: 'side',
+  meaning: 'the side is 1 or 2',
+  start:
+    () =>
+    ({ side }, report) => {
+      if (side !== undefined && side !== 1 && side !== 2) report('side-unknown', 'error', `side is ${side}`)
+    },
+}
+
+/** Sums of float64. */
+const ROUNDING = 1e-9
+
+const fills: LiquidationStage = {
+  name: 'fills',
+  meaning: 'no more is filled than was ordered, and no more at last than altogether',
+  start:
+    () =>
+    ({ quantity, lastFilledQuantity, filledQuantity }, report) => {
+      if (!has(filledQuantity)) return
+      if (has(quantity) && filledQuantity > quantity * (1 + ROUNDING)) {
+        report('filled-too-much', 'error', `${filledQuantity} of ${quantity} are filled`)
+      }
+      if (has(lastFilledQuantity) && lastFilledQuantity > filledQuantity * (1 + ROUNDING)) {
+        report('last-fill-too-large', 'error', `${lastFilledQuantity} at last, ${filledQuantity} altogether`)
+      }
+    },
+}
+
+const once: LiquidationStage = {
+  name: 'once',
+  meaning: 'no order is told twice',
+  start: () => {
+    let instant = Number.NaN
+    const told = new Set<string>()
+    return (row, report) => {
+      const { time } = row
+      if (!has(time)) return
+      if (time !== instant) told.clear()
+      instant = time
+      const key = [
+        row.side,
+        row.price,
+        row.averagePrice,
+        row.quantity,
+        row.lastFilledQuantity,
+        row.filledQuantity,
+      ].join()
+      if (told.has(key)) report('repeated', 'error', `the order of ${show(time)} comes twice`)
+      told.add(key)
+    }
+  },
+}
+
+export const LIQUIDATION_RULES: RecordRules<CheckedLiquidation, EventContext> = {
+  kind: 'liquidation',
+  stages: [
+    symbolStage<CheckedLiquidation>(),
+    side,
+    numbersStage<CheckedLiquidation>('prices and quantities are above 0, fills 0 or more', {
+      price: 'positive',
+      // 0 as long as nothing is filled.
+      averagePrice: 'not-negative',
+      quantity: 'positive',
+      lastFilledQuantity: 'not-negative',
+      filledQuantity: 'not-negative',
+    }),
+    fills,
+    once,
+    timeStage<CheckedLiquidation>((row) => row.time),
+    latencyStage<CheckedLiquidation>(),
+  ],
+  timeOf: (row) => row.time ?? Number.NaN,
+}
