@@ -22,7 +22,7 @@ export interface EventQualityOptions {
   readonly covered?: TimeRange
   /** What is known of holes: those that the exchange never published are not held against the series. */
   readonly gaps?: readonly Gap[]
-  /** Differences between sources that were recorded when rows were taken in. */
+  /** What was recorded when rows were taken in: where sources differed, and rows that could not be read. */
   readonly defects?: readonly Defect[]
   /** Of `bookDelta`: `lastUpdateId` of the snapshots that are stored, rising. Without one a book is stale after a break. */
   readonly snapshots?: readonly RecordId[]
@@ -36,6 +36,8 @@ interface DayTally {
   /** Records that count, each once. */
   present: number
   bad: number
+  /** Rows of files that could not be read. */
+  unread: number
   late: number
   /** Records that came more than a day before or after they were sent, if both clocks are right. */
   far: number
@@ -113,12 +115,17 @@ export class EventQuality {
     // Closes the newest record of a book.
     void this.#validator.report
     this.#counter?.finish()
-    if (!this.#isCounted) for (const gap of this.#gaps) this.#noteGap(gap)
-    const { range = EVER } = this.#options
+    const { range = EVER, defects = [] } = this.#options
+    if (!this.#isCounted) {
+      for (const gap of this.#gaps) this.#noteGap(gap)
+      for (const defect of defects) this.#noteDefect(defect)
+    }
     const days: DayQuality[] = []
     for (const [key, day] of [...this.#days].sort(([a], [b]) => a - b)) {
       const from = key * DAY
       if (from + DAY <= range.from || from >= range.to) continue
+      // Of a day of which the exchange published nothing there is nothing to say.
+      if (day.rows === 0 && day.missing === 0 && day.unpublished > 0) continue
       days.push(this.#dayQuality(from, day))
     }
     const isAway = [...this.#days.values()].some(isOfAnotherClock)
@@ -270,12 +277,21 @@ export class EventQuality {
     }
   }
 
+  /** A row that could not be read is missing nowhere else, where nothing tells what is missing. */
+  #noteDefect({ type, kept, time }: Defect): void {
+    const { range = EVER } = this.#options
+    if (type !== 'bad-row' || kept !== 'none' || time === undefined || time < range.from || time >= range.to) return
+    const day = this.#day(time)
+    day.unread++
+    reason(day, 'validity', 'could not be read from the archive').add(time)
+  }
+
   #day(time: number): DayTally {
     const key = Math.floor(time / DAY)
     let day = this.#days.get(key)
     if (!day) {
       day = {
-        ...{ rows: 0, present: 0, bad: 0, late: 0, far: 0, timed: 0, missing: 0, unpublished: 0, blank: 0 },
+        ...{ rows: 0, present: 0, bad: 0, unread: 0, late: 0, far: 0, timed: 0, missing: 0, unpublished: 0, blank: 0 },
         ...{ compared: 0, confirmed: 0, run: 0, longestRun: 0 },
         reasons: new Map(),
       }
@@ -285,6 +301,7 @@ export class EventQuality {
   }
 
   #dayQuality(from: number, day: DayTally): DayQuality {
+    const rows = day.rows + day.unread
     const published = day.present + day.missing
     const expected = published + day.unpublished
     // Who has one record a day can have no hole in it.
@@ -293,8 +310,8 @@ export class EventQuality {
     if (isAway) for (const key of day.reasons.keys()) if (key.startsWith('timeliness ')) day.reasons.delete(key)
     const parts: QualityShares = {
       completeness: this.#isCounted && published > 0 ? Math.max(0, day.present - day.blank) / published : null,
-      continuity: isSingle ? null : expected > 0 ? day.longestRun / expected : day.rows > 0 ? null : 0,
-      validity: day.rows > 0 ? 1 - day.bad / day.rows : null,
+      continuity: isSingle ? null : expected > 0 ? day.longestRun / expected : rows > 0 ? null : 0,
+      validity: rows > 0 ? 1 - (day.bad + day.unread) / rows : null,
       timeliness: day.timed > 0 && !isAway ? 1 - day.late / day.timed : null,
       agreement: day.compared > 0 ? day.confirmed / day.compared : null,
     }

@@ -146,6 +146,21 @@ describe('the quality of metrics', () => {
     ])
   })
 
+  it('says nothing of days of which the exchange published nothing', () => {
+    const gaps = [gapOf(START + DAY, START + 3 * DAY, 'delisted')]
+    const quality = scoreEvents('metrics', [metricsRows()], { covered: { from: START, to: START + 3 * DAY }, gaps })
+    expect(quality).toMatchObject({ score: 100, days: [{ day: '2024-03-10' }] })
+  })
+
+  it('takes a price that stays for a new one', () => {
+    const rows = metricsRows().map((row, i) =>
+      i < 100 ? row : { ...row, openInterestValue: row.openInterestValue! * 3 },
+    )
+    expect(causesIn(scoreEvents('metrics', [rows]))).toEqual([
+      ['validity', 'value jumps (pairs)', 1, START + 500 * MINUTE],
+    ])
+  })
+
   it('names blank cells, which cost their share of a row', () => {
     const at = START + 15 * MINUTE
     const quality = scoreEvents('metrics', [
@@ -162,6 +177,8 @@ describe('the quality of metrics', () => {
     ['negative (values)', { openInterest: -1 }],
     ['not a number (values)', { takerRatio: Number.POSITIVE_INFINITY }],
     ['value does not fit (pairs)', { openInterest: 0 }],
+    ['absurd (values)', { takerRatio: 1e300 }],
+    ['value jumps (pairs)', { openInterest: 80_003e9 }],
     ['off grid (grid)', { time: START + 15 * MINUTE + 7000, labelTime: START + 20 * MINUTE + 7000 }],
     ['label off (labels)', { labelTime: START + 25 * MINUTE }],
   ] as [string, Row][])('names what is wrong: %s', (detail, change) => {
@@ -370,6 +387,7 @@ describe('the quality of liquidations, samples and snapshots', () => {
   it.each([
     ['not positive (values)', { price: 0 }],
     ['side unknown (side)', { side: 3 }],
+    ['average far (average)', { averagePrice: 1_000 }],
     ['filled too much (fills)', { filledQuantity: 0.4 }],
     ['last fill too large (fills)', { lastFilledQuantity: 0.31 }],
     ['time goes back (time)', { time: START }],
@@ -391,6 +409,16 @@ describe('the quality of liquidations, samples and snapshots', () => {
       ['2024-03-11', 0],
     ])
     expect(lost.score).toBe(50)
+  })
+
+  it('of liquidations names rows that could not be read, which no count tells', () => {
+    const unread = { type: 'bad-row', where: 'a', detail: 'b', kept: 'none' } as const
+    const defects = [{ ...unread, time: START + 5 }, { ...unread, time: START + 9, kept: 'rest' } as const, unread]
+    const quality = scoreEvents('liquidation', [liquidationRows()], { defects })
+    expect(causesIn(quality)).toEqual([['validity', 'could not be read from the archive', 1, START + 5]])
+    expect(quality.parts.validity).toBe(50 / 51)
+    // A period that could not be read is missing of the grid.
+    expect(scoreEvents('metrics', [metricsRows()], { defects }).score).toBe(100)
   })
 
   it.each([

@@ -25,6 +25,22 @@ const side: LiquidationStage = {
     },
 }
 
+/** Orders are filled near their price, also where the market falls. */
+const FAR = 2
+
+const average: LiquidationStage = {
+  name: 'average',
+  meaning: 'the average price is near that of the order',
+  start:
+    () =>
+    ({ price, averagePrice }, report) => {
+      if (!has(price) || !has(averagePrice) || !(price > 0) || !(averagePrice > 0)) return
+      if (averagePrice > price * FAR || averagePrice * FAR < price) {
+        report('average-far', 'error', `filled at ${averagePrice}, the price is ${price}`)
+      }
+    },
+}
+
 /** Sums of float64. */
 const ROUNDING = 1e-9
 
@@ -82,6 +98,7 @@ export const LIQUIDATION_RULES: RecordRules<CheckedLiquidation, EventContext> = 
       lastFilledQuantity: 'not-negative',
       filledQuantity: 'not-negative',
     }),
+    average,
     fills,
     once,
     timeStage<CheckedLiquidation>((row) => row.time),

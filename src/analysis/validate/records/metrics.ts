@@ -34,17 +34,33 @@ const values = numbersStage<CheckedMetrics>(
   Object.fromEntries(METRICS_VALUES.map((name) => [name, 'not-negative'])),
 )
 
+/** No contract is worth so many times more or less than five minutes before. */
+const JUMP = 2
+
 const pairs: MetricsStage = {
   name: 'pairs',
-  meaning: 'open contracts have a value, and none have none',
-  start:
-    () =>
-    ({ openInterest, openInterestValue }, report) => {
+  meaning: 'open contracts have a value, none have none, and what one is worth does not jump',
+  start: () => {
+    let worth = Number.NaN
+    let doubted = Number.NaN
+    const isFar = (one: number, other: number): boolean => one > other * JUMP || one * JUMP < other
+    return ({ openInterest, openInterestValue }, report) => {
       if (!has(openInterest) || !has(openInterestValue) || openInterest < 0 || openInterestValue < 0) return
       if ((openInterest === 0) !== (openInterestValue === 0)) {
         report('value-does-not-fit', 'error', `${openInterest} open contracts are worth ${openInterestValue}`)
       }
-    },
+      if (openInterest === 0 || openInterestValue === 0) return
+      const now = openInterestValue / openInterest
+      // What two rows in a row say is a new price and no fault.
+      if (isFar(now, worth) && (Number.isNaN(doubted) || isFar(now, doubted))) {
+        report('value-jumps', 'error', `a contract is worth ${now}, before ${worth}`)
+        doubted = now
+        return
+      }
+      worth = now
+      doubted = Number.NaN
+    }
+  },
 }
 
 const blanks: MetricsStage = {

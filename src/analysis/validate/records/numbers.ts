@@ -4,13 +4,21 @@ import type { Stage } from './stage.ts'
 /** What a number must be. */
 export type Bound = 'positive' | 'not-negative' | 'finite'
 
-const BROKEN: Readonly<Record<Bound, (value: number) => string | undefined>> = {
-  positive: (value) => (value > 0 && value < Number.POSITIVE_INFINITY ? undefined : 'not-positive'),
-  'not-negative': (value) => {
-    if (value < 0) return 'negative'
-    return value < Number.POSITIVE_INFINITY ? undefined : 'not-a-number'
-  },
-  finite: (value) => (Number.isFinite(value) ? undefined : 'not-a-number'),
+/** No price, quantity, value or count of an exchange comes near: such a number is a broken one. */
+const ABSURD = 1e21
+
+const FITS: Readonly<Record<Bound, readonly [rule: string, fits: (value: number) => boolean]>> = {
+  positive: ['not-positive', (value) => value > 0],
+  'not-negative': ['negative', (value) => value >= 0],
+  finite: ['not-a-number', () => true],
+}
+
+/** The rule that a number breaks. */
+function brokenRule(bound: Bound, value: number): string | undefined {
+  if (!Number.isFinite(value)) return 'not-a-number'
+  const [rule, fits] = FITS[bound]
+  if (!fits(value)) return rule
+  return Math.abs(value) > ABSURD ? 'absurd' : undefined
 }
 
 type Bounds<Row> = { readonly [Name in keyof Row]?: Bound }
@@ -32,7 +40,7 @@ export function numbersStage<Row extends CheckedEvent>(
       for (const { name, bound, isOptional } of bounds) {
         const value = (row as Readonly<Record<string, unknown>>)[name] as number | undefined
         if (value === undefined || (isOptional && Number.isNaN(value))) continue
-        const rule = BROKEN[bound](value)
+        const rule = brokenRule(bound, value)
         if (rule !== undefined) report(rule, 'error', `${name} is ${value}`)
       }
     },
