@@ -61,6 +61,16 @@ export {
   TradeCandles,
   type Witness,
 } from './engine/reconcile/index.ts'
+export type {
+  Replay,
+  ReplayClock,
+  ReplayHolding,
+  ReplayKind,
+  ReplayOptions,
+  ReplayRequest,
+  ReplaySeries,
+  TransformList,
+} from './engine/replay/index.ts'
 export type { SelectedSymbol, SymbolSelection } from './engine/select-symbols.ts'
 export type { ParallelReport, TimedDecision, TuningDecision, TuningReason } from './engine/tuning/decide.ts'
 export type {

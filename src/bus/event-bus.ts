@@ -1,5 +1,6 @@
 import type { LiveKind, LiveRecord, RecordOf } from '../model/live/index.ts'
 import type { Log } from '../model/log.ts'
+import { sleep } from '../net/abort.ts'
 import { watch } from '../net/listener.ts'
 import { BoundedQueue, type Overflow } from './bounded-queue.ts'
 import { parseTopic } from './topics.ts'
@@ -34,6 +35,9 @@ export type TopicRecord<Topic extends string> = Topic extends `market_data.${inf
       ? RecordOf<Rest>
       : LiveRecord
   : never
+
+/** How long the room of slow readers is not looked at, at most, ms. */
+const LONGEST_WAIT = 20
 
 interface KindRoutes {
   readonly every: Set<Handler>
@@ -72,6 +76,21 @@ export class EventBus {
   /** Open subscriptions with a buffer. */
   get readers(): number {
     return this.#queues.size
+  }
+
+  /** Whether every reader with a buffer can take one more record. */
+  get hasRoom(): boolean {
+    for (const queue of this.#queues) if (queue.size >= queue.bound) return false
+    return true
+  }
+
+  /**
+   * Waits until every reader with a buffer can take one more record: for those who publish what can wait.
+   * @throws the signal's error as soon as it aborts.
+   */
+  async room(signal: AbortSignal): Promise<void> {
+    // Readers take what waits in turns of the event loop; those that take longer are looked after less and less often.
+    for (let wait = 0; !this.hasRoom; wait = Math.min(LONGEST_WAIT, wait + 1)) await sleep(wait, signal)
   }
 
   publish(record: LiveRecord): void {

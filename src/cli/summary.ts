@@ -1,4 +1,4 @@
-import { holesOf, isHarmless, isWhole } from '../engine/holes.ts'
+import { gridOf, holesOf, isHarmless, isWhole } from '../engine/holes.ts'
 import type { Gap, GapCause } from '../model/coverage.ts'
 import { countOpens, type IntervalGrid } from '../model/interval.ts'
 import type { TimeRange } from '../model/time.ts'
@@ -7,7 +7,7 @@ import type { Style } from './render/style.ts'
 import { plural, printable } from './render/text.ts'
 import { formatInstant } from './render/time.ts'
 
-export { isHarmless } from '../engine/holes.ts'
+export { gridOf, isHarmless } from '../engine/holes.ts'
 
 /** What a coverage says, in numbers. */
 export interface CoverageSummary {
@@ -27,13 +27,6 @@ export interface CoverageSummary {
   readonly holes: readonly TimeRange[]
   readonly checksByOutcome: Readonly<Record<string, number>>
   readonly complete: boolean
-}
-
-/** The grid that a coverage's candles lie on; undefined for kinds without an interval. */
-export function gridOf(coverage: SeriesCoverage): IntervalGrid | undefined {
-  const { interval } = coverage.series
-  if (interval === undefined) return undefined
-  return coverage.origin === undefined ? { interval } : { interval, origin: coverage.origin }
 }
 
 export function summarise(coverage: SeriesCoverage): CoverageSummary {

@@ -4,6 +4,7 @@ import { exchangeOf } from '../exchanges/index.ts'
 import type { Batch } from '../model/batch.ts'
 import { candle } from '../model/candle.ts'
 import { ConfigError, InvalidRangeError } from '../model/errors.ts'
+import type { StoredRecordOf } from '../model/history/index.ts'
 import { parseInterval } from '../model/interval.ts'
 import { kindOf, selectColumns } from '../model/kinds.ts'
 import { type Log, silentLog } from '../model/log.ts'
@@ -22,8 +23,10 @@ import { restPieces } from './download/rest-fill.ts'
 import { downloadAll } from './downloader.ts'
 import { hasHistory } from './history.ts'
 import { Permits } from './limiter.ts'
+import type { TransformedRecord } from './live/feed-analysis.ts'
 import { ManagerParts } from './manager-parts.ts'
 import { newestCandle } from './newest-candle.ts'
+import type { Replay, ReplayKind, ReplayOptions, ReplayRequest } from './replay/index.ts'
 import type {
   DataSourceManagerOptions,
   DownloadOptions,
@@ -291,6 +294,25 @@ export class DataSourceManager implements AsyncDisposable {
         },
       },
     )
+  }
+
+  /**
+   * What the lake holds of one or many series as one stream of records, in the order in which they were known: candles at
+   * their close. No network is used. What is missing stands in `gaps` before the first record.
+   * @throws InvalidRangeError for a series that the lake has nothing of, with how to get it; ConfigError for an option that
+   * there is none of; LookAheadError for a transform that needs later rows.
+   */
+  replay<K extends ReplayKind = 'candle'>(
+    request: ReplayRequest<K>,
+    options: ReplayOptions & { readonly transforms: NonNullable<ReplayOptions['transforms']> },
+  ): Promise<Replay<TransformedRecord<StoredRecordOf<K>>>>
+  replay<K extends ReplayKind = 'candle'>(
+    request: ReplayRequest<K>,
+    options?: ReplayOptions,
+  ): Promise<Replay<StoredRecordOf<K>>>
+  async replay(request: ReplayRequest, options: ReplayOptions = {}): Promise<Replay<unknown>> {
+    const { openReplay } = await import('./replay/index.ts')
+    return openReplay(await this.lake(), request, options, this.#parts.replayDefaults(this.#market))
   }
 
   /**

@@ -4,11 +4,13 @@ import { VisionClient } from '../archive/vision-client.ts'
 import type { BaseDataClient, Exchange } from '../exchanges/exchange.ts'
 import { ConfigError } from '../model/errors.ts'
 import type { Log } from '../model/log.ts'
+import type { Market } from '../model/series.ts'
 import { HttpClient } from '../net/http.ts'
 import type { LakeCache } from '../store/cache/lake-cache.ts'
 import { Lake } from '../store/lake/lake.ts'
 import type { ArchiveAccess } from './download/context.ts'
 import { RestHealth } from './download/rest-health.ts'
+import type { ReplayDefaults } from './replay/request.ts'
 import type { DataSourceManagerOptions } from './requests.ts'
 import { openLakeCache } from './stored-data.ts'
 import { MOST_FILES } from './tuning/decide.ts'
@@ -93,6 +95,12 @@ export class ManagerParts {
     const { archive: url, archiveList: listUrl } = this.exchange.endpoints(this.#options)
     const layout = this.exchange.archive
     return layout && url !== undefined && listUrl !== undefined ? { layout, url, listUrl } : undefined
+  }
+
+  /** Where a replay finds what its request leaves open, and what ends it. */
+  replayDefaults(market: Market): ReplayDefaults {
+    this.assertOpen()
+    return { exchange: this.exchange, market, registry: this.#options.transforms, closing: this.#closing.signal }
   }
 
   /** Ends with the caller's signal, or when the parts are closed. */

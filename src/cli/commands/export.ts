@@ -1,12 +1,12 @@
 import { createReadStream } from 'node:fs'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import type { BatchTransformer } from '../../analysis/transform/index.ts'
-import { ConfigError, InvalidRangeError, ParseError } from '../../model/errors.ts'
+import { gridOf, heldRange, isHarmless, lacksOf } from '../../engine/holes.ts'
+import { ConfigError, InvalidRangeError } from '../../model/errors.ts'
 import { type ColumnSpec, column, type Kind } from '../../model/kind.ts'
 import { kindOf, selectColumns } from '../../model/kinds.ts'
-import { subtractRanges } from '../../model/ranges.ts'
 import type { SeriesId } from '../../model/series.ts'
 import type { TimeRange } from '../../model/time.ts'
 import type { SeriesCoverage } from '../../store/lake/coverage-file.ts'
@@ -30,8 +30,7 @@ import { type RangeOptions, readRange } from '../range.ts'
 import { formatBytes, plural } from '../render/text.ts'
 import { formatInstant } from '../render/time.ts'
 import { openLake, readKind, type SelectOptions, selectSeries, seriesFields } from '../select.ts'
-import { didYouMean } from '../suggest.ts'
-import { explainGap, gridOf, isHarmless } from '../summary.ts'
+import { explainGap } from '../summary.ts'
 import { ExitCode, examples, type Verb } from '../verb.ts'
 
 const FORMATS = ['csv', 'jsonl', 'parquet', 'arrow'] as const
@@ -195,14 +194,6 @@ function chooseColumns(kind: Kind, options: ExportOptions): readonly ColumnSpec[
   return named.length === 1 && named[0] === 'all' ? kind.columns : selectColumns(kind, named)
 }
 
-/** From the first instant that the lake knows of to the last. Kinds that come when they come are never covered. */
-function heldRange({ covered, files }: SeriesCoverage): TimeRange {
-  const first = files.reduce((least, file) => Math.min(least, file.first), covered[0]?.from ?? Number.POSITIVE_INFINITY)
-  if (first === Number.POSITIVE_INFINITY) return { from: 0, to: 0 }
-  const last = files.reduce((most, file) => Math.max(most, file.last), Number.NEGATIVE_INFINITY)
-  return { from: first, to: Math.max(covered.at(-1)?.to ?? Number.NEGATIVE_INFINITY, Math.floor(last) + 1) }
-}
-
 function chooseFormat(context: Context, options: ExportOptions): Format {
   const toFile = options.out !== undefined && options.out !== '-'
   const ending = /\.([a-z]+)(?:\.gz)?$/i.exec(options.out ?? '')?.[1]?.toLowerCase()
@@ -315,32 +306,9 @@ async function readTransformer(
   if (options.transform === undefined) return undefined
   if (!kind.hasInterval) throw new ConfigError(`--transform is for candles; ${kind.id} has other rows.`)
   if (format === 'parquet') throw new ConfigError('--transform writes csv, jsonl or arrow; name one with --format.')
-  const path = resolve(context.cwd, options.transform)
-  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
-    throw new ConfigError(`--transform is "${options.transform}", which cannot be read.`, { cause })
-  })
-  const { BatchTransformer, parseTransforms } = await import('../../analysis/transform/index.ts')
-  const transforms = readFormulas(() => parseTransforms(text, context.shortPath(path)))
-  if (transforms.length === 0) throw new ConfigError(`${context.shortPath(path)} holds no formula and no condition.`)
-  const transformer = new BatchTransformer(transforms)
-  const known = kind.columns.map(({ name }) => name)
-  const unknown = transformer.inputs.find((name) => !known.includes(name))
-  if (unknown !== undefined) {
-    throw new ConfigError(
-      `${context.shortPath(path)} reads "${unknown}"; there are ${known.join(', ')}.${didYouMean(unknown, known)}`,
-    )
-  }
-  return transformer
-}
-
-/** A mistake in a file of formulas is one of usage, as one in a flag is. */
-function readFormulas<T>(read: () => T): T {
-  try {
-    return read()
-  } catch (error) {
-    if (error instanceof ParseError) throw new ConfigError(error.message, { cause: error })
-    throw error
-  }
+  const { BatchTransformer } = await import('../../analysis/transform/index.ts')
+  const { readTransformFile } = await import('../transform-file.ts')
+  return new BatchTransformer(await readTransformFile(context, options.transform, [kind]))
 }
 
 /** The columns chosen, and those that transforms add. */
@@ -391,12 +359,9 @@ async function exportParquet(job: Job): Promise<Written> {
 /** Says on stderr what is missing in the range. True when something is. */
 function tellMissing(job: Job, rows: number): boolean {
   const { context, coverage, range, settled, id } = job
-  const gaps = coverage.gaps.filter((gap) => gap.from < range.to && gap.to > range.from && !isHarmless(gap))
-  const known = { ...settled, from: Math.max(settled.from, coverage.listedAt ?? Number.NEGATIVE_INFINITY) }
+  const gaps = lacksOf(coverage, range).gaps.filter((gap) => !isHarmless(gap))
+  const { absent } = lacksOf(coverage, settled)
   const grid = gridOf(coverage)
-  // Kinds that come when they come have no coverage in time.
-  const isTimed = grid !== undefined || coverage.covered.length > 0
-  const absent = isTimed && known.from < known.to ? subtractRanges([known], coverage.covered) : []
   for (const gap of gaps.slice(0, 5)) {
     context.warn(`missing ${formatInstant(gap.from)} to ${formatInstant(gap.to)}: ${explainGap(gap)}`)
   }

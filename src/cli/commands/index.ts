@@ -24,6 +24,11 @@ export const VERBS: readonly VerbEntry[] = [
     summary: 'take files that are on disk already into the lake',
     load: () => import('./import.ts'),
   },
+  {
+    name: 'replay',
+    summary: 'play stored records again, in the order in which they were known',
+    load: () => import('./replay.ts'),
+  },
   { name: 'query', summary: 'run SQL over the lake', load: () => import('./query.ts') },
   {
     name: 'indicators',

@@ -6,6 +6,7 @@ import {
   type Transform,
   TransformStream,
 } from '../../analysis/index.ts'
+import type { StoredRecord } from '../../model/history/index.ts'
 import { kindOf } from '../../model/kinds.ts'
 import type { LiveCandle, LiveRecord } from '../../model/live/index.ts'
 
@@ -19,7 +20,7 @@ export interface IndicatorUpdate {
 }
 
 /** A record with what transforms made of it. */
-export interface TransformedRecord<Item extends LiveRecord = LiveRecord> {
+export interface TransformedRecord<Item extends StoredRecord = LiveRecord> {
   readonly record: Item
   /** Columns by name, those of the record and those that were made. */
   readonly row: Row
@@ -77,7 +78,7 @@ async function* transformsOf<Item extends LiveRecord>(
 }
 
 /** The columns of a record's kind, as numbers; what is no number is left out. */
-function rowOf(record: LiveRecord): Row {
+export function rowOf(record: StoredRecord): Row {
   const values = record as unknown as Readonly<Record<string, unknown>>
   const row: Record<string, number> = {}
   for (const { name, property } of kindOf(record.kind).columns) {

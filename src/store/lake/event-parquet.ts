@@ -118,15 +118,19 @@ export function markValid(values: EventColumn, offset: number, rows: number, val
   return lacks
 }
 
-/** Rows per batch that a read gives. */
+/** Rows per batch that a read gives, unless it is told otherwise. */
 const READ_ROWS = 65_536
 
-/** Runs a query whose columns are those given and yields its rows as batches of bounded size. */
+/**
+ * Runs a query whose columns are those given and yields its rows as batches of bounded size.
+ * @param most rows of a batch; never fewer than come at a time
+ */
 export async function* readEventSql(
   sql: string,
   columns: readonly ColumnSpec[],
   path: string,
   signal?: AbortSignal,
+  most = READ_ROWS,
 ): AsyncGenerator<EventBatch, void, void> {
   const { bindings } = await loadDuck()
   using connection = await connectDuck()
@@ -135,16 +139,17 @@ export async function* readEventSql(
   try {
     signal?.throwIfAborted()
     const result = await connection.stream(sql)
-    let rows = newRows(columns)
+    const capacity = Math.max(CHUNK, most)
+    let rows = newRows(columns, capacity)
     let length = 0
     for (;;) {
       signal?.throwIfAborted()
       const chunk = await result.fetchChunk()
       if (!chunk || chunk.rowCount === 0) break
       const count = chunk.rowCount
-      if (length + count > READ_ROWS) {
+      if (length + count > capacity) {
         yield cut(columns, rows, length)
-        rows = newRows(columns)
+        rows = newRows(columns, capacity)
         length = 0
       }
       columns.forEach((spec, index) => {
@@ -165,13 +170,14 @@ export async function* readEventSql(
   }
 }
 
-function newRows(columns: readonly ColumnSpec[]): EventColumn[] {
-  return columns.map((spec) => (spec.type === 'id' ? new BigInt64Array(READ_ROWS) : new Float64Array(READ_ROWS)))
+function newRows(columns: readonly ColumnSpec[], length: number): EventColumn[] {
+  return columns.map((spec) => (spec.type === 'id' ? new BigInt64Array(length) : new Float64Array(length)))
 }
 
 function cut(columns: readonly ColumnSpec[], rows: readonly EventColumn[], length: number): EventBatch {
   // A small result must not hold the memory of a large one.
-  const take = (values: EventColumn) => (length * 4 < READ_ROWS ? values.slice(0, length) : values.subarray(0, length))
+  const take = (values: EventColumn) =>
+    length * 4 < values.length ? values.slice(0, length) : values.subarray(0, length)
   return { length, columns: Object.fromEntries(columns.map((spec, i) => [spec.name, take(rows[i]!)])) }
 }
 

@@ -64,6 +64,8 @@ export interface EventQuery {
   /** Range of the kind's time column, half-open, epoch ms. */
   readonly from?: number
   readonly to?: number
+  /** Rows of a batch at most. */
+  readonly batchRows?: number
   readonly signal?: AbortSignal
 }
 
@@ -87,7 +89,8 @@ export async function* readEventFiles(
     using _held = await holdLocal(folder, run, query.signal)
     const isInside = run.every((file) => file.first >= from && file.last < to)
     const where = isInside ? '' : ` WHERE ${boundsSql(kind, from, to)}`
-    yield* readEventSql(orderedSql(folder, kind, run, query.columns, where), query.columns, folder, query.signal)
+    const sql = orderedSql(folder, kind, run, query.columns, where)
+    yield* readEventSql(sql, query.columns, folder, query.signal, query.batchRows)
     run = []
   }
 }

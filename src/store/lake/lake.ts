@@ -39,6 +39,11 @@ export interface ReadOptions {
   readonly to?: number
   /** Column names or properties; the kind's default ones when left out. */
   readonly columns?: readonly string[]
+  /**
+   * Rows of a batch at most, for those who read many series side by side: 131,072 of candles and 65,536 of events without
+   * it. Events come by 2,048 at least.
+   */
+  readonly batchRows?: number
   readonly signal?: AbortSignal
 }
 
@@ -135,7 +140,7 @@ export class Lake {
     const read = { ...options, columns: hidesKey ? [key, ...columns] : columns, to }
     yield* steadyRead({
       revision: async () => (await this.coverage(series))?.revision,
-      read: (start, seen) => this.#readFiles(series, { ...read, from: start, seen }, blockRows),
+      read: (start, seen) => this.#readFiles(series, { ...read, from: start, seen }, blockRows ?? options.batchRows),
       ...{ from, key: key.name, hidesKey, ...(options.signal ? { signal: options.signal } : {}) },
       isWhole: blockRows !== undefined,
     })
@@ -178,11 +183,15 @@ export class Lake {
     if (kind.hasInterval) throw new InvalidRangeError(`A series of ${kind.id} is read with read.`)
     const columns = selectColumns(kind, options.columns)
     const { from, to } = rangeOf(options)
-    const { signal } = options
+    const { signal, batchRows } = options
     // Merges wait until the last batch was taken.
     await using _reading = await this.#lockForReading(series)
     const files = await this.#filesOf(series, from, to)
-    const query = { columns, from, to, ...(signal ? { signal } : {}) }
+    const query = {
+      ...{ columns, from, to },
+      ...(batchRows === undefined ? {} : { batchRows }),
+      ...(signal ? { signal } : {}),
+    }
     yield* readEventFiles(this.folder(series), kind, files, query)
   }
 
