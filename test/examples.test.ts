@@ -37,6 +37,7 @@ const EXPECTED: Readonly<Record<string, readonly (string | RegExp)[]>> = {
     /^1 s before the end: bid \d+(\.\d+)?, ask \d+(\.\d+)?, buying 0\.1 costs \d+\.\d* each, right$/m,
     /^0 s before the end: .*, right$/m,
   ],
+  'replay.js': ['3 series, complete: true', /^196 records up to 2024-04-08T00:00:00\.000Z, profit -?\d+\.\d\d %$/m],
   'save-own-candles.js': ['2024-01-01T00:10:00.000Z 110 user', '10 rows in 1 file, 1 missing'],
   'rest-client.js': [
     'BTCUSDT: price step 0.01000000, least quantity 0.00001000 BTC',

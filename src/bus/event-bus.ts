@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { LiveKind, LiveRecord, RecordOf } from '../model/live/index.ts'
 import type { Log } from '../model/log.ts'
 import { sleep } from '../net/abort.ts'
@@ -36,6 +37,8 @@ export type TopicRecord<Topic extends string> = Topic extends `market_data.${inf
       : LiveRecord
   : never
 
+/** Turns of the event loop in which slow readers are looked after before time is given to them. */
+const QUICK_TRIES = 8
 /** How long the room of slow readers is not looked at, at most, ms. */
 const LONGEST_WAIT = 20
 
@@ -89,8 +92,12 @@ export class EventBus {
    * @throws the signal's error as soon as it aborts.
    */
   async room(signal: AbortSignal): Promise<void> {
-    // Readers take what waits in turns of the event loop; those that take longer are looked after less and less often.
-    for (let wait = 0; !this.hasRoom; wait = Math.min(LONGEST_WAIT, wait + 1)) await sleep(wait, signal)
+    for (let tries = 0; !this.hasRoom; tries++) {
+      // Most readers take what waits in the next turn; those that take longer are looked after less and less often.
+      if (tries < QUICK_TRIES) await nextTurn()
+      else await sleep(Math.min(LONGEST_WAIT, tries - QUICK_TRIES), signal)
+      signal.throwIfAborted()
+    }
   }
 
   publish(record: LiveRecord): void {
