@@ -52,10 +52,12 @@ class CorrelationKernel implements Kernel {
       const place = age % n
       const early = i < from + n
       const end = early ? Math.min(to, from + n, i + n - place) : Math.min(to, i + renewal - age)
-      if (early) correlate(x, y, ringA, ringB, i, end, i - place, n, out, sums)
-      else if (mayStandStill(x, i, end, n) || mayStandStill(y, i, end, n))
-        correlate(x, y, x, y, i, end, n, n, out, sums)
-      else steadyRows(x, y, i, end, n, out, sums)
+      if (early) carefulRows(x, y, ringA, ringB, i, end, i - place, n, out, sums)
+      else {
+        const still = mayStandStill(x, i, end, n) || mayStandStill(y, i, end, n)
+        const next = still ? i : steadyRows(x, y, i, end, n, out, sums)
+        if (next < end) carefulRows(x, y, x, y, next, end, n, n, out, sums)
+      }
       age += end - i
       i = end
       if (age !== renewal) continue
@@ -87,7 +89,7 @@ function areFinite(sums: Float64Array): boolean {
  * Rows `from` to `to`; what leaves the windows stands in `goneX` and `goneY`, `back` places before. A function of arrays
  * and numbers: among the fields of an object the compiler runs out of registers.
  */
-function correlate(
+function carefulRows(
   x: Float64Array,
   y: Float64Array,
   goneX: Float64Array,
@@ -142,7 +144,8 @@ function correlate(
     lastB = b
     const varianceA = n * squaresA - sumA * sumA
     const varianceB = n * squaresB - sumB * sumB
-    out[i] = coefficient(n * products - sumA * sumB, varianceA, varianceB)
+    const r = (n * products - sumA * sumB) / Math.sqrt(varianceA * varianceB)
+    out[i] = varianceA > 0 && r * r <= 1 ? r : limited(r, varianceA, varianceB)
   }
   sums[ANCHOR] = anchorA
   sums[ANCHOR + 1] = anchorB
@@ -157,9 +160,13 @@ function correlate(
   sums[PRODUCTS] = products
 }
 
+/** What the square of a coefficient must be below to be taken as it is, whatever rounding made of it. */
+const CLEAR = 0.999999
+
 /**
- * As `correlate`, where what leaves the windows is of the run, and no window holds one value alone: without its questions,
- * what is summed up stays in registers.
+ * As `carefulRows`, where what leaves the windows is of the run, no window holds one value alone, and no coefficient is so
+ * near to 1 that rounding may take it beyond: without its questions, what is summed up stays in registers.
+ * @returns the row after the last pair of rows; `from` where one of them is no such row, and nothing is remembered then
  */
 function steadyRows(
   x: Float64Array,
@@ -169,7 +176,7 @@ function steadyRows(
   period: number,
   out: Float64Array,
   sums: Float64Array,
-): void {
+): number {
   const end = to | 0
   const n = period | 0
   const anchorA = sums[ANCHOR]!
@@ -191,9 +198,12 @@ function steadyRows(
     squaresA += (da - oldA) * (da + oldA)
     squaresB += (db - oldB) * (db + oldB)
     products += da * db - oldA * oldB
-    const varianceA = n * squaresA - sumA * sumA
-    const varianceB = n * squaresB - sumB * sumB
-    out[i] = coefficient(n * products - sumA * sumB, varianceA, varianceB)
+    const variance = n * squaresA - sumA * sumA
+    const variances = variance * (n * squaresB - sumB * sumB)
+    const covariance = n * products - sumA * sumB
+    out[i] = covariance / Math.sqrt(variances)
+    // Asked of what the coefficient is made of, which is there long before it is.
+    if (!(variance > 0 && covariance * covariance < variances * CLEAR)) return from
     const nextA = x[i + 1]! - anchorA
     const nextB = y[i + 1]! - anchorB
     const goneA = x[i + 1 - n]! - anchorA
@@ -203,38 +213,22 @@ function steadyRows(
     squaresA += (nextA - goneA) * (nextA + goneA)
     squaresB += (nextB - goneB) * (nextB + goneB)
     products += nextA * nextB - goneA * goneB
-    const varianceA2 = n * squaresA - sumA * sumA
-    const varianceB2 = n * squaresB - sumB * sumB
-    out[i + 1] = coefficient(n * products - sumA * sumB, varianceA2, varianceB2)
-  }
-  if (i < end) {
-    const da = x[i]! - anchorA
-    const db = y[i]! - anchorB
-    const oldA = x[i - n]! - anchorA
-    const oldB = y[i - n]! - anchorB
-    sumA += da - oldA
-    sumB += db - oldB
-    squaresA += (da - oldA) * (da + oldA)
-    squaresB += (db - oldB) * (db + oldB)
-    products += da * db - oldA * oldB
-    const varianceA = n * squaresA - sumA * sumA
-    const varianceB = n * squaresB - sumB * sumB
-    out[i] = coefficient(n * products - sumA * sumB, varianceA, varianceB)
+    const nextVariance = n * squaresA - sumA * sumA
+    const nextVariances = nextVariance * (n * squaresB - sumB * sumB)
+    const nextCovariance = n * products - sumA * sumB
+    out[i + 1] = nextCovariance / Math.sqrt(nextVariances)
+    if (!(nextVariance > 0 && nextCovariance * nextCovariance < nextVariances * CLEAR)) return from
   }
   sums[SUM] = sumA
   sums[SUM + 1] = sumB
   sums[SQUARES] = squaresA
   sums[SQUARES + 1] = squaresB
-  sums[LAST] = x[end - 1]!
-  sums[LAST + 1] = y[end - 1]!
-  sums[SAME] = equalsBefore(x, end, n)
-  sums[SAME + 1] = equalsBefore(y, end, n)
+  sums[LAST] = x[i - 1]!
+  sums[LAST + 1] = y[i - 1]!
+  sums[SAME] = equalsBefore(x, i, n)
+  sums[SAME + 1] = equalsBefore(y, i, n)
   sums[PRODUCTS] = products
-}
-
-function coefficient(covariance: number, varianceA: number, varianceB: number): number {
-  const r = covariance / Math.sqrt(varianceA * varianceB)
-  return varianceA > 0 && r * r <= 1 ? r : limited(r, varianceA, varianceB)
+  return i
 }
 
 /** A coefficient that rounding took beyond 1, or that there is none of. */
