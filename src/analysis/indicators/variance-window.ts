@@ -1,5 +1,5 @@
 import { isFiniteSum } from './definition.ts'
-import { keepTail, newestOf, renewalOf } from './windows.ts'
+import { equalsBefore, keepTail, mayStandStill, newestOf, renewalOf } from './windows.ts'
 
 /**
  * Mean and standard deviation of the last `period` values. Sums are taken of differences from an anchor near the values,
@@ -55,41 +55,39 @@ export class VarianceWindow {
     const sums = SUMS
     let i = from
     while (i < to) {
-      const next = age % period
+      const place = age % period
       const early = i < from + period
-      const end = (early ? Math.min(to, from + period, i + period - next) : Math.min(to, i + renewal - age)) | 0
+      const end = (early ? Math.min(to, from + period, i + period - place) : Math.min(to, i + renewal - age)) | 0
       age = (age + end - i) | 0
-      if (early) {
-        for (let k = next; i < end; i++, k++) {
-          const value = x[i]!
-          const d = value - anchor
-          const old = ring[k]! - anchor
-          sum += d - old
-          squares += (d - old) * (d + old)
-          if (value !== last) same = 1
-          else if (++same >= period) {
-            anchor = value
-            sum = 0
-            squares = 0
-          }
-          last = value
-          const mean = sum * share
-          const squared = squares - sum * mean
-          means[i - from] = anchor + mean
-          deviations[i - from] = squared > 0 ? Math.sqrt(squared * degree) : 0
-        }
-      } else {
-        sums[ANCHOR] = anchor
+      if (!early && !mayStandStill(x, i, end, period)) {
         sums[SUM] = sum
         sums[SQUARES] = squares
-        sums[SAME] = same
-        steadyRows(x, i, end, from, period, share, degree, means, deviations, sums)
-        anchor = sums[ANCHOR]!
+        steadyRows(x, i, end, from, period, anchor, share, degree, means, deviations, sums)
         sum = sums[SUM]!
         squares = sums[SQUARES]!
-        same = sums[SAME]!
         last = x[end - 1]!
+        same = equalsBefore(x, end, period)
         i = end
+      }
+      const source = early ? ring : x
+      const back = early ? (i - place) | 0 : period
+      for (; i < end; i++) {
+        const value = x[i]!
+        const d = value - anchor
+        const old = source[i - back]! - anchor
+        sum += d - old
+        squares += (d - old) * (d + old)
+        if (value !== last) same = 1
+        else if (++same >= period) {
+          anchor = value
+          sum = 0
+          squares = 0
+        }
+        last = value
+        const mean = sum * share
+        const squared = squares - sum * mean
+        means[i - from] = anchor + mean
+        deviations[i - from] = squared > 0 ? Math.sqrt(squared * degree) : 0
       }
       if (age !== renewal) continue
       if (checking && !isFiniteSum(squares)) return false
@@ -126,12 +124,12 @@ export class VarianceWindow {
 }
 
 /** What `steadyRows` goes on from, and leaves. */
-const SUMS = new Float64Array(4)
-const [ANCHOR, SUM, SQUARES, SAME] = [0, 1, 2, 3]
+const SUMS = new Float64Array(2)
+const [SUM, SQUARES] = [0, 1]
 
 /**
- * Rows whose window is one of the run. A function of few arrays and numbers: among the fields of an object the compiler
- * runs out of registers.
+ * Rows whose window is one of the run, and holds no value alone. A function of few arrays and numbers: among the fields of
+ * an object the compiler runs out of registers.
  */
 function steadyRows(
   x: Float64Array,
@@ -139,6 +137,7 @@ function steadyRows(
   to: number,
   first: number,
   length: number,
+  anchor: number,
   share: number,
   degree: number,
   means: Float64Array,
@@ -148,31 +147,18 @@ function steadyRows(
   const end = to | 0
   const start = first | 0
   const period = length | 0
-  let anchor = sums[ANCHOR]!
   let sum = sums[SUM]!
   let squares = sums[SQUARES]!
-  let same = sums[SAME]! | 0
-  let last = x[from - 1]!
   for (let i = from | 0; i < end; i++) {
-    const value = x[i]!
-    const d = value - anchor
+    const d = x[i]! - anchor
     const old = x[i - period]! - anchor
     sum += d - old
     squares += (d - old) * (d + old)
-    if (value !== last) same = 1
-    else if (++same >= period) {
-      anchor = value
-      sum = 0
-      squares = 0
-    }
-    last = value
     const mean = sum * share
     const squared = squares - sum * mean
     means[i - start] = anchor + mean
     deviations[i - start] = squared > 0 ? Math.sqrt(squared * degree) : 0
   }
-  sums[ANCHOR] = anchor
   sums[SUM] = sum
   sums[SQUARES] = squares
-  sums[SAME] = same
 }
