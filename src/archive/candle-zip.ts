@@ -7,7 +7,7 @@ import { asCandlesOf, premiumCandle } from '../model/price-candle.ts'
 import type { TimeRange } from '../model/time.ts'
 import { CandleCsvParser, type CandleRows } from './candle-csv.ts'
 import type { BadRow } from './csv-lines.ts'
-import { DefectList, type FileContent, ZipReader } from './zip-reader.ts'
+import { DefectList, type FileContent, type ReaderOptions, ZipReader } from './zip-reader.ts'
 
 export type { FileResult as CandleFileResult } from './zip-reader.ts'
 export { MAX_DEFECTS } from './zip-reader.ts'
@@ -32,7 +32,7 @@ export class CandleZipReader extends ZipReader {
   constructor(
     spec: CandleFileSpec,
     onBatch: (batch: Batch) => void | Promise<void>,
-    options: { readonly blockRows?: number; readonly hashes?: boolean; readonly isPlain?: boolean } = {},
+    options: ReaderOptions & { readonly blockRows?: number } = {},
   ) {
     super(spec.path, new CandleContent(spec, options.blockRows), onBatch, options)
   }

@@ -8,6 +8,7 @@ import { type RetryOptions, retryWithBackoff } from '../net/retry.ts'
 
 import { fetchChecksum } from './checksum.ts'
 import type { FileSpec } from './file-spec.ts'
+import { letGo } from './let-go.ts'
 import type { ParseJob, ParsePool } from './parse-pool.ts'
 import { PartFile } from './part-file.ts'
 import type { FileResult } from './zip-reader.ts'
@@ -189,10 +190,13 @@ class Transfer {
     const announced = Number(response.headers['content-length'] ?? Number.NaN)
     const end = this.received + announced
     for await (const chunk of response.body) {
-      await this.#keep(chunk)
       this.received += chunk.length
       this.#context.onBytes?.(chunk.length)
-      await this.#job!.write(chunk)
+      // The job copies at once: from then on the chunk is the partial copy's.
+      const more = this.#job!.write(chunk)
+      more.catch(() => {})
+      await this.#keep(chunk)
+      await more
     }
     if (Number.isFinite(end) && this.received < end) {
       throw new NetworkError(this.#url, `the connection was closed after ${this.received} of ${end} bytes`)
@@ -236,7 +240,8 @@ class Transfer {
   /** The copy only spares another process work: where it can't be written (a full disk) its place is better left free. */
   async #keep(chunk: Uint8Array): Promise<void> {
     try {
-      await this.#part?.add(chunk)
+      if (this.#part === undefined) letGo(chunk)
+      else await this.#part.add(chunk)
     } catch {
       await this.dropPart()
     }

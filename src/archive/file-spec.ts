@@ -1,7 +1,7 @@
 import type { Batch } from '../model/batch.ts'
 import { type CandleFileSpec, CandleZipReader } from './candle-zip.ts'
 import { type RecordFileSpec, RecordZipReader } from './record-zip.ts'
-import type { ZipReader } from './zip-reader.ts'
+import type { ReaderOptions, ZipReader } from './zip-reader.ts'
 
 /** What one archive file is expected to hold: candles of an interval, or events with columns. */
 export type FileSpec = CandleFileSpec | RecordFileSpec
@@ -10,7 +10,7 @@ export type FileSpec = CandleFileSpec | RecordFileSpec
 export function openReader(
   spec: FileSpec,
   onBatch: (batch: Batch) => void | Promise<void>,
-  options: { readonly hashes?: boolean } = {},
+  options: Omit<ReaderOptions, 'isPlain'> = {},
 ): ZipReader {
   const how = spec.isPlain ? { ...options, isPlain: true } : options
   return 'fields' in spec ? new RecordZipReader(spec, onBatch, how) : new CandleZipReader(spec, onBatch, how)

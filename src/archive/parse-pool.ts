@@ -5,11 +5,15 @@ import type { Batch } from '../model/batch.ts'
 import { ParseError, TicklakeError } from '../model/errors.ts'
 import type { FileSpec } from './file-spec.ts'
 import type { ParseRequest, ParseResponse } from './parse-worker.ts'
+import { PACKED_PIECE } from './unpack.ts'
 import type { FileResult } from './zip-reader.ts'
 
 /** Reads one archive file in another thread. */
 export interface ParseJob {
-  /** Takes the next bytes; resolves when more may come. Rejects once the file turned out unreadable. */
+  /**
+   * Takes the next bytes; resolves when more may come. They are copied before the call returns, and are the caller's.
+   * Rejects once the file turned out unreadable.
+   */
   write(chunk: Uint8Array): Promise<void>
   /** Takes the end of the file. @throws ParseError when it is cut, damaged or not what it should be. */
   end(): Promise<FileResult>
@@ -22,8 +26,10 @@ export interface ParseJob {
 
 /** Bytes that may be under way to a worker, per file. */
 const BYTES_AHEAD = 1024 * 1024
-/** Bytes per message to a worker: the network's pieces of 16 KB would wake its thread, and the inflater's, too often. */
-const PIECE = 128 * 1024
+/** Bytes per message to a worker, as many as the inflater takes: smaller pieces would wake both threads too often. */
+const PIECE = PACKED_PIECE
+/** Room for the first piece of a file at first: most files are small. */
+const FIRST_PIECE = 64 * 1024
 /**
  * Files that a thread works on in turn, one being unpacked while the other is parsed. The others wait with what has
  * arrived of them, which is packed and small.
@@ -108,23 +114,30 @@ export class ParsePool implements AsyncDisposable {
     this.#assign()
     const post = (request: ParseRequest, transfer?: ArrayBuffer[]): void => this.#post(state, request, transfer)
     // The network's buffers are slices of shared slabs, which can't be handed over; copies can.
-    let piece: Uint8Array<ArrayBuffer> | undefined
+    let piece = new Uint8Array(0)
     let filled = 0
+    let room = FIRST_PIECE
     const sendPiece = (): void => {
-      if (piece === undefined) return
-      const bytes = filled === PIECE ? piece : piece.slice(0, filled)
-      piece = undefined
+      if (filled === 0) return
+      const bytes = filled === piece.length ? piece : piece.slice(0, filled)
+      piece = new Uint8Array(0)
       filled = 0
       state.bytesUnderWay += bytes.length
       post({ type: 'chunk', job, bytes }, [bytes.buffer])
+    }
+    const grow = (): void => {
+      const grown = new Uint8Array(room)
+      grown.set(piece)
+      piece = grown
+      room = Math.min(PIECE, 2 * room)
     }
     return {
       write: async (chunk) => {
         if (state.error !== undefined) throw state.error
         state.hash.update(chunk)
         for (let at = 0; at < chunk.length; ) {
-          piece ??= new Uint8Array(PIECE)
-          const take = Math.min(PIECE - filled, chunk.length - at)
+          if (filled === piece.length) grow()
+          const take = Math.min(piece.length - filled, chunk.length - at)
           piece.set(chunk.subarray(at, at + take), filled)
           filled += take
           at += take

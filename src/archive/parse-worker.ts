@@ -53,7 +53,7 @@ function open(job: number, spec: FileSpec): void {
       while (state.underWay.reduce((sum, rows) => sum + rows, 0) >= ROWS_AHEAD && !state.closed)
         await new Promise<void>((resolve) => (state.resume = resolve))
     },
-    { hashes: false },
+    { hashes: false, ownsChunks: true },
   )
   const state: Job = { reader, chain: Promise.resolve(), underWay: [], resume: undefined, closed: false }
   jobs.set(job, state)
@@ -98,8 +98,9 @@ port?.on('message', (request: ParseRequest) => {
   else if (request.type === 'chunk') {
     const { bytes } = request
     step(job, state, async () => {
+      const { length } = bytes
       await state.reader.write(bytes)
-      send({ type: 'read', job, bytes: bytes.length })
+      send({ type: 'read', job, bytes: length })
     })
   } else {
     step(job, state, async () => {

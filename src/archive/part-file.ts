@@ -1,5 +1,6 @@
 import type { FileHandle } from 'node:fs/promises'
 import { open, stat, unlink } from 'node:fs/promises'
+import { letGo } from './let-go.ts'
 
 /** Bytes that are worth a write: the network's pieces of 16 KB would each cost a turn of Node's thread pool. */
 const WRITE_FROM = 1024 * 1024
@@ -42,7 +43,7 @@ export class PartFile {
     }
   }
 
-  /** Takes the next bytes, which must not change any more; resolves when more may come. */
+  /** Takes the next bytes, which are the copy's to free; resolves when more may come. */
   async add(chunk: Uint8Array): Promise<void> {
     if (this.#error !== undefined) throw this.#error
     this.#waiting.push(chunk)
@@ -112,4 +113,5 @@ async function writeAll(handle: FileHandle, chunks: readonly Uint8Array[], posit
     }
     left = rest
   }
+  for (const chunk of chunks) letGo(chunk)
 }

@@ -3,7 +3,7 @@ import type { Batch } from '../model/batch.ts'
 import type { TimeRange } from '../model/time.ts'
 import { PeriodRows } from './period-rows.ts'
 import { RecordCsvParser, type RecordRows } from './record-csv.ts'
-import { DefectList, type FileContent, ZipReader } from './zip-reader.ts'
+import { DefectList, type FileContent, type ReaderOptions, ZipReader } from './zip-reader.ts'
 
 /** What one archive file of events is expected to hold. */
 export interface RecordFileSpec extends TimeRange {
@@ -23,7 +23,7 @@ export class RecordZipReader extends ZipReader {
   constructor(
     spec: RecordFileSpec,
     onBatch: (batch: Batch) => void | Promise<void>,
-    options: { readonly blockRows?: number; readonly hashes?: boolean; readonly isPlain?: boolean } = {},
+    options: ReaderOptions & { readonly blockRows?: number } = {},
   ) {
     super(spec.path, new RecordContent(spec, options.blockRows), onBatch, options)
   }

@@ -1,10 +1,11 @@
 import { createInflateRaw, type InflateRaw, type ZlibOptions } from 'node:zlib'
 import { ParseError } from '../model/errors.ts'
+import { letGo } from './let-go.ts'
 import type { ZipEntry } from './zip.ts'
 
 /** Turns a zip entry's packed bytes into what they hold. */
 export interface Unpacker {
-  /** Takes the next packed bytes, which it may keep for a while; resolves when more may come. @throws ParseError */
+  /** Takes the next packed bytes, which it may keep until the end; resolves when more may come. @throws ParseError */
   write(data: Uint8Array): Promise<void>
   /** Takes their end; resolves when all of it was given. @throws ParseError when bytes are missing or damaged. */
   end(): Promise<void>
@@ -19,14 +20,19 @@ export type OnUnpacked = (bytes: Uint8Array) => Promise<void> | void
  * Packed bytes that go to the inflater at once, and room for what becomes of them. It works in another thread: each turn
  * costs two wake-ups, some 0.1 ms, and far more while other programs keep the cores busy.
  */
-const PACKED_PIECE = 512 * 1024
+export const PACKED_PIECE = 512 * 1024
 const UNPACKED_PIECE = 2 * 2 ** 20
 /** Node takes no smaller pieces. */
 const MIN_PIECE = 64
 
-/** What unpacks an entry, in bounded memory. */
-export function makeUnpacker(entry: ZipEntry, path: string, onUnpacked: OnUnpacked): Unpacker {
-  return entry.method === 'stored' ? new StoredUnpacker(onUnpacked) : new StreamUnpacker(path, entry.size, onUnpacked)
+/**
+ * What unpacks an entry, in bounded memory.
+ * @param ownsPacked whether the packed bytes are the unpacker's to free.
+ */
+export function makeUnpacker(entry: ZipEntry, path: string, onUnpacked: OnUnpacked, ownsPacked: boolean): Unpacker {
+  return entry.method === 'stored'
+    ? new StoredUnpacker(onUnpacked)
+    : new StreamUnpacker(path, entry.size, onUnpacked, ownsPacked)
 }
 
 class StoredUnpacker implements Unpacker {
@@ -49,19 +55,22 @@ class StreamUnpacker implements Unpacker {
   readonly #path: string
   readonly #inflate: InflateRaw
   readonly #reading: Promise<void>
+  readonly #ownsPacked: boolean
   /** Packed bytes that wait until they are worth a turn. */
   #packed: Uint8Array[] = []
   #length = 0
   #error: unknown
 
-  constructor(path: string, size: number | undefined, onUnpacked: OnUnpacked) {
+  constructor(path: string, size: number | undefined, onUnpacked: OnUnpacked, ownsPacked: boolean) {
     this.#path = path
+    this.#ownsPacked = ownsPacked
     // What the zip says of itself only saves memory here: whatever comes out is counted by the reader.
     const chunkSize = Math.min(UNPACKED_PIECE, (size ?? UNPACKED_PIECE) + MIN_PIECE)
     this.#inflate = createInflateRaw({
       chunkSize,
-      // One piece more than the reader works on may be made, no further one.
-      readableHighWaterMark: chunkSize,
+      // Piece by piece: several that wait would be joined. One more than the reader works on may be made, no further one.
+      readableObjectMode: true,
+      readableHighWaterMark: 1,
       writableHighWaterMark: PACKED_PIECE,
     } as ZlibOptions)
     this.#reading = this.#drain(onUnpacked)
@@ -92,16 +101,23 @@ class StreamUnpacker implements Unpacker {
 
   /** Hands over what waits. False when the inflater has enough for now. */
   #send(): boolean {
-    const packed = this.#packed.length === 1 ? this.#packed[0]! : Buffer.concat(this.#packed, this.#length)
+    const pieces = this.#packed
+    const packed = pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces, this.#length)
     this.#packed = []
     this.#length = 0
     const inflate = this.#inflate
-    return inflate.destroyed || inflate.readableEnded || inflate.write(packed)
+    const done = (): void => {
+      if (this.#ownsPacked) for (const piece of pieces) letGo(piece)
+    }
+    return inflate.destroyed || inflate.readableEnded || inflate.write(packed, done)
   }
 
   async #drain(onUnpacked: OnUnpacked): Promise<void> {
     try {
-      for await (const chunk of this.#inflate) await onUnpacked(chunk as Uint8Array)
+      for await (const chunk of this.#inflate) {
+        await onUnpacked(chunk as Uint8Array)
+        letGo(chunk as Uint8Array)
+      }
     } catch (cause) {
       this.#error ??= cause instanceof ParseError ? cause : damaged(this.#path, cause)
       this.#inflate.destroy()

@@ -59,6 +59,8 @@ export interface ReaderOptions {
   readonly hashes?: boolean
   /** The bytes are the CSV itself, in no zip. */
   readonly isPlain?: boolean
+  /** The chunks that are written are the reader's to free, once they have been read. */
+  readonly ownsChunks?: boolean
 }
 
 const PLAIN: ZipEntry = {
@@ -81,8 +83,10 @@ export class ZipReader {
   readonly #onBatch: (batch: Batch) => void | Promise<void>
   readonly #notes: string[] = []
   readonly #isPlain: boolean
+  readonly #ownsChunks: boolean
   #head: Uint8Array | undefined = new Uint8Array(0)
-  #tail: Uint8Array[] = []
+  /** The last bytes, where the directory of a zip stands: `#tailLength` of them. */
+  #tail = new Uint8Array(0)
   #tailLength = 0
   #bytes = 0
   #unpacker: Unpacker | undefined
@@ -101,6 +105,7 @@ export class ZipReader {
     this.#hash = options.hashes === false ? undefined : createHash('sha256')
     this.#onBatch = onBatch
     this.#isPlain = options.isPlain ?? false
+    this.#ownsChunks = options.ownsChunks ?? false
     if (this.#isPlain) {
       this.#head = undefined
       this.#open(PLAIN)
@@ -153,7 +158,7 @@ export class ZipReader {
   /** Compares what was unpacked with what the zip's directory says of it. */
   #checkEnd(): void {
     const path = this.#path
-    const tail = Buffer.concat(this.#tail)
+    const tail = this.#tail.subarray(0, this.#tailLength)
     const files = readCentralDirectory(tail, this.#bytes - tail.length, path).filter(
       (entry) => !entry.name.endsWith('/'),
     )
@@ -185,10 +190,11 @@ export class ZipReader {
   }
 
   #open(entry: ZipEntry): void {
-    this.#unpacker = makeUnpacker(entry, this.#path, (bytes) => {
+    const onUnpacked = (bytes: Uint8Array): Promise<void> => {
       this.#consume(bytes)
       return this.#flush()
-    })
+    }
+    this.#unpacker = makeUnpacker(entry, this.#path, onUnpacked, this.#ownsChunks)
   }
 
   #consume(chunk: Uint8Array): void {
@@ -209,12 +215,19 @@ export class ZipReader {
     }
   }
 
-  /** Remembers the last bytes, where the directory of a zip stands. */
+  /** Remembers the last bytes: a copy, since the chunk may be gone when they are asked for. */
   #keepTail(chunk: Uint8Array): void {
-    this.#tail.push(chunk)
-    this.#tailLength += chunk.length
-    while (this.#tail.length > 1 && this.#tailLength - this.#tail[0]!.length >= ZIP_TAIL) {
-      this.#tailLength -= this.#tail.shift()!.length
+    const end = chunk.subarray(Math.max(0, chunk.length - ZIP_TAIL))
+    if (this.#tailLength + end.length > this.#tail.length) {
+      // Room for as much again, so that small chunks do not move all of it each time.
+      const kept = this.#tail.subarray(Math.max(0, this.#tailLength + end.length - ZIP_TAIL), this.#tailLength)
+      const room = Math.min(2 * ZIP_TAIL, 2 * (kept.length + end.length))
+      const tail = room > this.#tail.length ? new Uint8Array(room) : this.#tail
+      tail.set(kept)
+      this.#tail = tail
+      this.#tailLength = kept.length
     }
+    this.#tail.set(end, this.#tailLength)
+    this.#tailLength += end.length
   }
 }
