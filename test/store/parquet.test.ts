@@ -192,6 +192,20 @@ describe('a Parquet file', () => {
     ).toBe('RLE, PLAIN')
   })
 
+  it('gives no dictionary to a column that hardly repeats a value in its beginning', async () => {
+    const rows = 80_000
+    for (const [beginning, encoding] of [
+      [(row: number) => row, 'RLE, PLAIN'],
+      [(row: number) => row - (row % 12 === 0 ? 1 : 0), 'PLAIN, RLE, RLE_DICTIONARY'],
+    ] as const) {
+      // What comes behind repeats itself, so that a dictionary would be found.
+      const values = Array.from({ length: rows }, (_, row) => (row <= rows / 16 ? beginning(row) : row % 100) / 7)
+      const path = await write([source('float64', values)], rows)
+      expect(await encodingOf(path)).toBe(encoding)
+      expectSame(await read(path, 'float64'), values)
+    }
+  })
+
   it('takes whole numbers that lie too far from one another for exact differences', async () => {
     const far = [Number.MAX_SAFE_INTEGER, -Number.MAX_SAFE_INTEGER, 0, 1, Number.MAX_SAFE_INTEGER - 1]
     expectSame(await read(await write([source('integer', far)], far.length), 'integer'), far)

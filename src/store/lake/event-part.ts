@@ -193,7 +193,8 @@ function presentColumns(kind: Kind, batch: Batch): readonly ColumnSpec[] {
 async function writeWhole(path: string, bytes: Uint8Array): Promise<FileHandle> {
   const handle = await open(path, 'w')
   try {
-    await handle.writeFile(bytes)
+    // `writeFile` would take a turn of Node's thread pool for each half megabyte.
+    for (let at = 0; at < bytes.length; ) at += (await handle.write(bytes, at)).bytesWritten
     return handle
   } catch (error) {
     await handle.close().catch(() => {})

@@ -155,6 +155,11 @@ function writePlain({ values, count }: Stored, physical: Physical, page: ByteSin
     packBits(values, 0, count, 1, page)
     return
   }
+  if (physical === PHYSICAL.double) {
+    // As they lie in memory: little-endian on every platform Node runs on.
+    page.append(new Uint8Array(values.buffer, values.byteOffset, count * 8))
+    return
+  }
   const width = physical === PHYSICAL.int32 ? 4 : 8
   const view = page.reserve(count * width)
   let at = page.length

@@ -4,8 +4,17 @@ export interface Dictionary {
   readonly indexes: Int32Array
 }
 
-/** Slots at first. There are always twice as many as entries at least, and no more than needed: they fit a nearer cache. */
+/** Slots at first. There are always twice as many as entries at least, and not many more: they fit a nearer cache. */
 const FIRST_SLOTS = 4096
+/** How much larger the table becomes when it is full: all entries move each time. */
+const GROWTH = 4
+/**
+ * A column whose first sixteenth has hardly any value twice gets no dictionary: of values drawn at random from so many
+ * that only one row in 32 repeats one, two thirds are different in the whole column, and an index saves nothing then.
+ */
+const SAMPLE = 1 / 16
+const LEAST_REPEATS = 1 / 32
+const MIN_SAMPLE = 4096
 
 /** Index of the entry plus one; 0 where there is none. */
 let slots = new Int32Array(FIRST_SLOTS)
@@ -15,7 +24,7 @@ let indexes = new Int32Array(0)
 /**
  * Finds the different values of a column, by their bits: -0 is not 0, and NaN is itself.
  * @param most gives up beyond so many.
- * @returns views on memory that the next call uses again; undefined when there are more.
+ * @returns views on memory that the next call uses again; undefined when there are more, or will be by the looks of it.
  */
 export function findDictionary(values: Float64Array, count: number, most: number): Dictionary | undefined {
   if (indexes.length < count) indexes = new Int32Array(count)
@@ -27,7 +36,9 @@ export function findDictionary(values: Float64Array, count: number, most: number
   let index = -1
   let low = 0
   let high = 0
+  const sample = Math.max(MIN_SAMPLE, Math.floor(count * SAMPLE))
   for (let i = 0; i < count; i++) {
+    if (i === sample && found > sample * (1 - LEAST_REPEATS)) return undefined
     const nextLow = halves[2 * i]!
     const nextHigh = halves[2 * i + 1]!
     // Prices come several times in a row.
@@ -47,7 +58,7 @@ export function findDictionary(values: Float64Array, count: number, most: number
         index = found++
         slots[slot] = found
         if (2 * found > mask) {
-          mask = 2 * mask + 1
+          mask = GROWTH * (mask + 1) - 1
           known = spread(found, mask)
         }
       }
