@@ -8,6 +8,7 @@ import { ExactSum } from './exact-sum.ts'
 import { BarGrid, type GridOptions } from './grid.ts'
 import { greatest, least, union } from './rows.ts'
 import { RunSum, sumFewRows, sumRows } from './run-sum.ts'
+import { greatestOfBars, leastOfBars } from './simd.ts'
 import { BarSpans, endOfBar, outOfOrder } from './spans.ts'
 
 /** Columns that add up as decimals, as far as the source has them. */
@@ -270,9 +271,9 @@ export class CandleResampler {
       columns.close_time[at + b] = end[b]! - 1
       columns.rows[at + b] = to[b]! - from[b]!
     }
-    const { high, low } = columns
-    for (let b = 0; b < count; b++) high[at + b] = greatest(highs, opening[b]!, to[b]!, Number.NEGATIVE_INFINITY)
-    for (let b = 0; b < count; b++) low[at + b] = least(lows, opening[b]!, to[b]!, Number.POSITIVE_INFINITY)
+    const rows = { count, from: opening, to }
+    greatestOfBars(highs, rows, columns.high, at)
+    leastOfBars(lows, rows, columns.low, at)
   }
 
   #sumSpans(values: Float64Array, count: number, into: Float64Array, flags: Float64Array, at: number): void {
