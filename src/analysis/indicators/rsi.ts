@@ -1,5 +1,5 @@
-import { define, integer, type Kernel, word } from './definition.ts'
-import { SumWindow } from './windows.ts'
+import { define, integer, isFiniteSum, type Kernel, word } from './definition.ts'
+import { COPY_ROWS, SumWindow } from './windows.ts'
 
 /** 100 where nothing was lost, even if nothing was won either. */
 function strength(gain: number, loss: number): number {
@@ -66,20 +66,44 @@ class CutlerRsiKernel implements Kernel {
   }
 
   run([x]: readonly Float64Array[], from: number, to: number, [out]: readonly Float64Array[]): void {
+    this.#run(x!, from, to, out!)
+  }
+
+  attempt([x]: readonly Float64Array[], from: number, to: number, [out]: readonly Float64Array[]): boolean {
+    const { gains, losses, before } = this
+    // Copies pay only where many rows follow.
+    if (!this.started || to - from < COPY_ROWS * gains.period) return false
+    const [gain, loss] = [gains.copy(), losses.copy()]
+    if (this.#run(x!, from, to, out!)) return true
+    gains.restore(gain)
+    losses.restore(loss)
+    this.before = before
+    return false
+  }
+
+  /** @returns false where a value is not finite */
+  #run(x: Float64Array, from: number, to: number, out: Float64Array): boolean {
     const { gains, losses } = this
+    let { before } = this
+    let seen = 0
     for (let i = from; i < to; i++) {
-      const value = x![i]!
-      const change = value - this.before
-      this.before = value
+      const value = x[i]!
+      const change = value - before
+      before = value
+      // What is no number loses every comparison, and shows here.
+      seen += value
       if (!this.started) {
         this.started = true
-        out![i] = Number.NaN
+        out[i] = Number.NaN
         continue
       }
-      const gain = gains.next(change > 0 ? change : 0)
-      const loss = losses.next(change < 0 ? -change : 0)
-      out![i] = gains.count < gains.period ? Number.NaN : strength(gain, loss)
+      const size = Math.abs(change)
+      const gain = gains.next((size + change) * 0.5)
+      const loss = losses.next((size - change) * 0.5)
+      out[i] = gains.count < gains.period ? Number.NaN : strength(gain, loss)
     }
+    this.before = before
+    return isFiniteSum(seen)
   }
 }
 

@@ -66,6 +66,9 @@ export class MinWindow {
   }
 }
 
+/** Rows per value of a window from which on it pays to copy the window first, rather than to look for NaN. */
+export const COPY_ROWS = 16
+
 /**
  * Sum of the last `period` values. A running sum drifts, so that it is worked out anew every `renewalOf(period)` values:
  * no rounding error lives longer.
@@ -91,7 +94,8 @@ export class SumWindow {
   /** The sum of all values so far while they are fewer than `period`. */
   next(value: number): number {
     const { ring, at, period } = this
-    this.zeros = value === 0 ? this.zeros + 1 : 0
+    // No branch: gains and losses come in an order that no processor foresees.
+    this.zeros = Math.imul(this.zeros + 1, Number(value === 0))
     const sum = this.zeros >= period ? 0 : this.sum + (value - ring[at]!)
     ring[at] = value
     if (this.count < period) this.count++
@@ -101,6 +105,23 @@ export class SumWindow {
       return sum
     }
     return this.#turn()
+  }
+
+  /** A window of the same state, to go back to. */
+  copy(): SumWindow {
+    const copy = new SumWindow(this.period)
+    copy.restore(this)
+    return copy
+  }
+
+  /** Takes over the state of another window of the same period. */
+  restore({ ring, age, at, count, sum, zeros }: SumWindow): void {
+    this.ring.set(ring)
+    this.age = age
+    this.at = at
+    this.count = count
+    this.sum = sum
+    this.zeros = zeros
   }
 
   /** The ring is full: what it holds, from its first place on, is the window. */
