@@ -3,7 +3,7 @@ import { InvalidRangeError, InvalidSymbolError } from '../../model/errors.ts'
 import type { Filter } from '../../model/instrument.ts'
 import type { Market } from '../../model/series.ts'
 import { type Bound, closestAllowed, type RoundingMode } from './bounds.ts'
-import { type ExchangeInfoBody, readExchangeInfo } from './exchange-info.ts'
+import { type ExchangeInfoBody, type ExchangeInfoRow, readExchangeInfo } from './exchange-info.ts'
 import { lacking, readOrder, readSide } from './order.ts'
 import type {
   BrokenRule,
@@ -42,23 +42,25 @@ export type QuantityOptions = Pick<OrderOptions, 'type'>
 /** Limits of one field of an order, as decimal text; the strictest of the rules that do not depend on the market. */
 export type FieldLimits = Readonly<Record<string, string>>
 
-interface Symbols {
+interface KnownSymbol {
   readonly instrument: OrderInstrument
   rules?: readonly OrderRule[]
 }
 
 /**
  * Checks orders against the exchange's rules before they are sent, in exact decimal arithmetic and without a network:
- * from instruments, or from a stored answer of exchangeInfo (object or JSON text).
+ * from instruments, or from a stored answer of exchangeInfo (object or JSON text), or its `symbols`.
  */
 export class DataValidator {
-  readonly #symbols = new Map<string, Symbols>()
+  readonly #symbols = new Map<string, KnownSymbol>()
   readonly #exchangeFilters: readonly Filter[]
 
   /** @throws ParseError where an exchangeInfo is not what the exchange gives. */
-  constructor(source: readonly OrderInstrument[] | ExchangeInfoBody | string = [], options: DataValidatorOptions = {}) {
-    const isList = (given: typeof source): given is readonly OrderInstrument[] => Array.isArray(given)
-    const { instruments, exchangeFilters } = isList(source)
+  constructor(
+    source: readonly OrderInstrument[] | ExchangeInfoBody | readonly ExchangeInfoRow[] | string = [],
+    options: DataValidatorOptions = {},
+  ) {
+    const { instruments, exchangeFilters } = isInstruments(source)
       ? { instruments: source, exchangeFilters: [] }
       : readExchangeInfo(source, options.market)
     for (const instrument of instruments) this.#symbols.set(instrument.symbol, { instrument })
@@ -168,7 +170,7 @@ export class DataValidator {
   }
 
   #checkStatus(symbol: string, { broken, unchecked }: Findings): void {
-    const { status, active } = this.#symbols.get(symbol)!.instrument
+    const { status, active } = this.#known(symbol).instrument
     if (status === undefined) unchecked.push(UNKNOWN_STATUS)
     else if (!(active ?? status === 'TRADING')) {
       broken.push({ rule: 'STATUS', field: 'orders', part: 'form', value: status, limits: { status: 'TRADING' } })
@@ -176,11 +178,16 @@ export class DataValidator {
   }
 
   #rules(symbol: string): readonly OrderRule[] {
-    const entry = this.#symbols.get(symbol)
-    if (entry === undefined) throw new InvalidSymbolError(symbol, 'the exchangeInfo given', this.#like(String(symbol)))
+    const entry = this.#known(symbol)
     // Made at first use: an exchange has thousands of symbols, and a bot trades a few.
     entry.rules ??= rulesOf(entry.instrument, this.#exchangeFilters)
     return entry.rules
+  }
+
+  #known(symbol: string): KnownSymbol {
+    const known = this.#symbols.get(symbol)
+    if (known === undefined) throw new InvalidSymbolError(symbol, 'the exchangeInfo given', this.#like(String(symbol)))
+    return known
   }
 
   /** Symbols that differ only in case and punctuation, or begin alike. */
@@ -193,6 +200,11 @@ export class DataValidator {
       ? same
       : known.filter((other) => plain(other).startsWith(wanted) || wanted.startsWith(plain(other))).slice(0, 3)
   }
+}
+
+/** Rows of an exchangeInfo do not name their market; taken for instruments they would have no rules. */
+function isInstruments(source: unknown): source is readonly OrderInstrument[] {
+  return Array.isArray(source) && source.every((row: OrderInstrument | undefined) => row?.market !== undefined)
 }
 
 const NONE: readonly [] = Object.freeze([])
@@ -226,30 +238,57 @@ function emptyOrder(atMarket: boolean): CheckedOrder {
 
 /** Adds the nearest valid value and a sentence to each broken rule. */
 function explain(symbol: string, order: CheckedOrder, findings: Findings, rules: readonly OrderRule[]): BrokenRule[] {
-  const bounds = (checked: CheckedOrder, field: OrderField) =>
-    rules.flatMap((rule) => rule.bound?.(checked, field) ?? [])
+  const isBroken = (field: OrderField) =>
+    findings.broken.some((entry) => entry.field === field && entry.part !== 'form')
+  const nearestOf = (checked: CheckedOrder, field: OrderField, value: Decimal) =>
+    closestAllowed(
+      value,
+      rules.flatMap((rule) => rule.bound?.(checked, field) ?? []),
+      'nearest',
+    )
   const found = new Map<OrderField, string | undefined>()
-  // The price first: the least quantity follows from it.
-  const priced: { -readonly [Name in keyof CheckedOrder]: CheckedOrder[Name] } = { ...order }
+  // The price first: a quantity that has to change follows from it, one that need not bounds it.
+  const changed: { -readonly [Name in keyof CheckedOrder]: CheckedOrder[Name] } = { ...order }
+  if (isBroken('quantity')) changed.quantity = undefined
+  let quantityAlong: string | undefined
   for (const field of ['price', 'stopPrice', 'quantity', 'quoteQuantity', 'icebergQuantity'] as const) {
-    const isBroken = findings.broken.some((entry) => entry.field === field && entry.part !== 'form')
-    if (!isBroken) continue
+    if (!isBroken(field)) continue
     const value: Decimal = order[field] ?? ZERO
-    const nearest = closestAllowed(value, bounds(priced, field), 'nearest')
+    let nearest = nearestOf(changed, field, value)
+    if (field === 'price' && nearest === undefined && changed.quantity !== undefined) {
+      // No price goes with the quantity: another quantity may.
+      nearest = nearestOf({ ...changed, quantity: undefined }, field, value)
+      const price = nearest === undefined ? undefined : parseDecimal(nearest)
+      quantityAlong = nearestOf({ ...changed, price }, 'quantity', changed.quantity)
+      if (quantityAlong === undefined) nearest = undefined
+    }
     found.set(field, nearest)
-    if (nearest !== undefined) priced[field] = parseDecimal(nearest)
+    if (nearest !== undefined) changed[field] = parseDecimal(nearest)
   }
   return findings.broken.map((entry) => {
     const nearest = entry.nearest ?? found.get(entry.field)
-    return { ...entry, ...(nearest !== undefined && { nearest }), message: sentence(symbol, entry, nearest) }
+    const along = entry.field === 'price' ? quantityAlong : undefined
+    return {
+      ...entry,
+      ...(nearest !== undefined && { nearest }),
+      ...(along !== undefined && { nearestQuantity: along }),
+      message: sentence(symbol, entry, nearest, along),
+    }
   })
 }
 
 const ZERO: Decimal = { units: 0n, scale: 0 }
 
-function sentence(symbol: string, entry: Omit<BrokenRule, 'message'>, nearest: string | undefined): string {
+function sentence(
+  symbol: string,
+  entry: Omit<BrokenRule, 'message'>,
+  nearest: string | undefined,
+  quantityAlong: string | undefined,
+): string {
   const { rule, field, part, value, limits } = entry
-  const advice = nearest === undefined ? '' : ` Nearest allowed: ${nearest}.`
+  const along = quantityAlong === undefined ? '' : `, with a quantity of ${quantityAlong}`
+  const none = field === 'trailingDelta' ? '' : ` No ${field} satisfies every rule.`
+  const advice = nearest === undefined ? none : ` Nearest allowed: ${nearest}${along}.`
   if (rule === 'REQUIRED') return `${symbol}: a ${limits.type} order needs a ${field}.`
   if (rule === 'STATUS') return `${symbol} does not trade: its status is ${value}.`
   if (rule === 'DECIMAL') return `${symbol}: ${field} "${value}" is not a decimal number.`

@@ -3,6 +3,12 @@ import type { Filter } from '../../model/instrument.ts'
 import type { Market } from '../../model/series.ts'
 import type { OrderInstrument } from './rules/rule.ts'
 
+/** A row of `symbols` of an exchangeInfo answer, as far as it is read here. */
+export interface ExchangeInfoRow {
+  readonly symbol: string
+  readonly filters?: readonly object[]
+}
+
 /** The part of an exchangeInfo answer that order rules are read from. Any other field is left alone. */
 export interface ExchangeInfoBody {
   readonly symbols?: readonly object[]
@@ -17,12 +23,16 @@ export interface ReadRules {
 }
 
 /**
- * Reads an exchangeInfo answer, as an object or as its JSON text. Which market it is about shows in its rows; `market`
+ * Reads an exchangeInfo answer or its rows alone, as an object or as JSON text. Which market it is about shows in its rows; `market`
  * overrides that.
  * @throws ParseError where the rows are not what exchangeInfo gives.
  */
-export function readExchangeInfo(input: ExchangeInfoBody | string, market?: Market): ReadRules {
-  const body = typeof input === 'string' ? parsed(input) : (input as Fields)
+export function readExchangeInfo(
+  input: ExchangeInfoBody | readonly ExchangeInfoRow[] | string,
+  market?: Market,
+): ReadRules {
+  const given: unknown = typeof input === 'string' ? parsed(input) : input
+  const body: unknown = Array.isArray(given) && given.length > 0 ? { symbols: given } : given
   if (!isFields(body)) throw new ParseError('exchangeInfo', 'is no JSON object.')
   const rows = [...listOf(body, 'symbols', 'exchangeInfo'), ...listOf(body, 'optionSymbols', 'exchangeInfo')]
   if (body.symbols === undefined && body.optionSymbols === undefined) {
@@ -37,14 +47,12 @@ export function readExchangeInfo(input: ExchangeInfoBody | string, market?: Mark
 
 type Fields = Readonly<Record<string, unknown>>
 
-function parsed(text: string): Fields {
+function parsed(text: string): unknown {
   try {
-    const body: unknown = JSON.parse(text)
-    if (isFields(body)) return body
+    return JSON.parse(text)
   } catch (cause) {
     throw new ParseError('exchangeInfo', 'is no JSON.', { cause })
   }
-  throw new ParseError('exchangeInfo', 'is no JSON object.')
 }
 
 function isFields(value: unknown): value is Fields {

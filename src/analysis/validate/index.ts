@@ -6,7 +6,7 @@ export {
   type PriceOptions,
   type QuantityOptions,
 } from './data-validator.ts'
-export type { ExchangeInfoBody } from './exchange-info.ts'
+export type { ExchangeInfoBody, ExchangeInfoRow } from './exchange-info.ts'
 export type {
   BrokenRule,
   Numeric,

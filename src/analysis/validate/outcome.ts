@@ -32,6 +32,8 @@ export interface BrokenRule {
   readonly limits: Readonly<Record<string, string>>
   /** The nearest value of the field that satisfies every rule that could be checked; absent when there is none. */
   readonly nearest?: string
+  /** Of a price: the quantity that has to go with `nearest`, where no price satisfies every rule with the order's own. */
+  readonly nearestQuantity?: string
   /** All of it in a sentence. */
   readonly message: string
 }

@@ -348,6 +348,35 @@ describe('an order', () => {
     expect(verdict).toMatchObject({ rule: 'PRICE_FILTER', nearest: '0.01' })
   })
 
+  it('is offered a price at which its quantity is worth enough still', () => {
+    // 71428.57, the nearer tick, would make it 4.9999999.
+    const verdict = spot.validateOrder('BTCUSDT', 'BUY', '0.00007', '71428.572')
+    expect(told(verdict)).toEqual(['PRICE_FILTER step 71428.572 → 71428.58'])
+    expect(spot.validateOrder('BTCUSDT', 'BUY', '0.00007', '71428.58').ok).toBe(true)
+  })
+
+  it('is offered a quantity along with a price, where no price goes with its own', () => {
+    const known = { referencePrice: '60000' }
+    const verdict = spot.validateOrder('BTCUSDT', 'SELL', '0.00003', '200000', known)
+    expect(verdict).toMatchObject({
+      rule: 'PERCENT_PRICE_BY_SIDE',
+      nearest: '120000',
+      nearestQuantity: '0.00005',
+      message:
+        'BTCUSDT: price 200000 is above 120000 (PERCENT_PRICE_BY_SIDE). Nearest allowed: 120000, with a quantity of 0.00005.',
+    })
+    expect(spot.validateOrder('BTCUSDT', 'SELL', '0.00005', '120000', known).ok).toBe(true)
+  })
+
+  it('is told where nothing makes it valid', () => {
+    const verdict = spot.validateOrder('BTCUSDT', 'BUY', '0.1', undefined, { referencePrice: '0.01' })
+    expect(verdict).toMatchObject({
+      rule: 'NOTIONAL',
+      message: 'BTCUSDT: price × quantity 0.001 is below 5 (NOTIONAL). No quantity satisfies every rule.',
+    })
+    expect(verdict).not.toHaveProperty('nearest')
+  })
+
   it('needs a price where its type says so, and a quantity', () => {
     const types = ['LIMIT', 'LIMIT_MAKER', 'STOP_LOSS_LIMIT', 'TAKE_PROFIT_LIMIT']
     for (const type of types) {
@@ -439,6 +468,14 @@ describe('a stored exchangeInfo', () => {
     const stored = new DataValidator(JSON.stringify({ symbols: [BTCUSDT] }))
     expect(stored.symbols).toEqual(['BTCUSDT'])
     expect(stored.limits('BTCUSDT', 'quantity')).toEqual([{ min: '0.00001', max: '9000', step: '0.00001' }])
+  })
+
+  it('is read from its list of symbols alone', () => {
+    for (const given of [[BTCUSDT], JSON.stringify([BTCUSDT])]) {
+      expect(told(new DataValidator(given).validatePrice('BTCUSDT', '100.015'))).toEqual([
+        'PRICE_FILTER step 100.015 → 100.02',
+      ])
+    }
   })
 
   it.each([

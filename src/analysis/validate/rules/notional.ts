@@ -75,11 +75,12 @@ function notionalRule(filter: Filter, limits: NotionalLimits): OrderRule {
     bound(order, field): Bound | undefined {
       const { bound } = applying(order)
       if (field === 'quoteQuantity') return bound
-      const price = priceOf(order)
-      if (field !== 'quantity' || price === undefined || price.units <= 0n) return undefined
+      // What one of them has to be follows from the other.
+      const other = field === 'quantity' ? priceOf(order) : field === 'price' ? order.quantity : undefined
+      if (other === undefined || other.units <= 0n) return undefined
       return {
-        ...(bound.min && { min: divideAt(bound.min, price, QUOTIENT_DIGITS, 'up') }),
-        ...(bound.max && { max: divideAt(bound.max, price, QUOTIENT_DIGITS, 'down') }),
+        ...(bound.min && { min: divideAt(bound.min, other, QUOTIENT_DIGITS, 'up') }),
+        ...(bound.max && { max: divideAt(bound.max, other, QUOTIENT_DIGITS, 'down') }),
       }
     },
   }

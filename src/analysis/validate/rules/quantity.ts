@@ -110,10 +110,10 @@ export const maxAsset: RuleMaker = (filter, instrument) => {
       else if (check.broken(value)) findings.broken.push(breakOf(filter.type, 'quantity', 'max', value, { max: limit }))
     },
     bound(order, field) {
-      if (field !== 'quantity') return undefined
-      if (isBase) return { max: limit }
+      if (isBase) return field === 'quantity' ? { max: limit } : undefined
       const price = order.price ?? order.referencePrice
-      return price === undefined ? undefined : { max: divideAt(limit, price, limit.scale + 18, 'down') }
+      const other = field === 'quantity' ? price : field === 'price' ? order.quantity : undefined
+      return other === undefined ? undefined : { max: divideAt(limit, other, limit.scale + 18, 'down') }
     },
   }
 }
