@@ -32,10 +32,12 @@ export const indexCandle = priceCandle('indexCandle', 'quote per base', 'index p
 /** Candles of the premium index: how far the contract is from its index, as a fraction that may be negative. */
 export const premiumCandle = priceCandle('premiumCandle', 'fraction', 'premium')
 
-const PRICE_CANDLES: readonly Kind[] = [markCandle, indexCandle, premiumCandle]
+const PRICE_CANDLES = [markCandle, indexCandle, premiumCandle] as const
+
+export type PriceCandleKind = (typeof PRICE_CANDLES)[number]['id']
 
 /** Whether a kind of candles is of another price than the traded one. */
-export function isPriceCandle(kind: string): boolean {
+export function isPriceCandle(kind: string): kind is PriceCandleKind {
   return PRICE_CANDLES.some(({ id }) => id === kind)
 }
 

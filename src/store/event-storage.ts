@@ -1,5 +1,6 @@
 import { InvalidRangeError } from '../model/errors.ts'
 import type { StoredRecord, StoredRecordOf } from '../model/history/index.ts'
+import type { Interval } from '../model/interval.ts'
 import { kindOf } from '../model/kinds.ts'
 import type { LiveRecord } from '../model/live/index.ts'
 import { type Market, parseMarket, type SeriesId } from '../model/series.ts'
@@ -17,7 +18,7 @@ export interface EventStorageOptions extends LakeOptions {
 }
 
 /** Kinds of events: all but candles, which `CandleStorage` keeps. */
-export type EventKind = Exclude<StoredRecord['kind'], 'candle'>
+export type EventKind = Exclude<StoredRecord, { readonly interval: Interval }>['kind']
 
 export interface EventLoadOptions {
   /** First instant wanted, of the kind's own time. */

@@ -178,8 +178,8 @@ async function readSeries(
   }
   const plain = given.filter((word) => !isSymbolPattern(word))
   for (const { symbol, market } of await readSymbols(context, plain)) {
-    const wish = { symbol, market: market ?? (await marketOf(lake, symbol)) }
     for (const kind of kinds) {
+      const wish = { symbol, market: market ?? (await marketOf(lake, symbol, kind)) }
       if (!kindOf(kind).hasInterval) found.push({ ...wish, kind })
       else for (const interval of intervals) found.push({ ...wish, kind, interval })
     }
@@ -190,9 +190,11 @@ async function readSeries(
   return found
 }
 
-/** The market of a symbol that names none: spot, unless the lake has it of one other market alone. */
-async function marketOf(lake: Lake, symbol: string): Promise<string> {
-  const markets = new Set((await lake.list()).filter((id) => id.symbol === symbol).map(({ market }) => market))
+/** The market of a symbol that names none: spot, unless the lake has the kind, or all of it, of one other market alone. */
+async function marketOf(lake: Lake, symbol: string, kind: string): Promise<string> {
+  const all = (await lake.list()).filter((id) => id.symbol === symbol)
+  const ofKind = all.filter((id) => id.kind === kind)
+  const markets = new Set((ofKind.length > 0 ? ofKind : all).map(({ market }) => market))
   const [only] = markets
   return markets.size === 1 ? only! : 'spot'
 }

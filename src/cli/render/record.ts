@@ -21,7 +21,7 @@ export function recordJson({ record, row }: Played, knownAt: number): string {
 /** A record as a line for people: when it was known, what it is, and its values. */
 export function recordText({ record, row }: Played, knownAt: number): string {
   const kind = kindOf(record.kind)
-  const what = record.kind === 'candle' ? `${record.kind} ${record.interval}` : record.kind
+  const what = 'interval' in record ? `${record.kind} ${record.interval}` : record.kind
   const shown = kind.columns.filter(isShown)
   const own = row ?? (record as unknown as Readonly<Record<string, unknown>>)
   const values = shown.flatMap((spec) => {

@@ -6,7 +6,7 @@ import { formatTime, type TimeRange } from '../../model/time.ts'
 import type { SeriesCoverage } from '../../store/lake/coverage-file.ts'
 import type { Lake } from '../../store/lake/lake.ts'
 import type { OpenBounds } from '../data-range.ts'
-import { hasHistory } from '../history.ts'
+import { hasHistory, isOfMarket } from '../history.ts'
 import { gridOf, heldRange, isHarmless, lacksOf } from '../holes.ts'
 
 /** What the lake holds of one series of a replay. */
@@ -45,7 +45,10 @@ const SHOWN = 5
 
 /** Why a series cannot be replayed; undefined where it can. */
 function lackOf(series: SeriesId, coverage: SeriesCoverage | undefined, bounds: OpenBounds): string | undefined {
-  const what = series.interval === undefined ? `${series.kind} records` : `${series.interval} candles`
+  const what =
+    series.interval === undefined
+      ? `${series.kind} records`
+      : `${series.interval} ${series.kind === 'candle' ? 'candles' : series.kind}`
   const name = `${what} of ${series.symbol} (${series.market})`
   const isEmpty = coverage === undefined || (coverage.files.length === 0 && coverage.covered.length === 0)
   if (isEmpty) return `The lake has no ${name}. ${wayToGet(series, bounds)}`
@@ -60,9 +63,10 @@ function lackOf(series: SeriesId, coverage: SeriesCoverage | undefined, bounds: 
 }
 
 function wayToGet({ symbol, market, kind, interval }: SeriesId, { from, to }: OpenBounds): string {
+  if (!isOfMarket(kind, market)) return `There is no ${kind} on ${market}: name another market, e.g. --market usdm.`
   const where = market === 'spot' ? '' : ` --market ${market}`
   if (!hasHistory(kind, market)) return `Collect it: ticklake collect ${symbol}${where} --kinds ${kind}.`
-  const which = interval === undefined ? ` --kind ${kind}` : ` --interval ${interval}`
+  const which = `${kind === 'candle' ? '' : ` --kind ${kind}`}${interval === undefined ? '' : ` --interval ${interval}`}`
   const range = `${from === undefined ? '' : ` --from ${formatTime(from)}`}${to === undefined ? '' : ` --to ${formatTime(to)}`}`
   return `Fetch it: ticklake download ${symbol}${where}${which}${range}.`
 }

@@ -12,6 +12,10 @@ import { MARKETS, type SeriesId } from '../../model/series.ts'
 export function knownAt(record: StoredRecord): number {
   switch (record.kind) {
     case 'candle':
+    case 'continuousCandle':
+    case 'markCandle':
+    case 'indexCandle':
+    case 'premiumCandle':
       return nextOpen({ interval: record.interval }, record.openTime)
     case 'metrics':
       return record.time + METRICS_PERIOD

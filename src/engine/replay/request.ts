@@ -151,9 +151,6 @@ export function seriesOfRequest(request: ReplayRequest, defaults: ReplayDefaults
 
 function seriesOf(wish: ReplaySeries, { exchange, market: fallback }: ReplayDefaults): SeriesId {
   const { id: kind, hasInterval } = kindOf(wish.kind ?? DEFAULT_KIND)
-  if (hasInterval && kind !== DEFAULT_KIND) {
-    throw new InvalidRangeError(`${kind} has no records that can be replayed. Read it with getData or getDataBatches.`)
-  }
   const chosen = wish.market === undefined ? undefined : parseMarket(wish.market)
   const { market, symbol: id } = resolveNative(wish.symbol, chosen, fallback)
   if (!exchange.markets.includes(market)) {

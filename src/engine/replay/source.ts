@@ -3,11 +3,12 @@ import type { StoredRecord } from '../../model/history/index.ts'
 import { intervalLength } from '../../model/interval.ts'
 import type { Kind } from '../../model/kind.ts'
 import { kindOf } from '../../model/kinds.ts'
+import { isPriceCandle } from '../../model/price-candle.ts'
 import type { SeriesId } from '../../model/series.ts'
 import type { TimeRange } from '../../model/time.ts'
 import { EventRecords } from '../../store/lake/event-records.ts'
 import type { Lake } from '../../store/lake/lake.ts'
-import { candlesOf } from '../live/candle-rows.ts'
+import { candlesOf, continuousCandlesOf, priceCandlesOf } from '../live/candle-rows.ts'
 import { knownAt } from './order.ts'
 
 /** What a source reads. */
@@ -89,8 +90,14 @@ async function* candles(
 }
 
 function* candleRecords(series: SeriesId, batch: Batch): Generator<StoredRecord, void, void> {
+  const { kind } = series
+  const toRecords: (rows: Batch) => readonly StoredRecord[] = isPriceCandle(kind)
+    ? (rows) => priceCandlesOf(series, kind, rows)
+    : kind === 'continuousCandle'
+      ? (rows) => continuousCandlesOf(series, rows)
+      : (rows) => candlesOf(series, rows)
   for (let at = 0; at < batch.length; at += CANDLES_AT_ONCE) {
-    yield* candlesOf(series, sliceBatch(batch, at, at + CANDLES_AT_ONCE))
+    yield* toRecords(sliceBatch(batch, at, at + CANDLES_AT_ONCE))
   }
 }
 

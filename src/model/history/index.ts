@@ -1,9 +1,11 @@
 import type { LiveRecord } from '../live/index.ts'
 import type { BookDepthRecord } from './book-depth.ts'
+import type { CandleRecord } from './candle-records.ts'
 import type { ExchangeInfoRecord } from './exchange-info.ts'
 import type { MetricsRecord } from './metrics.ts'
 
 export { type BookDepthRecord, bookDepth } from './book-depth.ts'
+export type { CandleRecord, ContinuousCandleRecord, PriceCandleRecord } from './candle-records.ts'
 export {
   CONTRACT_TYPES,
   type ContractType,
@@ -15,9 +17,9 @@ export { type ExchangeInfoRecord, exchangeInfo, SNAPSHOT_KINDS, WHOLE_MARKET } f
 export { METRICS_PERIOD, type MetricsRecord, metrics } from './metrics.ts'
 
 /** One record of a kind that no stream gives. */
-export type HistoryRecord = MetricsRecord | BookDepthRecord | ExchangeInfoRecord
+export type HistoryRecord = MetricsRecord | BookDepthRecord | ExchangeInfoRecord | CandleRecord
 
-/** Whatever a series of events holds. */
+/** Whatever a series holds. */
 export type StoredRecord = LiveRecord | HistoryRecord
 
 /** The record type of a kind, e.g. `StoredRecordOf<'metrics'>`. */
