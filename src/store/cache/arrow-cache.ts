@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { rename, stat, utimes } from 'node:fs/promises'
+import { rename, utimes } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import type { Batch } from '../../model/batch.ts'
 import { InvalidRangeError, isTicklakeError, StorageError } from '../../model/errors.ts'
@@ -8,7 +8,7 @@ import { kindOf } from '../../model/kinds.ts'
 import { type Log, silentLog } from '../../model/log.ts'
 import { type SeriesId, seriesKey } from '../../model/series.ts'
 import { storageError } from '../lake/errors.ts'
-import { hashFile, makeFolder, removeIfThere, sweepTemps, syncFolder, TEMP_PREFIX } from '../lake/files.ts'
+import { hashFile, makeFolder, mayBeFolder, removeIfThere, sweepTemps, syncFolder, TEMP_PREFIX } from '../lake/files.ts'
 import { LOCK_FILE } from '../lake/lake.ts'
 import { lockFile } from '../lake/lock.ts'
 import { bytesPerValue } from './arrow-columns.ts'
@@ -100,11 +100,7 @@ export class ArrowCache implements AsyncDisposable {
   /** Opens a cache. The folder comes into being with the first month. */
   static async open(cacheDir: string, options: CacheOptions = {}): Promise<ArrowCache> {
     const path = resolve(cacheDir)
-    const info = await stat(path).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return undefined
-      throw storageError(path, 'the cache could not be opened', error)
-    })
-    if (info && !info.isDirectory())
+    if (!mayBeFolder(path, 'the cache'))
       throw new StorageError(path, 'is a file, not a folder. Choose another --cache-dir.')
     return new ArrowCache(path, options.map === false ? undefined : await loadMapper(), options)
   }
@@ -251,9 +247,8 @@ export class ArrowCache implements AsyncDisposable {
   /** Closes what is open. Tables that were read stay good: their maps end with them. */
   async close(): Promise<void> {
     this.#closed = true
-    const open = [...this.#open.values()]
+    for (const { month } of this.#open.values()) month.close()
     this.#open.clear()
-    await Promise.all(open.map(({ month }) => month.close()))
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -265,9 +260,11 @@ export class ArrowCache implements AsyncDisposable {
       const sha256 = await hashFile(path, signal)
       if (sha256 !== entry.sha256) return `SHA-256 is ${sha256}, ${entry.sha256} was written`
       const month = await MonthFile.open(path, kindOf(series.kind), entry, this.#mapper)
-      const sorted = await month.isSorted()
-      await month.close()
-      return sorted ? undefined : 'its rows do not rise by their time'
+      try {
+        return (await month.isSorted()) ? undefined : 'its rows do not rise by their time'
+      } finally {
+        month.close()
+      }
     } catch (error) {
       signal?.throwIfAborted()
       // An evicted month is no problem.
@@ -321,7 +318,7 @@ export class ArrowCache implements AsyncDisposable {
     const known = this.#open.get(path)
     if (!known) return
     this.#open.delete(path)
-    void known.month.close().catch(() => {})
+    known.month.close()
   }
 
   async #evict(keep: string): Promise<void> {

@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto'
 import { readSync } from 'node:fs'
-import { type FileHandle, open } from 'node:fs/promises'
+import { open } from 'node:fs/promises'
 import { endianness } from 'node:os'
 import type { Schema } from 'apache-arrow'
 import { type Batch, columnOf } from '../../model/batch.ts'
 import { StorageError } from '../../model/errors.ts'
 import type { ColumnSpec } from '../../model/kind.ts'
 import { arrowSchema, bytesPerValue, toArrowValues } from './arrow-columns.ts'
+import { StretchWriter, writeAll } from './stretch-writer.ts'
 
 /**
  * Where the columns of an Arrow IPC file are. There is one record batch, and nothing is compressed, so that a column is
@@ -65,8 +66,8 @@ export interface ArrowContent {
 }
 
 /**
- * Writes an Arrow IPC file and makes it durable; making it visible is the caller's business. Memory holds one batch:
- * each of its columns goes to its place in the file.
+ * Writes an Arrow IPC file and makes it durable; making it visible is the caller's business. Memory holds one batch and
+ * one stretch of each column, which goes to its place in the file.
  * @throws StorageError when another number of rows comes than was promised.
  */
 export async function writeArrowFile(
@@ -80,20 +81,23 @@ export async function writeArrowFile(
   const plan = planFile(modules, schema, columns, rows)
   const handle = await open(path, 'wx')
   try {
-    await write(handle, plan.head, 0)
+    await writeAll(handle, plan.head, 0)
+    const writers = columns.map(
+      (spec, index) => new StretchWriter(handle, plan.offsets[index]!, rows * bytesPerValue(spec)),
+    )
     let done = 0
     for await (const batch of content.batches) {
       signal?.throwIfAborted()
       if (done + batch.length > rows) throw rowError(path, done + batch.length, rows)
       for (const [index, spec] of columns.entries()) {
         const values = toArrowValues(columnOf(batch, spec.name).subarray(0, batch.length), spec)
-        const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
-        await write(handle, bytes, plan.offsets[index]! + done * bytesPerValue(spec))
+        await writers[index]!.write(new Uint8Array(values.buffer, values.byteOffset, values.byteLength))
       }
       done += batch.length
     }
     if (done !== rows) throw rowError(path, done, rows)
-    await write(handle, plan.tail, plan.tailOffset)
+    for (const writer of writers) await writer.flush()
+    await writeAll(handle, plan.tail, plan.tailOffset)
     await handle.sync()
     const { head, tail, tailOffset } = plan
     return { bytes: tailOffset + tail.length, frame: { head: head.length, tail: tail.length, sha256: sha(head, tail) } }
@@ -104,14 +108,6 @@ export async function writeArrowFile(
 
 function rowError(path: string, actual: number, expected: number): StorageError {
   return new StorageError(path, `${actual} rows came where ${expected} were expected`)
-}
-
-async function write(handle: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
-  let done = 0
-  while (done < bytes.length) {
-    const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, position + done)
-    done += bytesWritten
-  }
 }
 
 interface FilePlan {

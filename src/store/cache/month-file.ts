@@ -1,11 +1,11 @@
 import { fstatSync } from 'node:fs'
-import { type FileHandle, open } from 'node:fs/promises'
 import { StorageError } from '../../model/errors.ts'
 import type { ColumnSpec, Kind } from '../../model/kind.ts'
 import { bytesPerValue, type ColumnValues } from './arrow-columns.ts'
 import { type ArrowLayout, readAt, readLayout } from './arrow-file.ts'
 import type { MonthEntry } from './metadata.ts'
 import type { Mapper } from './mmap.ts'
+import { ReadFile } from './read-file.ts'
 
 /** Columns that lie so near each other in the file share a map: address space costs less than another map. */
 const NEAR = 64 * 1024
@@ -22,7 +22,6 @@ export class MonthFile {
   readonly #opened: Opened
   /** Column that orders the rows. */
   readonly #key: ColumnSpec
-  #isClosed = false
 
   private constructor(opened: Opened, entry: MonthEntry, inode: number, key: ColumnSpec) {
     this.#opened = opened
@@ -40,21 +39,21 @@ export class MonthFile {
   static async open(path: string, kind: Kind, entry: MonthEntry, mapper: Mapper | undefined): Promise<MonthFile> {
     const damaged = (what: string): StorageError =>
       new StorageError(path, `the cache file is damaged: ${what}`, { code: 'DAMAGED_FILE' })
-    const handle = await open(path, 'r')
+    const file = new ReadFile(path)
     try {
-      const info = fstatSync(handle.fd)
+      const info = fstatSync(file.fd)
       if (info.size !== entry.bytes) throw damaged(`it has ${info.size} bytes, ${entry.bytes} were written`)
-      const layout = await readLayout(handle.fd, path, entry, kind.columns)
+      const layout = await readLayout(file.fd, path, entry, kind.columns)
       if (layout.rows !== entry.rows) throw damaged(`it has ${layout.rows} rows, ${entry.rows} were written`)
       if (layout.metadata.get('ticklake.build') !== entry.build) throw damaged('it is not the one that was recorded')
       const key = kind.columns.find((spec) => spec.name === kind.sortKey)!
-      const opened = { path, handle, mapper, layout, bytes: entry.bytes }
+      const opened = { file, mapper, layout, bytes: entry.bytes }
       const month = new MonthFile(opened, entry, info.ino, key)
       if (month.#timeAt(0) !== entry.first || month.#timeAt(entry.rows - 1) !== entry.last)
         throw damaged('its first or last row is not what was written')
       return month
     } catch (error) {
-      await handle.close()
+      file.close()
       throw error
     }
   }
@@ -79,19 +78,18 @@ export class MonthFile {
   }
 
   get isClosed(): boolean {
-    return this.#isClosed
+    return this.#opened.file.isClosed
   }
 
-  async close(): Promise<void> {
-    this.#isClosed = true
-    await this.#opened.handle.close()
+  close(): void {
+    this.#opened.file.close()
   }
 
   /** Sort key of a row, epoch ms. */
   #timeAt(row: number): number {
-    const { handle, layout, path } = this.#opened
-    const bytes = readAt(handle.fd, layout.offsets.get(this.#key.name)! + row * 8, 8)
-    if (bytes.length < 8) throw shorter(path)
+    const { file, layout } = this.#opened
+    const bytes = readAt(file.fd, layout.offsets.get(this.#key.name)! + row * 8, 8)
+    if (bytes.length < 8) throw shorter(file.path)
     return Number(bytes.readBigInt64LE()) / 1000
   }
 
@@ -120,8 +118,7 @@ export class MonthFile {
 
 /** What reading a part of a file takes. */
 interface Opened {
-  readonly path: string
-  readonly handle: FileHandle
+  readonly file: ReadFile
   readonly mapper: Mapper | undefined
   readonly layout: ArrowLayout
   readonly bytes: number
@@ -150,14 +147,14 @@ function columnsOf(
 
 /** Undefined where files are not mapped, or when the system gives no more maps. */
 function mapped(
-  { path, handle, mapper, bytes }: Opened,
+  { file, mapper, bytes }: Opened,
   specs: readonly ColumnSpec[],
   stretches: readonly Stretch[],
   rows: number,
 ): ColumnValues[] | undefined {
   if (!mapper) return undefined
   // ticklake never makes a file shorter, but others may have: touching what is gone would end the process.
-  if (fstatSync(handle.fd).size < bytes) throw shorter(path)
+  if (fstatSync(file.fd).size < bytes) throw shorter(file.path)
   const values = new Array<ColumnValues>(specs.length)
   const sorted = [...stretches].sort((a, b) => a.from - b.from)
   for (let i = 0; i < sorted.length; ) {
@@ -165,7 +162,7 @@ function mapped(
     let next = i + 1
     while (next < sorted.length && sorted[next]!.from - to <= NEAR) to = Math.max(to, sorted[next++]!.to)
     const base = Math.floor(sorted[i]!.from / mapper.pageSize) * mapper.pageSize
-    const buffer = mapper.map(handle.fd, base, to - base)
+    const buffer = mapper.map(file.fd, base, to - base)
     if (!buffer) return undefined
     for (; i < next; i++) {
       const { index, from } = sorted[i]!
@@ -176,7 +173,7 @@ function mapped(
 }
 
 async function read(
-  { path, handle }: Opened,
+  { file }: Opened,
   specs: readonly ColumnSpec[],
   stretches: readonly Stretch[],
   rows: number,
@@ -184,11 +181,7 @@ async function read(
   const values = new Array<ColumnValues>(specs.length)
   for (const { index, from, to } of stretches) {
     const bytes = new Uint8Array(to - from)
-    for (let done = 0; done < bytes.length; ) {
-      const { bytesRead } = await handle.read(bytes, done, bytes.length - done, from + done)
-      if (bytesRead === 0) throw shorter(path)
-      done += bytesRead
-    }
+    if ((await file.read(bytes, from)) < bytes.length) throw shorter(file.path)
     values[index] = valuesIn(specs[index]!, bytes.buffer, 0, rows)
   }
   return values

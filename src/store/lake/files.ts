@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto'
+import { statSync } from 'node:fs'
 import { type FileHandle, mkdir, open, readdir, rename, rmdir, stat, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { StorageError } from '../../model/errors.ts'
+import { storageError } from './errors.ts'
 
 /** Files being made, and files set aside, start so; no reader takes them for data. */
 export const TEMP_PREFIX = '.tmp-'
@@ -12,6 +14,19 @@ async function withHandle<T>(path: string, flags: string, work: (handle: FileHan
     return await work(handle)
   } finally {
     await handle.close()
+  }
+}
+
+/**
+ * Whether a path is a folder, or nothing yet: where one may be made. Synchronous: the answer is in the kernel's memory,
+ * where a turn of the thread pool would take twenty times as long.
+ * @param what what is opened there, for the message
+ */
+export function mayBeFolder(path: string, what: string): boolean {
+  try {
+    return statSync(path, { throwIfNoEntry: false })?.isDirectory() !== false
+  } catch (error) {
+    throw storageError(path, `${what} could not be opened`, error)
   }
 }
 

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { type Batch, concatBatches } from '../../model/batch.ts'
@@ -14,7 +15,7 @@ import type { EventBatch } from './event-columns.ts'
 import { readEventFiles } from './event-read.ts'
 import { type ScannedChunk, type ScanQuery, scanEventFiles } from './event-scan.ts'
 import { EventWriter } from './event-writer.ts'
-import { listFolder, makeFolder, TEMP_PREFIX } from './files.ts'
+import { listFolder, makeFolder, mayBeFolder, TEMP_PREFIX } from './files.ts'
 import { type FileLock, lockFile } from './lock.ts'
 import { type Compression, readParquet } from './parquet.ts'
 import { lockForReading } from './reader-lock.ts'
@@ -97,11 +98,8 @@ export class Lake {
   /** Opens a lake. The folder comes into being with the first write. */
   static async open(dataDir: string, options: LakeOptions = {}): Promise<Lake> {
     const path = resolve(dataDir)
-    const info = await stat(path).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return undefined
-      throw storageError(path, 'the lake could not be opened', error)
-    })
-    if (info && !info.isDirectory()) throw new StorageError(path, 'is a file, not a folder. Choose another --data-dir.')
+    if (!mayBeFolder(path, 'the lake'))
+      throw new StorageError(path, 'is a file, not a folder. Choose another --data-dir.')
     return new Lake(path, options)
   }
 
@@ -336,8 +334,7 @@ export class Lake {
 
   /** A journal without a writer is a change that a crash cut short: it is finished before anything is read. */
   async #finishInterrupted(series: SeriesId): Promise<void> {
-    const journal = await stat(join(this.folder(series), JOURNAL_FILE)).catch(() => undefined)
-    if (journal) await this.#openBriefly(series)
+    if (existsSync(join(this.folder(series), JOURNAL_FILE))) await this.#openBriefly(series)
   }
 
   async #openBriefly(series: SeriesId): Promise<void> {
