@@ -11,7 +11,15 @@ import { RecordValidator, recordStages } from '../validate/records/record-valida
 import type { Finding } from '../validate/records/stage.ts'
 import { type Disagreement, isMadeOf, LargerCheck, type LargerSeries } from './larger.ts'
 import { type QualityShares, scoreOf } from './score.ts'
-import { type DayQuality, type Reason, reason, reasonsOf, type SeriesQuality, seriesQuality } from './tally.ts'
+import {
+  type DayQuality,
+  type Reason,
+  reason,
+  reasonsOf,
+  type SeriesQuality,
+  seriesQuality,
+  type Unjudged,
+} from './tally.ts'
 
 export interface CandleQualityOptions {
   readonly interval: Interval
@@ -31,6 +39,9 @@ export interface CandleQualityOptions {
   /** The exchange's clock: what closes later is not held against the series. */
   readonly now?: number
 }
+
+/** Of candles that lack, nothing else can be said. */
+const UNJUDGED: Unjudged = { validity: 'there are no candles', timeliness: 'there are no candles' }
 
 const STAGES = recordStages('candle').flatMap(({ name }) => (name === 'closed' ? [] : [name]))
 
@@ -111,10 +122,11 @@ export class CandleQuality {
     if (range) {
       for (let from = Math.floor(range.from / DAY) * DAY; from < range.to; from += DAY) {
         const day = this.#dayQuality(from, range)
-        if (day.expected > 0 || day.rows > 0) days.push(day)
+        // Of a day on which the exchange published nothing there is nothing to judge.
+        if (day.expected > day.unpublished || day.rows > 0) days.push(day)
       }
     }
-    return seriesQuality(days)
+    return seriesQuality(days, UNJUDGED)
   }
 
   #range(): TimeRange | undefined {

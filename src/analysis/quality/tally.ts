@@ -18,8 +18,8 @@ export interface DayQuality extends TimeRange {
 }
 
 export interface SeriesQuality {
-  /** The days' scores, each weighing as much as it should hold records. */
-  readonly score: number
+  /** The days' scores, each weighing as much as it should hold records; null where there is no day to judge. */
+  readonly score: number | null
   readonly parts: QualityShares
   readonly expected: number
   readonly rows: number
@@ -116,7 +116,7 @@ export function seriesQuality(days: readonly DayQuality[], unjudged: Unjudged = 
   const parts = Object.fromEntries(QUALITY_PARTS.map((part) => [part, shareOf(part)])) as QualityShares
   const silent = days.length === 0 ? [] : QUALITY_PARTS.filter((part) => parts[part] === null)
   return {
-    score: weights === 0 ? 100 : points / weights,
+    score: weights === 0 ? null : points / weights,
     parts,
     unjudged: Object.fromEntries(silent.map((part) => [part, unjudged[part] ?? UNJUDGED[part]])),
     expected: days.reduce((sum, { expected }) => sum + expected, 0),

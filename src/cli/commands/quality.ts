@@ -103,7 +103,7 @@ Nothing is changed. --json gives a line per series with every day, its reasons a
     }
     if (!context.json) await print(context, found, shown, options)
     if (damaged) return ExitCode.failed
-    return least !== undefined && found.some(({ quality }) => quality.score < least)
+    return least !== undefined && found.some(({ quality }) => quality.score !== null && quality.score < least)
       ? ExitCode.incomplete
       : ExitCode.done
   },
@@ -281,7 +281,7 @@ async function print(
     dataLabel(id),
     formatCount(quality.days.length),
     formatCount(quality.rows),
-    scoreText(quality.score),
+    quality.score === null ? '-' : scoreText(quality.score),
     ...QUALITY_PARTS.map((part) => {
       const share = quality.parts[part]
       return share === null ? '-' : scoreText(share * 100)

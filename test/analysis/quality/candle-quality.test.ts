@@ -83,6 +83,14 @@ describe('the quality of a series', () => {
     })
   })
 
+  it('has no score for a day on which nothing was published, nor for a series of such days', () => {
+    const gap: Gap = { from: START + DAY, to: START + 2 * DAY, cause: 'exchange-outage', checked: ['rest'] }
+    const two = score(candlesOf('1h', days(1)), { range: { from: START, to: START + 2 * DAY }, gaps: [gap] })
+    expect([two.score, two.days.map(({ day }) => day)]).toEqual([100, ['2024-01-01']])
+    const none = score(candlesOf('1h', []), { range: { from: gap.from, to: gap.to }, gaps: [gap] })
+    expect(none).toMatchObject({ score: null, days: [], unjudged: {}, parts: { completeness: null, validity: null } })
+  })
+
   it('counts whole days that are not there, where a range was asked for', () => {
     const { days: list, score: all } = score(candlesOf('1h', days(1)), { range: { from: START, to: START + 2 * DAY } })
     expect(list.map(({ score: points, missing }) => [points, missing])).toEqual([
@@ -90,6 +98,8 @@ describe('the quality of a series', () => {
       [0, 24],
     ])
     expect(all).toBe(50)
+    const none = score(candlesOf('1h', []), { range: { from: START, to: START + DAY } })
+    expect(none).toMatchObject({ score: 0, unjudged: { timeliness: 'there are no candles' } })
   })
 
   it('does not count what has not happened yet', () => {

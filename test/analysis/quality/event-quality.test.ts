@@ -33,7 +33,7 @@ describe('the quality of trades', () => {
     expect(days).toMatchObject([{ day: '2024-01-01', rows: 1000, expected: 1000, missing: 0, reasons: [] }])
     const archived = trades(10).map(({ eventTime: _e, receiveTime: _r, ...rest }) => ({ ...rest, flags: 0 }))
     expect(scoreEvents('trade', [archived]).parts).toMatchObject({ timeliness: null, agreement: 1 })
-    expect(scoreEvents('trade', []).score).toBe(100)
+    expect(scoreEvents('trade', []).score).toBeNull()
   })
 
   it('names what is missing, wrong, late and unconfirmed, and the rows behind it', () => {
