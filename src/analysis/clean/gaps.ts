@@ -8,7 +8,7 @@ import {
   nextOpen,
   parseInterval,
 } from '../../model/interval.ts'
-import type { TimeRange } from '../../model/time.ts'
+import { formatTime, type TimeRange } from '../../model/time.ts'
 import { readTable, type Table, type TableInput } from './table.ts'
 
 export interface GapOptions {
@@ -61,7 +61,9 @@ export function fillGaps(input: TableInput, options: GapOptions): GapFill {
   for (let i = 0; i < length; i++) {
     const open = opens[i]!
     if (!isOpenTime(grid, open) || (i > 0 && open <= opens[i - 1]!)) {
-      throw new InvalidRangeError(`Row ${i} opens at ${new Date(open).toISOString()}: not on the grid, or not rising.`)
+      throw new InvalidRangeError(
+        `Row ${i} opens at ${formatTime(open)}: not on the grid of ${interval}, or not rising. Resample or sort the candles first.`,
+      )
     }
     if (i > 0) {
       const from = nextOpen(grid, opens[i - 1]!)

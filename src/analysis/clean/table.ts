@@ -31,9 +31,12 @@ export const ONLY = 'value'
 /**
  * Copies what was given into columns of float64; null, undefined and what is no number become NaN. Columns of rows and
  * of Arrow tables that hold no number at all are left out.
- * @throws InvalidRangeError when columns differ in length, or hold text among or in place of numbers.
+ * @throws InvalidRangeError when there are no data, columns differ in length, or hold text among or in place of numbers.
  */
 export function readTable(input: TableInput): { length: number; columns: Record<string, Float64Array> } {
+  if (typeof input !== 'object' || input === null) {
+    throw new InvalidRangeError('There are no data: give a batch, an Arrow table, columns by name, rows or one column.')
+  }
   const columns: Record<string, Float64Array> = {}
   if (isArrow(input)) {
     for (const { name } of input.schema.fields) {

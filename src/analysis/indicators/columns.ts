@@ -123,8 +123,9 @@ function asFloats(values: ArrayLike<unknown>, column: string): Float64Array {
 
 function fromRows(rows: readonly CandleLike[]): (name: string) => Float64Array | undefined {
   return (name) => {
-    const property = propertyOf(name)
-    if (rows[0]![property] === undefined) return undefined
+    // Rows are written in the style of the library, or in that of files.
+    const property = [propertyOf(name), name].find((key) => rows[0]![key] !== undefined)
+    if (property === undefined) return undefined
     const values = new Float64Array(rows.length)
     for (let i = 0; i < rows.length; i++) {
       values[i] = floatOf(rows[i]![property], property, i)

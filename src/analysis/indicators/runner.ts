@@ -313,10 +313,10 @@ export class IndicatorRunner {
           cell[0] = floatOf(candle.volume, 'volume')
           break
         case 'openTime':
-          cell[0] = floatOf(candle.openTime, 'openTime')
+          cell[0] = floatOf(candle.openTime ?? candle.open_time, 'openTime')
           break
         default:
-          cell[0] = otherOf(candle, properties[k]!)
+          cell[0] = otherOf(candle, properties[k]!, this.#plan.columns[k]!)
       }
     }
   }
@@ -328,9 +328,12 @@ export class IndicatorRunner {
   }
 }
 
-/** A property of a candle, or the average that a derived column stands for; NaN where the candle lacks the value. */
-function otherOf(candle: CandleLike, property: string): number {
-  const value = candle[property]
+/**
+ * A property of a candle, in the style of the library or in that of files, or the average that a derived column stands
+ * for; NaN where the candle lacks the value.
+ */
+function otherOf(candle: CandleLike, property: string, column: string): number {
+  const value = candle[property] ?? candle[column]
   const parts = typeof value === 'number' ? undefined : DERIVED_COLUMNS[property]
   if (!parts) return floatOf(value, property)
   let sum = 0

@@ -162,6 +162,12 @@ describe('refusing to look ahead', () => {
     expect(() => processor.cleaner({ columns: ['a'], steps: [{ step: 'backward-fill' }] })).toThrow(LookAheadError)
   })
 
+  it.each([undefined, null, 'close', 5])('is not asked where there are no data, but %s', (none) => {
+    const processor = new DataProcessor()
+    expect(() => processor.cleanData(none as never)).toThrow(InvalidRangeError)
+    expect(() => processor.normalizeData(none as never)).toThrow('There are no data: give a batch')
+  })
+
   it('is no word that is misspelt', () => {
     const typo = 'Refuse' as 'refuse'
     expect(() => new DataProcessor({ lookAhead: typo })).toThrow('lookAhead is "Refuse"; use allow or refuse.')

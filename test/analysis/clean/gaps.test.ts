@@ -73,6 +73,10 @@ describe('fillGaps', () => {
     expect(() => fillGaps({ length: 0, columns: {} }, { interval: '1h' })).toThrow('"open_time", which is not there')
     const open_time = Float64Array.of(0)
     expect(() => fillGaps({ length: 1, columns: { open_time } }, { interval: '1h' })).toThrow('the last "close"')
+    const times = { open_time: Float64Array.of(0, Number.NaN), close: Float64Array.of(1, 1) }
+    expect(() => fillGaps(times, { interval: '1h' })).toThrow(
+      'Row 1 opens at NaN: not on the grid of 1h, or not rising.',
+    )
     expect(fillGaps(batchOf([]), { interval: '3d' }).data.length).toBe(0)
     expect(() => fillGaps(batchOf([0, 2]), { interval: '7m' as '5m' })).toThrow('Unknown interval "7m"')
     expect(() => fillGaps(batchOf([0, 2]), { interval: '1m', rule: 'linear' as 'flat' })).toThrow('use flat or nan')

@@ -33,6 +33,13 @@ describe('data', () => {
       Object.fromEntries(candle.columns.map(({ name, property }) => [property, whole.columns[name]![i]])),
     )
     expect(computeIndicators(rows, WANTED)).toEqual(expected)
+    const lines = Array.from({ length: LENGTH }, (_, i) =>
+      Object.fromEntries(NAMES.map((name) => [name, whole.columns[name]![i]])),
+    )
+    expect(computeIndicators(lines, WANTED)).toEqual(expected)
+    const runner = new IndicatorRunner(WANTED)
+    for (const line of lines) runner.push(line)
+    expect([...runner.values]).toEqual(Object.values(expected).map((values) => values.at(-1)))
 
     const table = await batchesToTable(candle.columns, [batch(0, 13), batch(13, LENGTH)])
     expect(computeIndicators(table, WANTED)).toEqual(expected)

@@ -53,7 +53,39 @@ describe('candles', () => {
       badRows: 0,
       findings: [],
       counts: {},
+      unchecked: [],
     })
+  })
+
+  it('of an interval that was not told are not called regular', () => {
+    const report = validateRecords('candle', [candleAt(0), candleAt(5)])
+    expect(report).toMatchObject({ ok: true, findings: [] })
+    expect(report.unchecked).toEqual(['grid', 'close', 'continuity'].map((stage) => ({ stage, needs: 'interval' })))
+    const one = validateRecords('candle', [candleAt(0)], { stages: ['ohlc', 'continuity'] })
+    expect(one.unchecked).toEqual([{ stage: 'continuity', needs: 'interval' }])
+  })
+
+  it('are checked as files call their columns too', () => {
+    const rows = [candleAt(0), candleAt(5, { closeTime: 0 })].map(({ openTime, closeTime, ...rest }) => ({
+      ...{ open_time: openTime, close_time: closeTime },
+      ...rest,
+    }))
+    const expected = ['close/close-time-wrong@1', 'continuity/missing@1']
+    expect(found('candle', rows, SERIES)).toEqual(expected)
+    const validator = new RecordValidator('candle', SERIES)
+    for (const row of rows) validator.push(row)
+    expect(validator.report.findings.map(({ stage, rule, row }) => `${stage}/${rule}@${row}`)).toEqual(expected)
+  })
+
+  it('that a live feed tells as open are not closed', () => {
+    const rows = [candleAt(0), candleAt(1)].map((row, i) => ({ ...row, closed: i === 0 }))
+    expect(found('candle', rows, SERIES)).toEqual(['closed/not-closed@1'])
+  })
+
+  it('that are none at all are refused', () => {
+    const none = (input: unknown) => () => validateRecords('candle', input as object[], SERIES)
+    expect(none(undefined)).toThrow('There are no records: give a batch, an Arrow table or rows.')
+    expect(none([5])).toThrow('A record is an object, e.g. { openTime, open, … }, not 5.')
   })
 
   it.each<[string, Partial<Candle>, string[]]>([

@@ -11,7 +11,10 @@ import type { Market } from '../../../model/series.ts'
 import { type CheckContext, type RecordRules, type RowCheck, type Stage, show } from './stage.ts'
 
 /** A candle of which any column may be lacking; what lacks is not checked. */
-export type CheckedCandle = { readonly [Name in keyof Candle]?: Candle[Name] | undefined }
+export type CheckedCandle = { readonly [Name in keyof Candle]?: Candle[Name] | undefined } & {
+  /** Of live candles. */
+  readonly closed?: boolean | undefined
+}
 
 /** What is known of a series of candles. Stages that need what is not told are left out. */
 export interface CandleContext extends CheckContext {
@@ -19,7 +22,7 @@ export interface CandleContext extends CheckContext {
   /** An open time on the grid of `3d`; without it the first row's. */
   readonly origin?: number
   readonly market?: Market
-  /** The exchange's clock: a candle that closes later is not closed. Without it only the flag counts. */
+  /** The exchange's clock: a candle that closes later is not closed. Without it only what the row says counts. */
   readonly now?: number
 }
 
@@ -135,6 +138,7 @@ function onGrid(
 
 const grid: CandleStage = {
   name: 'grid',
+  needs: 'interval',
   meaning: 'candles open on the grid of their interval',
   start: onGrid((ofSeries) => ({ openTime }, report) => {
     const aligned = Number.isFinite(openTime) ? floorOpen(ofSeries, openTime!) : Number.NaN
@@ -144,6 +148,7 @@ const grid: CandleStage = {
 
 const close: CandleStage = {
   name: 'close',
+  needs: 'interval',
   meaning: 'candles close one millisecond before the next; earlier only where an outage cut them',
   start: onGrid((ofSeries) => ({ openTime, closeTime }, report) => {
     if (closeTime === undefined || !Number.isFinite(openTime)) return
@@ -161,8 +166,10 @@ const closed: CandleStage = {
   meaning: 'the interval is over: values no longer change',
   start:
     ({ now }) =>
-    ({ flags, closeTime }, report) => {
-      if (flags !== undefined && (flags & CandleFlag.unfinished) !== 0) {
+    (row, report) => {
+      const { flags, closeTime } = row
+      if (row.closed === false) report('not-closed', 'error', 'is still open')
+      else if (flags !== undefined && (flags & CandleFlag.unfinished) !== 0) {
         report('not-closed', 'error', 'is flagged unfinished')
       } else if (now !== undefined && closeTime !== undefined && closeTime >= now) {
         report('not-closed', 'error', `closes at ${show(closeTime)}, it is ${show(now)}`)
@@ -239,6 +246,7 @@ class SeenTimes {
 
 const continuity: CandleStage = {
   name: 'continuity',
+  needs: 'interval',
   meaning: 'each candle opens where the one before it ends',
   start: onGrid((ofSeries) => {
     let expected: number | undefined

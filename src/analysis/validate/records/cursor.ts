@@ -55,6 +55,19 @@ export function* rowsOf(kind: Kind, { length, columns }: RecordColumns): Generat
   }
 }
 
+/**
+ * Columns that rows call as files do (`open_time`), where the library calls them otherwise (`openTime`).
+ * @throws InvalidRangeError for a row that is no object.
+ */
+export function fileNames(kind: Kind, row: object): (readonly [name: string, property: string])[] {
+  if (typeof row !== 'object' || row === null) {
+    throw new InvalidRangeError(`A record is an object, e.g. { openTime, open, … }, not ${String(row)}.`)
+  }
+  return kind.columns.flatMap(({ name, property }) =>
+    name !== property && name in row && !(property in row) ? [[name, property] as const] : [],
+  )
+}
+
 /** The records of a book kind from its rows, one per level; `at` is the index of the first row. */
 export function* bookRecordsOf(kind: Kind, input: RecordColumns): Generator<{ row: Row; at: number }, void, void> {
   let record: Row | undefined

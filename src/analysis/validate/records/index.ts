@@ -14,6 +14,7 @@ export {
   type RecordReport,
   RecordValidator,
   recordStages,
+  type UncheckedStage,
   validateRecords,
 } from './record-validator.ts'
 export type { CheckContext, Finding, Severity } from './stage.ts'

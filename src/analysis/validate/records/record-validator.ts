@@ -4,7 +4,15 @@ import { KINDS } from '../../../model/kinds.ts'
 import { isArrowTable } from '../../record-table.ts'
 import { BOOK_DELTA_RULES, BOOK_SNAPSHOT_RULES, QUOTE_RULES } from './books.ts'
 import { CANDLE_RULES, type CandleContext } from './candles.ts'
-import { arrowRecords, bookRecordsOf, isColumns, type RecordColumns, type RecordInput, rowsOf } from './cursor.ts'
+import {
+  arrowRecords,
+  bookRecordsOf,
+  fileNames,
+  isColumns,
+  type RecordColumns,
+  type RecordInput,
+  rowsOf,
+} from './cursor.ts'
 import { DEPTH_SAMPLE_RULES } from './depth-samples.ts'
 import type { EventContext } from './events.ts'
 import { EXCHANGE_INFO_RULES } from './exchange-infos.ts'
@@ -49,6 +57,13 @@ export interface RecordCheckOptions extends CandleContext, EventContext {
   readonly onRecord?: (record: object, found: readonly Finding[]) => void
 }
 
+/** A stage that could not be run. */
+export interface UncheckedStage {
+  readonly stage: string
+  /** The option to give. */
+  readonly needs: string
+}
+
 /** What was found in many records. */
 export interface RecordReport {
   readonly kind: CheckedKind
@@ -62,6 +77,8 @@ export interface RecordReport {
   readonly findings: readonly Finding[]
   /** How often each rule was broken, those not kept included: by `stage/rule`. */
   readonly counts: Readonly<Record<string, number>>
+  /** Stages that were wanted and could not be run: `ok` says nothing of what they look for. */
+  readonly unchecked: readonly UncheckedStage[]
 }
 
 /** The stages of a kind, in the order in which they run, and what each holds. */
@@ -85,7 +102,8 @@ const NOTHING: Finding[] = []
 export class RecordValidator {
   readonly kind: CheckedKind
   readonly #rules: RecordRules<object, CheckContext>
-  readonly #checks: readonly { readonly stage: string; readonly check: RowCheck<object> }[]
+  readonly #checks: { readonly stage: string; readonly check: RowCheck<object> }[] = []
+  readonly #unchecked: UncheckedStage[] = []
   readonly #maxFindings: number
   readonly #onFinding: RecordCheckOptions['onFinding']
   readonly #onRecord: RecordCheckOptions['onRecord']
@@ -93,6 +111,8 @@ export class RecordValidator {
   readonly #counts: Record<string, number> = {}
   /** The newest record of a book, to which the next batch may have more levels. */
   #open: BookRecord | undefined
+  /** What the rows call as files do, found in the first of them. */
+  #fileNames: ReturnType<typeof fileNames> | undefined
   #rows = 0
   #badRows = 0
   #record: object = {}
@@ -118,25 +138,29 @@ export class RecordValidator {
     if (unknown !== undefined) {
       throw new InvalidRangeError(`Records of kind "${kind}" have no stage "${unknown}", only ${names.join(', ')}.`)
     }
-    this.#checks = this.#rules.stages.flatMap((stage) => {
-      if (options.stages?.includes(stage.name) === false) return []
-      const check = stage.start(options)
-      return check === undefined ? [] : [{ stage: stage.name, check }]
-    })
+    for (const { name: stage, needs, start } of this.#rules.stages) {
+      if (options.stages?.includes(stage) === false) continue
+      const check = start(options)
+      if (check !== undefined) this.#checks.push({ stage, check })
+      else if (needs !== undefined) this.#unchecked.push({ stage, needs })
+    }
   }
 
   /** Checks one record. @returns what was found in it */
   push(record: object): Finding[] {
     this.#close()
-    return this.#check(record)
+    return this.#check(this.#named(record))
   }
 
   /** Checks many records that follow those before. */
   add(records: RecordInput): this {
+    if (typeof records !== 'object' || records === null) {
+      throw new InvalidRangeError('There are no records: give a batch, an Arrow table or rows.')
+    }
     const input = isArrowTable(records) ? arrowRecords(records) : records
     if (!isColumns(input)) {
       this.#close()
-      for (const record of input) this.#check(record)
+      for (const record of input) this.#check(this.#named(record))
     } else if (this.kind === 'bookDelta' || this.kind === 'bookSnapshot') this.#addBooks(input)
     else for (const row of rowsOf(KINDS[this.kind]!, input)) this.#check(row)
     return this
@@ -152,6 +176,7 @@ export class RecordValidator {
       badRows: this.#badRows,
       findings: [...this.#findings],
       counts: { ...this.#counts },
+      unchecked: this.#unchecked,
     }
   }
 
@@ -167,6 +192,17 @@ export class RecordValidator {
       this.#close()
       this.#open = record
     }
+  }
+
+  /** A row as the library calls its columns. */
+  #named(record: object): object {
+    this.#fileNames ??= fileNames(KINDS[this.kind]!, record)
+    if (this.#fileNames.length === 0) return record
+    const values = record as Readonly<Record<string, unknown>>
+    return Object.fromEntries([
+      ...Object.entries(values),
+      ...this.#fileNames.map(([name, property]) => [property, values[name]] as const),
+    ])
   }
 
   #close(): void {
@@ -204,7 +240,7 @@ export class RecordValidator {
 
 /**
  * Checks records of one series: columns (of lake, collector or Arrow) or rows. Nothing is changed.
- * @throws InvalidRangeError for a kind, stage or interval that does not exist.
+ * @throws InvalidRangeError for a kind, stage or interval that does not exist, and where there are no records.
  */
 export function validateRecords(kind: CheckedKind, input: RecordInput, options: RecordCheckOptions = {}): RecordReport {
   return new RecordValidator(kind, options).add(input).report

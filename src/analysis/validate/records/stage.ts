@@ -28,6 +28,8 @@ export type RowCheck<Row> = (row: Row, report: Report) => void
 export interface Stage<Row, Context> {
   readonly name: string
   readonly meaning: string
+  /** The option without which it cannot be run. */
+  readonly needs?: string
   /** Begins a pass; undefined where the context lacks what the stage needs. */
   start(context: Context): RowCheck<Row> | undefined
 }
