@@ -33,7 +33,7 @@ export function isArrowTable(input: object): input is ArrowTable {
 
 /**
  * Records as columns. A batch is given back as it is; an Arrow table's floats are views where it is in one piece.
- * @throws InvalidRangeError for what is none of the forms.
+ * @throws InvalidRangeError for what is none of the forms, and for text in a row.
  */
 export function recordTable(input: TableSource, kind: Kind): RecordTable {
   if (typeof input !== 'object' || input === null) throw notATable(input)
@@ -68,12 +68,18 @@ function ofRows(rows: readonly Readonly<Record<string, unknown>>[], kind: Kind):
   for (const { name, property } of kind.columns) {
     const key = rows[0] !== undefined && property in rows[0] ? property : name
     if (rows[0] !== undefined && rows[0][key] === undefined) continue
-    columns[name] = Float64Array.from(rows, (row) => numberOf(row[key]))
+    columns[name] = Float64Array.from(rows, (row, index) => numberOf(row[key], key, index))
   }
   return { length: rows.length, columns }
 }
 
-function numberOf(value: unknown): number {
+/** @throws InvalidRangeError for text: made NaN without a word, it would be a hole that nobody put there. */
+function numberOf(value: unknown, column: string, row: number): number {
+  if (typeof value === 'string') {
+    throw new InvalidRangeError(
+      `The "${column}" of row ${row} is the text "${value.slice(0, 40)}": convert it first, e.g. with Number().`,
+    )
+  }
   return typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean'
     ? Number(value)
     : Number.NaN

@@ -57,6 +57,14 @@ describe('candles', () => {
     expect(findAnomalies(batch)).toEqual(anomalies)
   })
 
+  it('with text for numbers are refused: what, where, and what to do', () => {
+    const rows = [{ openTime: 0, open: 1, high: 1, low: 1, close: 1, volume: '3' }]
+    const message = 'The "volume" of row 0 is the text "3": convert it first, e.g. with Number().'
+    expect(() => resampleCandles(rows, { interval: '5m' })).toThrow(message)
+    expect(() => scoreCandles(rows, { interval: '1m' })).toThrow(message)
+    expect(() => findAnomalies(rows)).toThrow(message)
+  })
+
   it('of an Arrow table are checked by every stage', async () => {
     const opens = opensOf(MINUTE, 10).filter((_, row) => row !== 4)
     const { length, columns } = candlesOf('1m', opens)
