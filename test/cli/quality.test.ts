@@ -231,6 +231,11 @@ describe('export --transform', () => {
     expect(rows).toEqual(
       opensOf(HOUR, 96).flatMap((open_time, i) => (i === 0 ? [] : [{ open_time, move: close![i]! - close![i - 1]! }])),
     )
+    const lacking = await run('x = prev(close)\ny = 1 / (close - close)', '--columns', 'close', '--format', 'jsonl')
+    expect(jsonLines(lacking.stdout).slice(0, 2)).toEqual([
+      { close: close![0]!, x: null, y: null },
+      { close: close![1]!, x: close![0]!, y: null },
+    ])
     const csv = await run('open = open * 2', '--columns', 'open', '--to', '2024-01-01T01:00:00Z')
     expect(csv.stdout).toBe(`open\n${candlesOf('1h', [START]).columns.open![0]! * 2}\n`)
   })

@@ -30,7 +30,7 @@ export class BatchTransformer {
     return inputsOfAll(this.#stages.map(({ transform }) => transform))
   }
 
-  /** Columns that are made, in the order of the transforms. Those of record transforms are not known beforehand. */
+  /** Columns that are made, in the order of the transforms, as far as record transforms tell theirs. */
   get outputs(): string[] {
     return outputsOfAll(this.#stages.map(({ transform }) => transform))
   }
@@ -58,16 +58,19 @@ export function inputsOfAll(transforms: readonly Transform[]): string[] {
   const made = new Set<string>()
   const needed = new Set<string>()
   for (const transform of transforms) {
-    if (transform.type === 'record') continue
-    for (const input of transform.inputs) if (!made.has(input)) needed.add(input)
-    if (transform.type === 'column') for (const output of transform.outputs) made.add(output)
+    for (const input of transform.inputs ?? []) if (!made.has(input)) needed.add(input)
+    for (const output of outputsOf(transform)) made.add(output)
   }
   return [...needed]
 }
 
-/** Columns that transforms make, in their order. Those of record transforms are not known beforehand. */
+/** Columns that transforms make, in their order, as far as record transforms tell theirs. */
 export function outputsOfAll(transforms: readonly Transform[]): string[] {
-  return [...new Set(transforms.flatMap((transform) => (transform.type === 'column' ? transform.outputs : [])))]
+  return [...new Set(transforms.flatMap(outputsOf))]
+}
+
+function outputsOf(transform: Transform): readonly string[] {
+  return transform.type === 'filter' ? [] : (transform.outputs ?? [])
 }
 
 function made(transform: Transform, joined: Table, skip: number): Table {

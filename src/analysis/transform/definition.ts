@@ -34,6 +34,10 @@ export interface ColumnTransform extends Named {
 /** Makes one row of one row, or drops it (undefined). It knows no other rows, so it runs on streams as it is. */
 export interface RecordTransform extends Named {
   readonly type: 'record'
+  /** Columns that it reads, so that they are read for it; without them it gets those that are read anyway. */
+  readonly inputs?: readonly string[]
+  /** Columns that it adds, for those who have to know them before the first row, as the head of a CSV does. */
+  readonly outputs?: readonly string[]
   apply(row: Row): Row | undefined
 }
 

@@ -86,7 +86,8 @@ Arrow is the file format (Feather v2) with --out and the stream format on stdout
 --layout binance is the archive's raw CSV, ccxt [[time, open, high, low, close, volume], …], freqtrade its Feather, tardis
 the CSV of tardis.dev: trade, quote, bookDelta (with its snapshots). With a folder, --out data/, files are named, divided
 and packed as that program has them. ticklake import reads all of it again, but for quotes and books of tardis.
-A --transform file has a line per column (name = close / prev(close) - 1) or condition (where volume > 0); see docs/analysis.md.
+A --transform file has a line per column (name = close / prev(close) - 1) or condition (where volume > 0), or is a module
+(.js, .mjs) of your own transforms; see docs/analysis.md.
 A row of bookDelta and bookSnapshot is a level of the book. What a record lacks is empty (null in JSON, Parquet and Arrow).
 Exit code 3 and a note on stderr tell that records are missing which the exchange published, or may have.`,
     )
@@ -293,7 +294,24 @@ async function* readRows(
   const own = kind.columns.map(({ name }) => name)
   const names = new Set([...columns.map(({ spec }) => spec.name), ...(transformer?.inputs ?? [])])
   const batches = lake.read(id, { ...wanted, columns: own.filter((name) => names.has(name)) })
-  for await (const batch of batches) yield transformer === undefined ? batch : transformer.push(batch)
+  for await (const batch of batches)
+    yield transformer === undefined ? batch : made(transformer.push(batch), columns, own)
+}
+
+/**
+ * What transforms made of rows, with all columns that are written: a record transform may leave some out.
+ * @throws ConfigError for a column that it adds without having told: it would be lost.
+ */
+function made({ length, columns: there }: Rows, columns: readonly NamedColumn[], own: readonly string[]): Rows {
+  const names = columns.map(({ spec }) => spec.name)
+  const untold = Object.keys(there).find((name) => !names.includes(name) && !own.includes(name))
+  if (untold !== undefined) {
+    throw new ConfigError(
+      `A record transform of --transform adds "${untold}" and does not tell: outputs: ['${untold}'].`,
+    )
+  }
+  const filled = names.map((name) => [name, there[name] ?? new Float64Array(length).fill(Number.NaN)] as const)
+  return { length, columns: Object.fromEntries(filled) }
 }
 
 /** @throws ConfigError where transforms cannot be used, and for a file that holds none or a mistake. */
@@ -311,11 +329,22 @@ async function readTransformer(
   return new BatchTransformer(await readTransformFile(context, options.transform, [kind]))
 }
 
-/** The columns chosen, and those that transforms add. */
-function withOutputs(chosen: readonly NamedColumn[], transformer: BatchTransformer | undefined): NamedColumn[] {
+/** The columns chosen, and those that transforms add; what is made may lack anywhere, and is a number, whatever it was. */
+function withOutputs(
+  chosen: readonly NamedColumn[],
+  transformer: BatchTransformer | undefined,
+): readonly NamedColumn[] {
+  if (transformer === undefined) return chosen
+  const { outputs } = transformer
   const there = chosen.map(({ spec }) => spec.name)
-  const added = (transformer?.outputs ?? []).filter((name) => !there.includes(name))
-  return [...chosen, ...added.map((name) => ({ spec: column(name, 'float64', '', 'made by --transform'), name }))]
+  const made = (name: string) => column(name, 'float64', '', 'made by --transform', { isOptional: true })
+  return [
+    ...chosen.map(({ spec, name }) => ({
+      spec: outputs.includes(spec.name) ? made(spec.name) : { ...spec, isOptional: true },
+      name,
+    })),
+    ...outputs.filter((name) => !there.includes(name)).map((name) => ({ spec: made(name), name })),
+  ]
 }
 
 /** Rows turned into text at a time: about a megabyte. */

@@ -40,8 +40,10 @@ type Format = (value: number | bigint) => string
 export function valueFormatter(spec: ColumnSpec, time: TimeFormat, json: boolean): Format {
   const format = presentFormatter(spec, time, json) as Format
   if (!spec.isOptional) return format
-  const lacking = json ? 'null' : ''
-  return (value) => ((spec.type === 'id' ? value === -1n : Number.isNaN(value)) ? lacking : format(value))
+  if (spec.type === 'id') return (value) => (value === -1n ? (json ? 'null' : '') : format(value))
+  // JSON has no word for what a division by 0 gives either.
+  if (json) return (value) => (Number.isFinite(value) ? format(value) : 'null')
+  return (value) => (Number.isNaN(value) ? '' : format(value))
 }
 
 function presentFormatter(spec: ColumnSpec, time: TimeFormat, json: boolean): (value: never) => string {
