@@ -1,9 +1,22 @@
+import {
+  type Code,
+  f64,
+  f64x2,
+  get,
+  I32,
+  i32,
+  instantiate,
+  set,
+  until,
+  V128,
+  type WasmFunction,
+  whereThereIsWasm,
+} from '../wasm.ts'
 import { greatest, least } from './rows.ts'
 
 // The greatest and the least of many bars in WebAssembly, which has instructions for two float64 at a time and needs no
 // branch: measured, with the copy into its memory, that takes less than half as long as the loops of rows.ts, which wait for
-// branches that nobody can guess. The module is put together below, instruction by instruction: it is small, and so no
-// compiler is needed to build it.
+// branches that nobody can guess.
 
 /** Values of a column that are looked at in one go: what is copied stays in the processor's cache. */
 const ROOM = 32_768
@@ -17,94 +30,44 @@ const FROM_AT = 0
 const TO_AT = FROM_AT + BARS * 4
 const OUT_AT = TO_AT + BARS * 4
 const VALUES_AT = OUT_AT + BARS * 8
-const PAGE = 65_536
-const PAGES = Math.ceil((VALUES_AT + ROOM * 8) / PAGE)
 
-/** The less or the greater of two values; where the second is NaN the first, which is what came before. */
-const PMIN = [0xfd, 0xf6, 0x01]
-const PMAX = [0xfd, 0xf7, 0x01]
+/** Variables: how many bars are left, and where their first row, the row after the last and the result stand. */
+const [LEFT, FROM, TO, OUT] = [0, 1, 2, 3]
+const [ROW, STOP, EVEN, ODD] = [4, 5, 6, 7]
 
-const I32 = 0x7f
-const V128 = 0x7b
-const BLOCK = [0x02, 0x40]
-const LOOP = [0x03, 0x40]
-const END = 0x0b
-const I32_LOAD = [0x28, 2, 0]
-const I32_EQZ = 0x45
-const I32_GT = 0x4b
-const I32_GE = 0x4f
-const I32_ADD = 0x6a
-const I32_SUB = 0x6b
-const F64_STORE = [0x39, 3, 0]
-const V128_LOAD = [0xfd, 0x00, 3, 0]
-const V128_LOAD_NEXT = [0xfd, 0x00, 3, 16]
-const F64_LOAD_BOTH = [0xfd, 0x0a, 3, 0]
-const FIRST_LANE = [0xfd, 0x21, 0]
-const SECOND_LANE = [0xfd, 0x21, 1]
-const get = (local: number) => [0x20, local]
-const set = (local: number) => [0x21, local]
-const number = (value: number) => [0x41, value]
-const exitIf = (depth: number) => [0x0d, depth]
-const again = [0x0c, 0]
-
-/** Variables of a function: parameters are how many bars are left, and where their first row, the row after the last and the result stand. */
-const LEFT = 0
-const FROM = 1
-const TO = 2
-const OUT = 3
-const ROW = 4
-const STOP = 5
-const EVEN = 6
-const ODD = 7
-
-/** @param pick PMAX or PMIN @param both scalar of the same @param start little-endian bytes of a float64 */
-function extreme(pick: readonly number[], both: number, start: readonly number[]): number[] {
-  const nothing = [0xfd, 0x0c, ...start, ...start]
-  const step = (local: number, bytes: number) => [...get(local), ...number(bytes), I32_ADD, ...set(local)]
-  const take = (local: number, load: readonly number[]) => [...get(local), ...get(ROW), ...load, ...pick, ...set(local)]
-  return [
-    // Variables: two of i32, two of v128.
-    ...[2, 2, I32, 2, V128],
-    ...[...BLOCK, ...LOOP, ...get(LEFT), I32_EQZ, ...exitIf(1)],
-    ...[...get(FROM), ...I32_LOAD, ...set(ROW), ...get(TO), ...I32_LOAD, ...set(STOP)],
-    ...[...nothing, ...set(EVEN), ...nothing, ...set(ODD)],
-    // Four values at a time, then one by one.
-    ...[...BLOCK, ...LOOP, ...get(ROW), ...number(32), I32_ADD, ...get(STOP), I32_GT, ...exitIf(1)],
-    ...[...take(EVEN, V128_LOAD), ...take(ODD, V128_LOAD_NEXT), ...step(ROW, 32), ...again, END, END],
-    ...[...BLOCK, ...LOOP, ...get(ROW), ...get(STOP), I32_GE, ...exitIf(1)],
-    ...[...take(EVEN, F64_LOAD_BOTH), ...step(ROW, 8), ...again, END, END],
-    ...[...get(EVEN), ...get(ODD), ...pick, ...set(EVEN)],
-    ...[...get(OUT), ...get(EVEN), ...FIRST_LANE, ...get(EVEN), ...SECOND_LANE, both, ...F64_STORE],
-    ...[...step(FROM, 4), ...step(TO, 4), ...step(OUT, 8)],
-    ...[...get(LEFT), ...number(1), I32_SUB, ...set(LEFT), ...again, END, END, END],
-  ]
-}
-
-function moduleBytes(): Uint8Array<ArrayBuffer> {
-  const size = (bytes: number) => (bytes < 128 ? [bytes] : [(bytes & 127) | 128, bytes >> 7])
-  const section = (id: number, content: readonly number[]) => [id, ...size(content.length), ...content]
-  const name = (text: string) => [text.length, ...new TextEncoder().encode(text)]
-  const code = (body: readonly number[]) => [...size(body.length), ...body]
-  const [F64_MIN, F64_MAX] = [0xa4, 0xa5]
-  return Uint8Array.from([
-    ...[0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
-    // One type of function, four i32 and no result; two functions of it; the memory; their names; their code.
-    ...section(1, [1, 0x60, 4, I32, I32, I32, I32, 0]),
-    ...section(3, [2, 0, 0]),
-    ...section(5, [1, 0, PAGES]),
-    ...section(7, [3, ...name('memory'), 2, 0, ...name('greatest'), 0, 0, ...name('least'), 0, 1]),
-    ...section(10, [
-      2,
-      ...code(extreme(PMAX, F64_MAX, [0, 0, 0, 0, 0, 0, 0xf0, 0xff])),
-      ...code(extreme(PMIN, F64_MIN, [0, 0, 0, 0, 0, 0, 0xf0, 0x7f])),
-    ]),
-  ])
-}
-
-/** As far as it is used here: the types of Node leave it to those of browsers. */
-declare const WebAssembly: {
-  readonly Module: new (bytes: Uint8Array<ArrayBuffer>) => object
-  readonly Instance: new (module: object) => { readonly exports: Readonly<Record<string, unknown>> }
+/** @param pick of two values at a time @param of two @param start what any value takes the place of */
+function extreme(pick: typeof f64x2.least, of: typeof f64.least, start: number): WasmFunction {
+  const step = (variable: number, bytes: number) => set(variable, i32.plus(get(variable), i32.number(bytes)))
+  // What came before stands first: where a value is NaN, that remains.
+  const take = (variable: number, values: Code) => set(variable, pick(get(variable), values))
+  return {
+    parameters: [I32, I32, I32, I32],
+    variables: [I32, I32, V128, V128],
+    results: [],
+    body: [
+      until(
+        i32.isZero(get(LEFT)),
+        set(ROW, i32.load(get(FROM))),
+        set(STOP, i32.load(get(TO))),
+        set(EVEN, f64x2.number(start)),
+        set(ODD, f64x2.number(start)),
+        // Four values at a time, then one by one.
+        until(
+          i32.isGreater(i32.plus(get(ROW), i32.number(32)), get(STOP)),
+          take(EVEN, f64x2.load(get(ROW))),
+          take(ODD, f64x2.load(get(ROW), 16)),
+          step(ROW, 32),
+        ),
+        until(i32.isNotLess(get(ROW), get(STOP)), take(EVEN, f64x2.loadTwice(get(ROW))), step(ROW, 8)),
+        take(EVEN, get(ODD)),
+        f64.store(get(OUT), of(f64x2.first(get(EVEN)), f64x2.second(get(EVEN)))),
+        step(FROM, 4),
+        step(TO, 4),
+        step(OUT, 8),
+        set(LEFT, i32.minus(get(LEFT), i32.number(1))),
+      ),
+    ],
+  }
 }
 
 type Run = (bars: number, from: number, to: number, out: number) => void
@@ -119,29 +82,20 @@ class Simd {
   readonly least: Run
 
   constructor() {
-    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(moduleBytes()))
-    const { buffer } = exports.memory as { readonly buffer: ArrayBuffer }
-    this.from = new Int32Array(buffer, FROM_AT, BARS)
-    this.to = new Int32Array(buffer, TO_AT, BARS)
-    this.out = new Float64Array(buffer, OUT_AT, BARS)
-    this.values = new Float64Array(buffer, VALUES_AT, ROOM)
-    this.greatest = exports.greatest as Run
-    this.least = exports.least as Run
+    const { memory, functions } = instantiate(VALUES_AT + ROOM * 8, {
+      greatest: extreme(f64x2.greatest, f64.greatest, Number.NEGATIVE_INFINITY),
+      least: extreme(f64x2.least, f64.least, Number.POSITIVE_INFINITY),
+    })
+    this.from = new Int32Array(memory, FROM_AT, BARS)
+    this.to = new Int32Array(memory, TO_AT, BARS)
+    this.out = new Float64Array(memory, OUT_AT, BARS)
+    this.values = new Float64Array(memory, VALUES_AT, ROOM)
+    this.greatest = functions.greatest as Run
+    this.least = functions.least as Run
   }
 }
 
-/** Made at first use; null where the platform has no such instructions. */
-let simd: Simd | null | undefined
-
-function load(): Simd | null {
-  if (simd !== undefined) return simd
-  try {
-    simd = new Simd()
-  } catch {
-    simd = null
-  }
-  return simd
-}
+const load = whereThereIsWasm(() => new Simd())
 
 /** Rows of many bars, one after another. */
 export interface BarRows {
