@@ -1,8 +1,9 @@
+import { type Paired, PLACES, pairedRows } from './correlation-simd.ts'
 import { define, integer, isFiniteSum, type Kernel } from './definition.ts'
 import { equalsBefore, keepTail, mayStandStill, newestOf, renewalOf } from './windows.ts'
 
-/** Places of what a kernel remembers of its two series in `sums`; those of the second series are one further. */
-const [ANCHOR, SUM, SQUARES, LAST, SAME, PRODUCTS] = [0, 2, 4, 6, 8, 10]
+// Constants of this file, which the compiler knows as numbers; what another file exports it looks up.
+const { anchor: ANCHOR, sum: SUM, squares: SQUARES, last: LAST, same: SAME, products: PRODUCTS } = PLACES
 
 class CorrelationKernel implements Kernel {
   readonly period: number
@@ -17,7 +18,7 @@ class CorrelationKernel implements Kernel {
    * Sums of differences from an anchor near the values, because the squares of prices would cancel; the last values; and
    * how many of the last values were equal: of a window of nothing else, the value is the anchor, and rounding has no say.
    */
-  readonly sums = new Float64Array(11)
+  readonly sums = new Float64Array(PLACES.length)
 
   constructor(period: number) {
     this.period = period
@@ -44,27 +45,26 @@ class CorrelationKernel implements Kernel {
       ringA.fill(x[from]!)
       ringB.fill(y[from]!)
     }
-    const sums = SUMS
+    const sums = RUNNING
     sums.set(this.sums)
     let { age } = this
     let i = from
-    while (i < to) {
+    // Of the rows after these, what leaves the windows is of the run.
+    const early = Math.min(to, from + n)
+    while (i < early) {
       const place = age % n
-      const early = i < from + n
-      const end = early ? Math.min(to, from + n, i + n - place) : Math.min(to, i + renewal - age)
-      if (early) carefulRows(x, y, ringA, ringB, i, end, i - place, n, out, sums)
-      else {
-        const still = mayStandStill(x, i, end, n) || mayStandStill(y, i, end, n)
-        const next = still ? i : steadyRows(x, y, i, end, n, out, sums)
-        if (next < end) carefulRows(x, y, x, y, next, end, n, n, out, sums)
-      }
+      const end = Math.min(early, i + n - place)
+      carefulRows(x, y, ringA, ringB, i, end, i - place, n, out, sums)
       age += end - i
       i = end
       if (age !== renewal) continue
       if (checking && !areFinite(sums)) return false
       age = 0
-      if (i - from >= n) renew(x, y, i - n, n, sums)
-      else renew(newestOf(ringA, x, from, i), newestOf(ringB, y, from, i, 1), 0, n, sums)
+      renew(newestOf(ringA, x, from, i), newestOf(ringB, y, from, i, 1), 0, n, sums)
+    }
+    if (i < to) {
+      age = laterRows(x, y, i, to, n, age, out, sums, checking)
+      if (age < 0) return false
     }
     if (checking && !areFinite(sums)) return false
     for (i = from; i < to && this.count + i - from < n - 1; i++) out[i] = Number.NaN
@@ -78,7 +78,7 @@ class CorrelationKernel implements Kernel {
 }
 
 /** The sums while a run is under way. */
-const SUMS = new Float64Array(11)
+const RUNNING = new Float64Array(PLACES.length)
 
 /** What is not finite stays in a sum. */
 function areFinite(sums: Float64Array): boolean {
@@ -87,7 +87,8 @@ function areFinite(sums: Float64Array): boolean {
 
 /**
  * Rows `from` to `to`; what leaves the windows stands in `goneX` and `goneY`, `back` places before. A function of arrays
- * and numbers: among the fields of an object the compiler runs out of registers.
+ * and numbers: among the fields of an object the compiler runs out of registers. Sums of a window of one value are taken
+ * from themselves, so that one that is not finite stays so.
  */
 function carefulRows(
   x: Float64Array,
@@ -129,16 +130,16 @@ function carefulRows(
     if (a !== lastA) sameA = 1
     else if (++sameA >= n) {
       anchorA = a
-      sumA = 0
-      squaresA = 0
-      products = 0
+      sumA -= sumA
+      squaresA -= squaresA
+      products -= products
     }
     if (b !== lastB) sameB = 1
     else if (++sameB >= n) {
       anchorB = b
-      sumB = 0
-      squaresB = 0
-      products = 0
+      sumB -= sumB
+      squaresB -= squaresB
+      products -= products
     }
     lastA = a
     lastB = b
@@ -160,75 +161,68 @@ function carefulRows(
   sums[PRODUCTS] = products
 }
 
-/** What the square of a coefficient must be below to be taken as it is, whatever rounding made of it. */
-const CLEAR = 0.999999
+/** Fewer rows are not worth a copy. */
+const FEWEST_HELD = 64
 
 /**
- * As `carefulRows`, where what leaves the windows is of the run, no window holds one value alone, and no coefficient is so
- * near to 1 that rounding may take it beyond: without its questions, what is summed up stays in registers.
- * @returns the row after the last pair of rows; `from` where one of them is no such row, and nothing is remembered then
+ * Rows of which all that leaves the windows is of the run; apart from the others, so that single rows do not wait for what
+ * is only for many. `age` is that of the sums.
+ * @returns their age after the last row; -1 where `checking` finds one that is not finite
  */
-function steadyRows(
+function laterRows(
   x: Float64Array,
   y: Float64Array,
   from: number,
   to: number,
   period: number,
+  age: number,
   out: Float64Array,
   sums: Float64Array,
+  checking: boolean,
 ): number {
-  const end = to | 0
-  const n = period | 0
-  const anchorA = sums[ANCHOR]!
-  const anchorB = sums[ANCHOR + 1]!
-  let sumA = sums[SUM]!
-  let sumB = sums[SUM + 1]!
-  let squaresA = sums[SQUARES]!
-  let squaresB = sums[SQUARES + 1]!
-  let products = sums[PRODUCTS]!
-  let i = from | 0
-  // Two rows at a time: what is known of the arrays is looked up once for both.
-  for (; i + 1 < end; i += 2) {
-    const da = x[i]! - anchorA
-    const db = y[i]! - anchorB
-    const oldA = x[i - n]! - anchorA
-    const oldB = y[i - n]! - anchorB
-    sumA += da - oldA
-    sumB += db - oldB
-    squaresA += (da - oldA) * (da + oldA)
-    squaresB += (db - oldB) * (db + oldB)
-    products += da * db - oldA * oldB
-    const variance = n * squaresA - sumA * sumA
-    const variances = variance * (n * squaresB - sumB * sumB)
-    const covariance = n * products - sumA * sumB
-    out[i] = covariance / Math.sqrt(variances)
-    // Asked of what the coefficient is made of, which is there long before it is.
-    if (!(variance > 0 && covariance * covariance < variances * CLEAR)) return from
-    const nextA = x[i + 1]! - anchorA
-    const nextB = y[i + 1]! - anchorB
-    const goneA = x[i + 1 - n]! - anchorA
-    const goneB = y[i + 1 - n]! - anchorB
-    sumA += nextA - goneA
-    sumB += nextB - goneB
-    squaresA += (nextA - goneA) * (nextA + goneA)
-    squaresB += (nextB - goneB) * (nextB + goneB)
-    products += nextA * nextB - goneA * goneB
-    const nextVariance = n * squaresA - sumA * sumA
-    const nextVariances = nextVariance * (n * squaresB - sumB * sumB)
-    const nextCovariance = n * products - sumA * sumB
-    out[i + 1] = nextCovariance / Math.sqrt(nextVariances)
-    if (!(nextVariance > 0 && nextCovariance * nextCovariance < nextVariances * CLEAR)) return from
+  const renewal = renewalOf(period)
+  const held = to - from < FEWEST_HELD ? null : pairedRows()
+  const running = held?.sums ?? sums
+  if (held !== null) running.set(sums)
+  /** The row after those that are held. */
+  let next = held === null ? to : from
+  for (let i = from; i < to; ) {
+    if (i === next) next = held!.hold(x, y, i, to, period)
+    const end = Math.min(next, i + renewal - age)
+    if (held === null) carefulRows(x, y, x, y, i, end, period, period, out, running)
+    else {
+      heldRows(held, x, y, i, end, period)
+      if (end === next) held.give(out, end)
+    }
+    age += end - i
+    i = end
+    if (age !== renewal) continue
+    if (checking && !areFinite(running)) return -1
+    age = 0
+    renew(x, y, i - period, period, running)
   }
-  sums[SUM] = sumA
-  sums[SUM + 1] = sumB
-  sums[SQUARES] = squaresA
-  sums[SQUARES + 1] = squaresB
-  sums[LAST] = x[i - 1]!
-  sums[LAST + 1] = y[i - 1]!
-  sums[SAME] = equalsBefore(x, i, n)
-  sums[SAME + 1] = equalsBefore(y, i, n)
-  sums[PRODUCTS] = products
-  return i
+  if (held !== null) sums.set(running)
+  return age
+}
+
+/**
+ * Rows that are held, as `carefulRows`: two at a time, without its questions, where no window may hold one value alone and
+ * rounding took no coefficient beyond 1.
+ */
+function heldRows(held: Paired, x: Float64Array, y: Float64Array, from: number, to: number, period: number): void {
+  const { sums, shift } = held
+  const even = from + ((to - from) & ~1)
+  let next = from
+  const still = mayStandStill(x, from, even, period) || mayStandStill(y, from, even, period)
+  if (!still && held.run(from, even, period)) {
+    next = even
+    sums[LAST] = x[next - 1]!
+    sums[LAST + 1] = y[next - 1]!
+    sums[SAME] = equalsBefore(x, next, period)
+    sums[SAME + 1] = equalsBefore(y, next, period)
+  }
+  if (next === to) return
+  carefulRows(held.x, held.y, held.x, held.y, next - shift, to - shift, held.back, period, held.out, sums)
 }
 
 /** A coefficient that rounding took beyond 1, or that there is none of. */
