@@ -86,8 +86,10 @@ const CAUSES: Readonly<Record<GapCause, string>> = {
 }
 
 /** The cause of a gap and what it means, e.g. `exchange-outage, the exchange stood still`. */
-export function explainGap(gap: Gap): string {
-  return `${gap.cause}, ${gap.note === undefined ? CAUSES[gap.cause] : printable(gap.note)}`
+export function explainGap({ cause, checked, note }: Gap): string {
+  if (note !== undefined) return `${cause}, ${printable(note)}`
+  if (cause === 'unknown' && checked.length === 0) return `${cause}, nobody has been asked for it yet`
+  return `${cause}, ${CAUSES[cause]}`
 }
 
 /** What records of a kind are called where they are counted. */

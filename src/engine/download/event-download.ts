@@ -17,7 +17,7 @@ import type { DownloadRequest, SeriesReport } from '../types.ts'
 import { SeriesArchive } from './archive-access.ts'
 import type { DownloadContext } from './context.ts'
 import { takeEventFile } from './event-file.ts'
-import { fillEdges, fillIdHoles } from './event-holes.ts'
+import { fillEdges, fillIdHoles, goesBeyond } from './event-holes.ts'
 import { explainLack, mayBeFilled } from './event-lack.ts'
 import { fillSilences } from './event-pace.ts'
 import { takeEventRange } from './event-range.ts'
@@ -80,7 +80,7 @@ export class EventDownload {
       await this.#renew()
       // Whoever asks for a file again wants no more than the lake has of it.
       const asks = range.from < range.to && this.request.renew === undefined
-      const wanted = asks ? subtractRanges([range], this.#settled()) : []
+      const wanted = asks ? subtractRanges([range], this.#settled(range)) : []
       const left = await this.#fetch(await this.#skipUnlisted(wanted))
       if (this.writer.held) {
         if (wanted.length > 0) await fillEdges(this, range)
@@ -187,14 +187,15 @@ export class EventDownload {
    * What is covered, but for gaps that nobody was asked about: those of damaged files, what streams missed, and what the
    * archive may have since it was found missing.
    */
-  #settled(): TimeRange[] {
+  #settled(range: TimeRange): TimeRange[] {
     const { covered, gaps } = this.writer.coverage
     const asksAgain = this.request.source !== 'rest'
     const open = gaps.filter(
       (gap) =>
-        (gap.cause === 'unknown' && !gap.checked[0] && (gap.firstId !== undefined || gap.note === LOST)) ||
-        mayBeFilled(gap) ||
-        (asksAgain && awaitsArchive(gap, this.#now, floorDay(this.#now - this.context.recentMs))),
+        !goesBeyond(gap, range, covered) &&
+        ((gap.cause === 'unknown' && !gap.checked[0] && (gap.firstId !== undefined || gap.note === LOST)) ||
+          mayBeFilled(gap) ||
+          (asksAgain && awaitsArchive(gap, this.#now, floorDay(this.#now - this.context.recentMs)))),
     )
     return subtractRanges(
       covered,

@@ -1,7 +1,7 @@
 import type { Gap } from '../../model/coverage.ts'
 import { addId, countIds } from '../../model/live/ids.ts'
 import type { LiveRecord, RecordId } from '../../model/live/index.ts'
-import { intersectRanges } from '../../model/ranges.ts'
+import { intersectRanges, subtractRanges } from '../../model/ranges.ts'
 import { HOUR, type TimeRange } from '../../model/time.ts'
 import { IdRanges, type IdSpan, readId, type StoredId, storeId } from '../../store/lake/ids.ts'
 import type { EventDownload } from './event-download.ts'
@@ -67,7 +67,8 @@ export async function fillIdHoles(
       gap.cause === 'unknown' &&
       !gap.checked.includes('rest') &&
       gap.from < range.to &&
-      gap.to >= range.from,
+      gap.to >= range.from &&
+      !goesBeyond(gap, range, writer.coverage.covered),
   )
   if (open.length === 0) return
   const oldest = rest.oldest(now)
@@ -99,6 +100,14 @@ export async function fillIdHoles(
     }
   }
   await download.note({ gaps })
+}
+
+/**
+ * Whether a hole by id lies in time that nobody has asked for, outside of a range: all that happened between a download
+ * of March and one of May is one hole, which neither of them is about.
+ */
+export function goesBeyond(gap: Gap, range: TimeRange, covered: readonly TimeRange[]): boolean {
+  return gap.firstId !== undefined && subtractRanges([gap], [...covered, range]).length > 0
 }
 
 function isIn(ranges: readonly TimeRange[], { from, to }: TimeRange): boolean {

@@ -2,7 +2,7 @@ import { columnOf } from '../../model/batch.ts'
 import { CandleFlag } from '../../model/candle.ts'
 import type { Gap } from '../../model/coverage.ts'
 import { kindOf } from '../../model/kinds.ts'
-import { intersectRanges, normaliseRanges } from '../../model/ranges.ts'
+import { coversRange, intersectRanges, normaliseRanges } from '../../model/ranges.ts'
 import { DAY, floorDay, type TimeRange } from '../../model/time.ts'
 import type { SeriesCoverage } from '../../store/lake/coverage-file.ts'
 import type { Lake } from '../../store/lake/lake.ts'
@@ -49,12 +49,15 @@ export function unfinishedRanges(
     // Of events only a gap with ids is one that REST can be asked about.
     return isEvents ? gap.checked.length === 0 && gap.firstId !== undefined : !gap.checked.includes('rest')
   }
-  const gaps = coverage.gaps.filter(isOpen).map(({ from, to }) => ({ from, to: isEvents ? to + 1 : to }))
   const holes = holesOf(coverage.covered).filter(({ from, to }) => to - from <= SHORT_HOLE)
   const covered = coverage.covered.at(-1)?.to ?? 0
   const tail = { from: Math.min(covered, now), to: now }
-  const open = normaliseRanges([...gaps, ...holes, ...unclosed, tail])
   const stretches = normaliseRanges([...coverage.covered, ...holes, tail])
+  const gaps = coverage.gaps
+    // Ids missing between two stretches are those of the time that was left out on purpose.
+    .filter((gap) => isOpen(gap) && (gap.firstId === undefined || coversRange(stretches, gap)))
+    .map(({ from, to }) => ({ from, to: isEvents ? to + 1 : to }))
+  const open = normaliseRanges([...gaps, ...holes, ...unclosed, tail])
   return stretches.flatMap((stretch) => {
     const inside = intersectRanges(open, [stretch])
     const [first, last] = [inside[0], inside.at(-1)]

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { unfinishedRanges } from '../../../src/engine/download/unfinished.ts'
 import { RecordFlag } from '../../../src/model/live/index.ts'
 import { HOUR } from '../../../src/model/time.ts'
 import type { FaultSpec } from '../../../src/sandbox/faults/spec.ts'
@@ -79,6 +80,34 @@ describe('a download of trades from archive and REST', () => {
     const keyed = await bench.download(series, FROM, TO, { manager: bench.manager({ apiKey: 'any' }) })
     expect(keyed).toMatchObject({ complete: true, unsettled: [] })
     await expectEventTruth(bench, series, FROM, TO)
+  })
+
+  it('leaves alone what lies between two ranges that were asked for', async () => {
+    const sandbox = await bench.start({ now: NOW })
+    for (const [kind, market] of [
+      ['trade', 'spot'],
+      ['trade', 'usdm'],
+      ['aggTrade', 'usdm'],
+    ] as const) {
+      const series = eventSeries(kind, market)
+      await bench.download(series, '2024-02-10', '2024-02-11')
+      sandbox.resetUsage()
+      const later = await bench.download(series, '2024-03-06', '2024-03-07')
+      expect(later).toMatchObject({ complete: true, gaps: [], rows: later.added, expected: later.added })
+      expect(later.files.map(({ path }) => path.slice(-14, -4))).toEqual(['2024-03-06'])
+      expect(later.restRequests).toBeLessThan(5)
+      const { covered, gaps } = await eventCoverage(bench, series)
+      expect(covered).toHaveLength(2)
+      expect(gaps).toMatchObject([{ cause: 'unknown', checked: [] }])
+      const again = await bench.download(series, '2024-03-06', '2024-03-07')
+      expect(again).toMatchObject({ complete: true, files: [], restRequests: 0 })
+      const open = unfinishedRanges(await eventCoverage(bench, series), NOW, 36 * HOUR)
+      expect(open).toEqual([{ from: Date.UTC(2024, 2, 7), to: NOW }])
+      // Whoever asks for it gets it, and then nothing is open.
+      await bench.download(series, '2024-02-11', '2024-03-06')
+      await expectEventTruth(bench, series, '2024-02-10', '2024-03-07')
+      expect((await eventCoverage(bench, series)).gaps).toEqual([])
+    }
   })
 
   it('is in the lake once when REST and the archive both gave it', async () => {
