@@ -6,7 +6,7 @@ import { ConfigError, InvalidRangeError } from '../model/errors.ts'
 import { type Interval, parseInterval } from '../model/interval.ts'
 import type { Kind } from '../model/kind.ts'
 import { kindOf } from '../model/kinds.ts'
-import { coversRange, normaliseRanges, subtractRanges } from '../model/ranges.ts'
+import { normaliseRanges, subtractRanges } from '../model/ranges.ts'
 import { type Market, parseMarket, type SeriesId } from '../model/series.ts'
 import { resolveNative } from '../model/symbol.ts'
 import { DAY, formatTime, parseTime, type TimeInput, type TimeRange } from '../model/time.ts'
@@ -188,7 +188,8 @@ export class VisionClient implements AsyncDisposable {
           const { state, rows } = await this.#fetchFile(file, request)
           files.push({ path: file.path, state })
           excluded.add(file.path)
-          if (rows !== undefined && file.period === 'monthly' && coversRange(ranges, file))
+          // The file has come whole, whatever was wanted of it.
+          if (rows !== undefined && file.period === 'monthly')
             await this.#options.cache?.save(this.#series(request), file.from, rows, { ...file, state }, request.signal)
           if (rows === undefined) failed.push(...ranges)
           else for (const range of ranges) parts.push(clipBatch(request.kind, rows, range.from, range.to))

@@ -5,12 +5,10 @@ import type { Batch } from '../model/batch.ts'
 import { candle } from '../model/candle.ts'
 import { ConfigError, InvalidRangeError } from '../model/errors.ts'
 import type { StoredRecordOf } from '../model/history/index.ts'
-import { parseInterval } from '../model/interval.ts'
 import { kindOf, selectColumns } from '../model/kinds.ts'
 import { type Log, silentLog } from '../model/log.ts'
 import { assertKnownOptions, type OptionNames } from '../model/options.ts'
 import { type Market, parseMarket, type SeriesId, seriesKey } from '../model/series.ts'
-import { resolveNative } from '../model/symbol.ts'
 import { HOUR, type TimeRange } from '../model/time.ts'
 import type { LakeCache } from '../store/cache/lake-cache.ts'
 import type { Lake } from '../store/lake/lake.ts'
@@ -21,7 +19,6 @@ import { type DataSource, readBounds, readSource } from './data-range.ts'
 import type { DownloadContext } from './download/context.ts'
 import { restPieces } from './download/rest-fill.ts'
 import { downloadAll } from './downloader.ts'
-import { hasHistory } from './history.ts'
 import { Permits } from './limiter.ts'
 import type { TransformedRecord } from './live/feed-analysis.ts'
 import { ManagerParts } from './manager-parts.ts'
@@ -36,6 +33,7 @@ import type {
   VerifyOptions,
 } from './requests.ts'
 import type { SelectedSymbol, SymbolSelection } from './select-symbols.ts'
+import { candleSeriesOf, type SeriesRequest, seriesOf } from './series-of.ts'
 import { described, lastOpen, readUnchanged, settledState, withoutBounds } from './stored-data.ts'
 import { transformerOf } from './transformed.ts'
 import { PARALLEL_LIMIT } from './tuning/decide.ts'
@@ -198,7 +196,7 @@ export class DataSourceManager implements AsyncDisposable {
   }
 
   async #getData(request: GetDataRequest): Promise<Table> {
-    const series = this.series(request)
+    const series = this.#candles(request)
     const interval = series.interval!
     const source = readSource(request.source)
     const range = await this.#range(request, series.market, source)
@@ -241,7 +239,7 @@ export class DataSourceManager implements AsyncDisposable {
   async getMany(request: GetManyRequest): Promise<Map<string, Table>> {
     const { symbols, signal } = request
     const source = readSource(request.source)
-    const named = symbols.map((symbol) => ({ symbol, series: this.series({ ...request, symbol }) }))
+    const named = symbols.map((symbol) => ({ symbol, series: this.#candles({ ...request, symbol }) }))
     const tables = new Map<string, Table>()
     const [first] = named
     if (!first) return tables
@@ -276,7 +274,7 @@ export class DataSourceManager implements AsyncDisposable {
   }
 
   async *#getDataBatches(request: GetBatchesRequest): AsyncGenerator<Table, void, void> {
-    const series = this.series(request)
+    const series = this.#candles(request)
     const { batchRows = DEFAULT_BATCH_ROWS, includeUnfinished = false } = request
     const source = readSource(request.source)
     const signal = this.#parts.signal(request.signal)
@@ -322,7 +320,7 @@ export class DataSourceManager implements AsyncDisposable {
   prefetch(request: Omit<GetDataRequest, 'columns' | 'includeUnfinished' | 'source'>, maxDays = 5): void {
     this.#parts.assertOpen()
     if (!(maxDays > 0)) throw new InvalidRangeError(`maxDays is ${maxDays}; use a number of days above 0.`)
-    const series = this.series(request)
+    const series = this.#candles(request)
     const work = (async () => {
       const range = await this.#range(request, series.market)
       const wanted = { from: Math.max(range.from, range.to - maxDays * 24 * HOUR), to: range.to }
@@ -351,28 +349,13 @@ export class DataSourceManager implements AsyncDisposable {
     })
   }
 
-  /** The series that a request is about. @throws InvalidRangeError, InvalidSymbolError for what can't be one. */
-  series(request: Pick<GetDataRequest, 'symbol' | 'market' | 'kind' | 'interval'>): SeriesId {
-    const { id: kind, hasInterval } = kindOf(request.kind ?? candle.id)
-    if (!hasInterval) throw new InvalidRangeError(`${kind} is no kind of candles. Read it with EventStorage.`)
-    const interval = parseInterval(request.interval)
-    const named = request.market === undefined ? undefined : parseMarket(request.market)
-    const { market, symbol } = resolveNative(request.symbol, named, this.#market)
-    if (!this.#exchange.markets.includes(market)) {
-      throw new InvalidRangeError(
-        `${this.#exchange.id} has no market ${market} here. Use one of ${this.#exchange.markets.join(', ')}.`,
-      )
-    }
-    if (!hasHistory(kind, market)) {
-      throw new InvalidRangeError(`${this.#exchange.id} has no ${kind}s of ${market}; it has those of futures.`)
-    }
-    if (!this.#exchange.intervals(market).includes(interval)) {
-      throw new InvalidRangeError(
-        `${market} has no ${interval} candles. Use one of ${this.#exchange.intervals(market).join(', ')}.`,
-      )
-    }
-    const name = this.#exchange.seriesSymbol?.(market, kind, symbol) ?? symbol
-    return { exchange: this.#exchange.id, market, kind, symbol: name, interval }
+  /** The series of any kind that a request is about. @throws InvalidRangeError, InvalidSymbolError for what can't be one. */
+  series(request: SeriesRequest): SeriesId {
+    return seriesOf(this.#exchange, this.#market, request)
+  }
+
+  #candles(request: SeriesRequest): SeriesId {
+    return candleSeriesOf(this.#exchange, this.#market, request)
   }
 
   /** Stops what is under way and closes every connection and thread; a second call waits for the first. */

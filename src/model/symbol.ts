@@ -29,6 +29,7 @@ const DATED = /^([^/:\s]+)_(\d{6})$/
 const PERPETUAL = /^([^/:\s]+)_PERP$/i
 const PAIR = /^([^-/:\s]+)-([^-/:\s]+?)(-SWAP)?$/i
 const PREFIX = /^([a-z]+):(?:([a-z]+):)?(.+)$/i
+const SPELLINGS = 'write BTCUSDT, BTC/USDT or BTC/USDT:USDT'
 const ID = /^[\p{L}\p{N}\p{M}_.-]+$/u
 
 /**
@@ -38,6 +39,8 @@ const ID = /^[\p{L}\p{N}\p{M}_.-]+$/u
  * @throws InvalidSymbolError when the text has none of these forms.
  */
 export function parseSymbol(text: string, options: { market?: Market } = {}): ParsedSymbol {
+  // Plain JavaScript gives what it likes.
+  if (typeof text !== 'string') throw new InvalidSymbolError(String(text), `any market: ${SPELLINGS}`)
   const trimmed = text.trim()
   const parsed = parseForm(trimmed, trimmed)
   if (parsed.market === undefined && options.market !== undefined) return { ...parsed, market: options.market }
@@ -70,7 +73,7 @@ function parseForm(input: string, text: string): ParsedSymbol {
   if (PERPETUAL.test(body)) return { text, market: 'coinm', symbol: body.toUpperCase() }
   const pair = PAIR.exec(body)
   if (pair) return { text, ...pairParts(pair) }
-  if (!ID.test(body)) throw new InvalidSymbolError(text, 'any market: write BTCUSDT, BTC/USDT or BTC/USDT:USDT')
+  if (!ID.test(body)) throw new InvalidSymbolError(text, `any market: ${SPELLINGS}`)
   return { text, symbol: body.toUpperCase() }
 }
 

@@ -100,7 +100,7 @@ describe('candles of mark price, index price and premium', () => {
     expect([...(table.getChild('close')!.toArray() as Float64Array)]).toEqual(truth.map((row) => row[4]))
     await expect(bench.manager().getData({ ...wish, ...day, interval: '1s' })).rejects.toThrow('usdm has no 1s candles')
     await expect(bench.manager().getData({ ...wish, ...day, interval: '1m', market: 'spot' })).rejects.toThrow(
-      'binance has no markCandles of spot; it has those of futures.',
+      'binance has no markCandle of spot, only of futures.',
     )
     await expect(bench.manager().getData({ ...wish, ...day, interval: '1m', symbol: 'NOSUCHUSDT' })).rejects.toThrow(
       'NOSUCHUSDT',

@@ -38,3 +38,16 @@ test('prefetch fills the cache folder, and without one says what to give', async
   await expect(without.prefetch(range)).rejects.toThrow(ConfigError)
   await expect(without.prefetch(range)).rejects.toThrow('new VisionDataClient({ cacheDir })')
 })
+
+test('a month that was fetched for a part of it is kept whole', async () => {
+  await using folder = await tempFolder('vision-data')
+  await using sandbox = await startSandbox({ now: '2024-04-10', symbols: ['BTCUSDT'], tradesPerSecond: 0.02 })
+  await using vision = new VisionDataClient({ endpoint: sandbox.endpoint, cacheDir: folder.join('cache') })
+  const part = { ...range, from: '2024-01-03', to: '2024-01-30' }
+  const expected = await vision.fetch(part)
+  expect(expected.batch.length).toBe(27 * 24)
+  sandbox.resetUsage()
+  expect((await vision.fetch(part)).batch).toEqual(expected.batch)
+  expect((await vision.fetch({ ...range, to: '2024-02-01' })).batch.length).toBe(31 * 24)
+  expect(sandbox.usage().archive.files).toBe(0)
+})
