@@ -2,8 +2,11 @@ import { isAbortError, isTicklakeError } from '../model/errors.ts'
 import { SNAPSHOT_KINDS } from '../model/history/index.ts'
 import { parseInterval } from '../model/interval.ts'
 import { kindOf } from '../model/kinds.ts'
-import { normaliseRanges } from '../model/ranges.ts'
+import { normaliseRanges, subtractRanges } from '../model/ranges.ts'
 import { seriesKey } from '../model/series.ts'
+import type { TimeRange } from '../model/time.ts'
+import type { SeriesCoverage } from '../store/lake/coverage-file.ts'
+import { noteInterrupted, readInterrupted } from '../store/lake/interrupted.ts'
 import type { DownloadContext } from './download/context.ts'
 import { EventDownload } from './download/event-download.ts'
 import { SeriesDownload } from './download/series-download.ts'
@@ -51,14 +54,14 @@ async function downloadOne(requests: readonly DownloadRequest[], context: Downlo
     const waiting = context.signal ? { signal: context.signal } : {}
     if (kindOf(series.kind).hasInterval) {
       await using writer = await context.lake.writer(series, waiting)
-      for (const request of requests) reports.push(await new SeriesDownload(request, context, writer).run())
+      for (const request of requests)
+        reports.push(await remembered(request, writer, () => new SeriesDownload(request, context, writer).run()))
     } else {
       await using writer = await context.lake.eventWriter(series, waiting)
       for (const request of requests) {
-        const job = SNAPSHOT_KINDS.includes(series.kind)
-          ? new SnapshotDownload(request, context, writer)
-          : new EventDownload(request, context, writer)
-        reports.push(await job.run())
+        if (SNAPSHOT_KINDS.includes(series.kind))
+          reports.push(await new SnapshotDownload(request, context, writer).run())
+        else reports.push(await remembered(request, writer, () => new EventDownload(request, context, writer).run()))
       }
     }
     return reports
@@ -75,6 +78,24 @@ async function downloadOne(requests: readonly DownloadRequest[], context: Downlo
     for (const report of failed) context.onEvent({ type: 'done', series, report })
     return [...reports, ...failed]
   }
+}
+
+/** Runs a request, noting what it is after for as long as that is not all there. */
+async function remembered(
+  request: DownloadRequest,
+  writer: { readonly folder: string; readonly coverage: Pick<SeriesCoverage, 'covered'> },
+  run: () => Promise<SeriesReport>,
+): Promise<SeriesReport> {
+  if (!request.remember) return run()
+  const { folder } = writer
+  const before = await readInterrupted(folder)
+  const left = (): TimeRange[] => subtractRanges([...before, request], writer.coverage.covered)
+  await noteInterrupted(folder, left())
+  const report = await run()
+  // A series that nothing came of leaves nothing behind.
+  if (report.error !== undefined) await noteInterrupted(folder, writer.coverage.covered.length > 0 ? left() : [])
+  else await noteInterrupted(folder, subtractRanges(before, [...writer.coverage.covered, request]))
+  return report
 }
 
 function failedReport({ series, from, to }: DownloadRequest, error: string, durationMs: number): SeriesReport {

@@ -15,6 +15,8 @@ export interface DownloadRequest {
   readonly source: SourceChoice
   /** Also ask again about what the archive may have published since it was found missing. */
   readonly unfinished?: boolean
+  /** Keep a note of the range until it is done: what a stopped run leaves is what the next update takes up. */
+  readonly remember?: boolean
   /** Of events: archive files that were published anew, by path. Their rows are compared with the stored ones. */
   readonly renew?: readonly string[]
 }

@@ -1,11 +1,15 @@
+import { readdir, writeFile } from 'node:fs/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { DataSourceManager } from '../../src/engine/data-source-manager.ts'
 import { unfinishedRanges } from '../../src/engine/download/unfinished.ts'
+import { holesOf } from '../../src/engine/holes.ts'
 import { columnOf } from '../../src/model/batch.ts'
 import { CandleFlag } from '../../src/model/candle.ts'
 import type { Gap } from '../../src/model/coverage.ts'
 import type { TimeRange } from '../../src/model/time.ts'
 import { type Sandbox, startSandbox } from '../../src/sandbox/index.ts'
 import { emptyCoverage, type SeriesCoverage } from '../../src/store/lake/coverage-file.ts'
+import { noteInterrupted, readInterrupted } from '../../src/store/lake/interrupted.ts'
 import { Lake } from '../../src/store/lake/lake.ts'
 import { type TempFolder, tempFolder } from '../helpers/temp.ts'
 import { jsonLines, runHere } from './bin.ts'
@@ -68,6 +72,32 @@ describe('what earlier runs left open', () => {
   })
 })
 
+describe('a note of what a run is after', () => {
+  it('is what the next one goes on with, also before and behind what is there', () => {
+    const coverage: SeriesCoverage = { ...emptyCoverage(series), covered: [{ from: FROM, to: NOW, source: 'archive' }] }
+    const open = (from: number, to: number) => unfinishedRanges(coverage, NOW, 36 * HOUR, [], [{ from, to }])
+    expect(open(0, FROM - 30 * DAY)).toEqual([{ from: 0, to: FROM - 30 * DAY }])
+    expect(open(FROM - 30 * DAY, NOW + DAY)).toEqual([{ from: FROM - 30 * DAY, to: FROM }])
+    expect(open(FROM, NOW)).toEqual([])
+  })
+
+  it('that nobody can read is none', async () => {
+    await using folder = await tempFolder('note')
+    expect(await readInterrupted(folder.path)).toEqual([])
+    for (const text of ['[', '{}', '[{"from":1}]', 'null']) {
+      await writeFile(folder.join('.unfinished.json'), text)
+      expect(await readInterrupted(folder.path), text).toEqual([])
+    }
+    await noteInterrupted(folder.path, [
+      { from: 5, to: 9 },
+      { from: 1, to: 5 },
+    ])
+    expect(await readInterrupted(folder.path)).toEqual([{ from: 1, to: 9 }])
+    await noteInterrupted(folder.path, [])
+    expect(await readdir(folder.path)).toEqual([])
+  })
+})
+
 describe('download', () => {
   let folder: TempFolder
   let sandbox: Sandbox
@@ -109,6 +139,39 @@ describe('download', () => {
     expect((await column('close')).slice(0, truth.length)).toEqual(truth)
     expect((await (await open()).coverage(series))!.gaps).toEqual([])
     expect(jsonLines((await here('download', '--update', '--json')).stdout)).toMatchObject([{ added: 0, files: [] }])
+  })
+
+  it('--update goes on with what a stopped run left, whatever its length', async () => {
+    sandbox.addFaults([{ type: 'slow', bytesPerSecond: 500, match: { path: '1h-2023-11.zip$' } }])
+    const [from, to] = [Date.UTC(2023, 9, 1), Date.UTC(2024, 0, 1)]
+    const stop = new AbortController()
+    {
+      await using manager = new DataSourceManager({
+        dataDir: folder.join('ticklake-data'),
+        endpoint: sandbox.endpoint,
+        parallel: 5,
+      })
+      let rows = 0
+      const stopped = manager.download([{ series, from, to, source: 'archive', remember: true }], {
+        signal: stop.signal,
+        onEvent: (event) => {
+          if (event.type === 'commit') rows += event.rows
+          // All but November.
+          if (rows >= 62 * 24) stop.abort()
+        },
+      })
+      await expect(stopped).rejects.toThrow('aborted')
+    }
+    const covered = async () => (await (await open()).coverage(series))!.covered
+    expect(await covered()).toMatchObject([
+      { from, to: Date.UTC(2023, 10, 1) },
+      { from: Date.UTC(2023, 11, 1), to },
+    ])
+    sandbox.clearFaults()
+    expect((await here('download', '--update')).code).toBe(0)
+    expect([(await covered())[0]!.from, (await covered()).at(-1)!.to]).toEqual([from, NOW])
+    expect(holesOf(await covered())).toEqual([])
+    expect(await readInterrupted((await open()).folder(series))).toEqual([])
   })
 
   it('--update replaces a candle that was stored before it closed', async () => {

@@ -143,6 +143,7 @@ export async function planDownload(
       from: isCounted && grid ? floorOpen(grid, start) : start,
       to: end,
       source,
+      remember: true,
     }
   })
   return { requests, leftOut: written.length - found.length }

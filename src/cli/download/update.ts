@@ -4,6 +4,7 @@ import { downloadable, hasHistory } from '../../engine/history.ts'
 import type { DownloadRequest } from '../../engine/types.ts'
 import { exchangeInfo } from '../../model/history/index.ts'
 import { HOUR } from '../../model/time.ts'
+import { readInterrupted } from '../../store/lake/interrupted.ts'
 import type { Context } from '../context.ts'
 import { readRange } from '../range.ts'
 import { plural } from '../render/text.ts'
@@ -44,13 +45,15 @@ export async function planUpdate(
       // 0 stands for the listing, which the engine finds.
       const { from = 0 } = readRange(options)
       const to = coverage.covered[0]?.from ?? now
-      if (from < to) requests.push({ series: id, from, to, source, unfinished: options.update ?? false })
+      if (from < to)
+        requests.push({ series: id, from, to, source, unfinished: options.update ?? false, remember: true })
     }
     if (!options.update) continue
     const unclosed = await unclosedCandles(lake, coverage, context.signal)
-    const unfinished = unfinishedRanges(coverage, now, recentHours * HOUR, unclosed)
+    const interrupted = await readInterrupted(lake.folder(id))
+    const unfinished = unfinishedRanges(coverage, now, recentHours * HOUR, unclosed, interrupted)
     const ranges = downloadable(coverage, unfinished)
-    for (const range of ranges) requests.push({ series: id, ...range, source, unfinished: true })
+    for (const range of ranges) requests.push({ series: id, ...range, source, unfinished: true, remember: true })
     if (ranges.length === 0 && unfinished.length > 0) {
       live++
       continue

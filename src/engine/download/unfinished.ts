@@ -2,7 +2,7 @@ import { columnOf } from '../../model/batch.ts'
 import { CandleFlag } from '../../model/candle.ts'
 import type { Gap } from '../../model/coverage.ts'
 import { kindOf } from '../../model/kinds.ts'
-import { coversRange, intersectRanges, normaliseRanges } from '../../model/ranges.ts'
+import { coversRange, intersectRanges, normaliseRanges, subtractRanges } from '../../model/ranges.ts'
 import { DAY, floorDay, type TimeRange } from '../../model/time.ts'
 import type { SeriesCoverage } from '../../store/lake/coverage-file.ts'
 import type { Lake } from '../../store/lake/lake.ts'
@@ -34,12 +34,14 @@ export function awaitsArchive(gap: Gap, now: number, archiveUntil: number): bool
  * stretches between what it holds; also what came after. Joined where only covered time lies between, so that a request is a stretch.
  * @param recentMs the archive is used for what is older.
  * @param unclosed what `unclosedCandles` found.
+ * @param interrupted what runs wanted that have not come to their end, however long it is.
  */
 export function unfinishedRanges(
   coverage: SeriesCoverage,
   now: number,
   recentMs: number,
   unclosed: readonly TimeRange[] = [],
+  interrupted: readonly TimeRange[] = [],
 ): TimeRange[] {
   const isEvents = !kindOf(coverage.series.kind).hasInterval
   const archiveUntil = floorDay(now - recentMs)
@@ -52,12 +54,14 @@ export function unfinishedRanges(
   const holes = holesOf(coverage.covered).filter(({ from, to }) => to - from <= SHORT_HOLE)
   const covered = coverage.covered.at(-1)?.to ?? 0
   const tail = { from: Math.min(covered, now), to: now }
-  const stretches = normaliseRanges([...coverage.covered, ...holes, tail])
+  const wanted = intersectRanges(interrupted, [{ from: 0, to: now }])
+  const stretches = normaliseRanges([...coverage.covered, ...holes, ...wanted, tail])
   const gaps = coverage.gaps
     // Ids missing between two stretches are those of the time that was left out on purpose.
     .filter((gap) => isOpen(gap) && (gap.firstId === undefined || coversRange(stretches, gap)))
     .map(({ from, to }) => ({ from, to: isEvents ? to + 1 : to }))
-  const open = normaliseRanges([...gaps, ...holes, ...unclosed, tail])
+  const left = subtractRanges(wanted, coverage.covered)
+  const open = normaliseRanges([...gaps, ...holes, ...left, ...unclosed, tail])
   return stretches.flatMap((stretch) => {
     const inside = intersectRanges(open, [stretch])
     const [first, last] = [inside[0], inside.at(-1)]
