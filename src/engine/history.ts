@@ -1,6 +1,6 @@
 import { exchangeOf } from '../exchanges/index.ts'
 import { ConfigError } from '../model/errors.ts'
-import { SNAPSHOT_KINDS } from '../model/history/index.ts'
+import { isFileKind, SNAPSHOT_KINDS } from '../model/history/index.ts'
 import type { Market } from '../model/series.ts'
 import type { TimeRange } from '../model/time.ts'
 import type { SeriesCoverage } from '../store/lake/coverage-file.ts'
@@ -58,5 +58,7 @@ export function checkHistory(kind: string, market?: Market): void {
     throw new ConfigError(
       `There is no past ${kind} of ${market}; usdm and coinm have it. Write BTC/USDT:USDT, or use --market usdm.`,
     )
+  if (isFileKind({ id: kind }))
+    throw new ConfigError(`Nobody gives ${kind} out but in files: bring in those that you have with "ticklake import".`)
   throw new ConfigError(`${kind} has no history download yet; collect it live with "ticklake collect".`)
 }

@@ -1,6 +1,14 @@
 import { candle } from './candle.ts'
 import { InvalidRangeError } from './errors.ts'
-import { bookDepth, continuousCandle, exchangeInfo, metrics } from './history/index.ts'
+import {
+  bookDepth,
+  continuousCandle,
+  exchangeInfo,
+  metrics,
+  timedBookDelta,
+  timedBookSnapshot,
+  timedQuote,
+} from './history/index.ts'
 import type { ColumnSpec, Kind } from './kind.ts'
 import {
   aggTrade,
@@ -34,6 +42,9 @@ export const KINDS: Readonly<Record<string, Kind>> = {
   bookDepth,
   metrics,
   exchangeInfo,
+  timedQuote,
+  timedBookDelta,
+  timedBookSnapshot,
 }
 
 /** @throws InvalidRangeError naming the kinds that exist. */

@@ -231,9 +231,12 @@ describe('import', () => {
   })
 
   it('says what it cannot take of tardis.dev, and that a path does not exist', async () => {
-    await put('binance_quotes_2024-01-01_BTCUSDT.csv.gz', gzipSync('exchange,symbol\n'))
-    const ran = await here('import', 'binance_quotes_2024-01-01_BTCUSDT.csv.gz')
-    expect([ran.code, ran.stderr]).toEqual([3, expect.stringContaining('Of tardis.dev only trades are imported')])
+    await put('binance_options_chain_2024-01-01_BTCUSDT.csv.gz', gzipSync('exchange,symbol\n'))
+    const ran = await here('import', 'binance_options_chain_2024-01-01_BTCUSDT.csv.gz')
+    expect([ran.code, ran.stderr]).toEqual([
+      3,
+      expect.stringContaining('(options_chain) that is not imported; trades, '),
+    ])
     const gone = await here('import', 'nowhere')
     expect([gone.code, gone.stderr]).toEqual([1, expect.stringContaining('nowhere: does not exist')])
     await mkdir(folder.join('empty'))

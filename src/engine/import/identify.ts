@@ -5,10 +5,12 @@ import { type Interval, parseInterval } from '../../model/interval.ts'
 import { KINDS, kindOf } from '../../model/kinds.ts'
 import type { Market } from '../../model/series.ts'
 import { parseSymbol } from '../../model/symbol.ts'
-import { DAY, nextMonth } from '../../model/time.ts'
+import { DAY, HOUR, nextMonth } from '../../model/time.ts'
 import { isOfMarket } from '../history.ts'
 import { formatOf, namesOfTable, splitName, TARDIS_MARKETS, TARDIS_NAME } from './sniff.ts'
 import { kindOfTable } from './table-columns.ts'
+import type { TardisDataset } from './tardis/dataset.ts'
+import { TARDIS_DATASETS, tardisDataset, tardisDatasetIn, tardisDatasetOf } from './tardis/datasets.ts'
 import { type ImportFormat, type ImportHints, type ImportTarget, isTableFormat } from './types.ts'
 
 /** `<symbol>-<interval or kind>-<month or day>`, as archives name their files. */
@@ -19,6 +21,9 @@ const PAIRED = /^([^_-]+)_([^_-]+?)(?:_([^_-]+))?-(\d+[a-zA-Z]+)(?:-([a-zA-Z_]+)
 const PLAIN = /^(.+?)(?:-([a-zA-Z]+))?(?:-(\d+[a-zA-Z]+))?$/
 /** Ids of the exchange that look like a pair. */
 const NATIVE = /^[^_-]+_(?:PERP|\d{6}|PERPETUAL|CURRENT_QUARTER|NEXT_QUARTER|TRADIFI_PERPETUAL)-/
+
+/** Files of tardis.dev are cut by when rows arrived: what is told of them may have happened a while before. */
+const TARDIS_SLACK = HOUR
 
 /**
  * What a file is about, by its name and folders, then by hints; a table also by its columns.
@@ -91,28 +96,39 @@ function kindOfFolder(word: string, layout: ArchiveLayout, market: Market, perio
   return Object.values(KINDS).find(({ id, hasInterval }) => !hasInterval && isNamed(id))?.id
 }
 
-function identifyTardis(path: string, stem: string, hints: ImportHints): ImportTarget {
+async function identifyTardis(path: string, stem: string, hints: ImportHints): Promise<ImportTarget> {
   const named = TARDIS_NAME.exec(stem)
   const told = (TARDIS_MARKETS as Readonly<Record<string, Market>>)[named?.[1] ?? '']
   const market = told ?? hints.market
-  const dataset = named?.[2] ?? (hints.kind === undefined ? undefined : datasetOf(hints.kind))
-  if (dataset !== undefined && dataset !== 'trades') {
-    throw new ParseError(
-      path,
-      `is a dataset of "${dataset}", which carries no ids of updates: the lake could not tell its records apart. Of tardis.dev only trades are imported`,
-    )
-  }
+  const { kind } = await tardisDatasetOfFile(path, named?.[2], hints)
   const symbol = hints.symbol ?? named?.[4]
   const missing = [market ? '' : '--market', symbol ? '' : '--symbol'].filter((flag) => flag !== '')
   if (!market || !symbol || missing.length > 0) throw untold(path, missing)
+  if (!isOfMarket(kind.id, market)) throw new ParseError(path, `holds ${kind.id}, which spot has not`)
   const day = named ? Date.parse(named[3]!) : Number.NaN
-  const range = Number.isNaN(day) ? {} : { range: { from: day, to: day + DAY } }
-  const series = { exchange: hints.exchange, market, kind: 'trade', symbol: symbol.toUpperCase() }
+  const range = Number.isNaN(day) ? {} : { range: { from: day, to: day + DAY }, slackMs: TARDIS_SLACK }
+  const series = { exchange: hints.exchange, market, kind: kind.id, symbol: symbol.toUpperCase() }
   return { path, format: 'tardis', series, ...range }
 }
 
-function datasetOf(kind: string): string {
-  return kind === 'trade' ? 'trades' : kind
+/** The dataset of a file by its name, else by what is said of it, else by its first line. */
+async function tardisDatasetOfFile(
+  path: string,
+  name: string | undefined,
+  { kind }: ImportHints,
+): Promise<TardisDataset> {
+  const dataset =
+    name !== undefined
+      ? tardisDataset(name)
+      : kind !== undefined
+        ? tardisDatasetOf(kind)
+        : tardisDatasetIn(await namesOfTable(path, 'csv', undefined))
+  if (dataset) return dataset
+  const what = name ?? (kind === undefined ? 'none that is known' : `--kind ${kind}`)
+  throw new ParseError(
+    path,
+    `is a dataset of tardis.dev (${what}) that is not imported; ${TARDIS_DATASETS.join(', ')} are`,
+  )
 }
 
 /** A file of one series whose name has no period that counts: the rows tell it. */

@@ -1,21 +1,23 @@
 import { DefectList } from '../../archive/zip-reader.ts'
-import type { Batch } from '../../model/batch.ts'
-import { roundTrips } from '../../model/decimal.ts'
 import { ParseError } from '../../model/errors.ts'
-import { RecordFlag } from '../../model/live/index.ts'
-import { trade } from '../../model/live/trade.ts'
-import { ALL_TIME } from './read-archive.ts'
+import { isFileKind } from '../../model/history/index.ts'
+import { reachOf } from './read-archive.ts'
+import { TARDIS_MARKETS } from './sniff.ts'
+import type { TakeRow, TardisDataset } from './tardis/dataset.ts'
+import { tardisDatasetOf } from './tardis/datasets.ts'
+import { RowBlock } from './tardis/row-block.ts'
 import { TextFile } from './text-lines.ts'
 import type { ImportTarget, OnBatch, ReadFacts } from './types.ts'
 
-const BLOCK = 32_768
-const NEEDED = ['symbol', 'timestamp', 'local_timestamp', 'id', 'side', 'price', 'amount'] as const
-const LONGEST_ROW = 4096
+/** What every dataset begins with. */
+const COMMON = ['exchange', 'symbol', 'timestamp', 'local_timestamp'] as const
+/** The widest dataset has a hundred values. */
+const LONGEST_ROW = 8192
 
 /**
- * Reads trades in the CSV of tardis.dev: times in µs, the taker's side, our clock in `local_timestamp` (the same as
- * `timestamp` where nobody's clock saw it).
- * @throws ParseError for a file that is cut, is none, or is of another symbol.
+ * Reads CSV of tardis.dev: times in µs, `timestamp` by the exchange and `local_timestamp` by the clock of whoever recorded
+ * it. What becomes of each dataset is in `tardis/datasets.ts`.
+ * @throws ParseError for a file that is cut, is none, is of another symbol or market, or has no row.
  */
 export async function readTardis(
   target: ImportTarget,
@@ -24,48 +26,54 @@ export async function readTardis(
 ): Promise<ReadFacts> {
   const { path } = target
   const file = new TextFile(path, LONGEST_ROW, signal)
-  const rows = new TradeRows(target)
+  const rows = new TardisRows(target, tardisDatasetOf(target.series.kind)!)
+  const { block } = rows
   for await (const { lines, rest = '' } of file.lines()) {
     for (const line of lines) {
       rows.add(line)
-      if (rows.isFull) await onBatch(rows.take())
+      if (block.isFull) await onBatch(block.take())
     }
-    if (rest !== '') rows.add(rest)
+    if (rest !== '') rows.addLast(rest)
   }
-  const last = rows.take()
+  const last = block.take()
   if (last.length > 0) await onBatch(last)
-  const { defects, count } = rows.defects
+  const { defects, count: defectCount } = rows.defects
+  if (block.count === 0 && defectCount === 0) {
+    const why = 'tardis.dev gives that out where it has nothing, which says nothing of the day'
+    throw new ParseError(path, `has no row of ${target.series.kind}: ${why}`)
+  }
   return {
     sha256: file.sha256(),
-    rows: rows.count,
-    inexactValues: rows.inexact,
+    rows: block.count,
+    inexactValues: block.inexact,
     defects,
-    defectCount: count,
-    notes: [],
+    defectCount,
+    notes: rows.others.length > 0 ? [`without its columns ${rows.others.join(', ')}`] : [],
   }
 }
 
-class TradeRows {
+class TardisRows {
   readonly #target: ImportTarget
-  #columns = newColumns()
-  #length = 0
-  #order: readonly number[] | undefined
-  #fields = 0
-  line = 0
-  count = 0
-  inexact = 0
+  readonly #dataset: TardisDataset
+  readonly #exchange: string | undefined
+  readonly block: RowBlock
   readonly defects = new DefectList()
+  /** Columns of the file that are left out. */
+  others: readonly string[] = []
+  #order: readonly number[] | undefined
+  #take: TakeRow = () => undefined
+  #fields = 0
+  #line = 0
 
-  constructor(target: ImportTarget) {
+  constructor(target: ImportTarget, dataset: TardisDataset) {
     this.#target = target
-  }
-
-  get isFull(): boolean {
-    return this.#length === BLOCK
+    this.#dataset = dataset
+    this.#exchange = Object.entries(TARDIS_MARKETS).find(([, market]) => market === target.series.market)?.[0]
+    this.block = new RowBlock(dataset.kind, dataset.filled)
   }
 
   add(text: string): void {
-    this.line++
+    this.#line++
     const row = text.replace(/\r$/, '')
     if (row === '') return
     const fields = row.split(',')
@@ -73,72 +81,60 @@ class TradeRows {
       this.#header(fields)
       return
     }
-    if (fields.length !== this.#fields) {
-      this.#bad(row, `${fields.length} of ${this.#fields} fields`)
+    const reason = this.#put(fields)
+    if (reason !== undefined) this.#bad(row, reason)
+  }
+
+  /** Takes the last line, which has no end. A packed file was unpacked to its end: that is where the text ends too. */
+  addLast(text: string): void {
+    if (/\.gz$/i.test(this.#target.path)) {
+      this.add(text)
       return
     }
-    const [symbol, time, local, id, side, price, amount] = this.#order.map((at) => fields[at]!)
-    const { path, series } = this.#target
-    if (symbol!.toUpperCase() !== series.symbol)
-      throw new ParseError(`${path}:${this.line}`, `is about ${symbol}, not ${series.symbol}`)
-    const values = [Number(id), Number(time) / 1000, Number(price), Number(amount)] as const
-    const { from, to } = this.#target.range ?? ALL_TIME
-    if (!/^\d+$/.test(id!) || !Number.isSafeInteger(values[0])) this.#bad(row, `"${id}" is no id`)
-    else if (!(values[1] >= from && values[1] < to)) this.#bad(row, `${time} is no time in µs inside the file`)
-    else if (side !== 'buy' && side !== 'sell') this.#bad(row, `the side is "${side}", neither buy nor sell`)
-    else if (!(values[2] >= 0 && values[3] >= 0 && Number.isFinite(values[2] + values[3])))
-      this.#bad(row, 'price or amount is none')
-    else this.#put(values, side === 'sell', local === time ? Number.NaN : Number(local) / 1000, [price!, amount!])
-  }
-
-  /** The rows that are there. */
-  take(): Batch {
-    const length = this.#length
-    const columns: Record<string, Float64Array> = {}
-    for (const [name, values] of Object.entries(this.#columns)) columns[name] = values.subarray(0, length)
-    this.#columns = newColumns()
-    this.#length = 0
-    return { length, columns }
-  }
-
-  #put(values: readonly number[], sold: boolean, received: number, texts: readonly string[]): void {
-    const row = this.#length++
-    const columns = this.#columns
-    const isInexact = !texts.every(roundTrips)
-    if (isInexact) this.inexact++
-    columns.id![row] = values[0]!
-    columns.time![row] = values[1]!
-    columns.price![row] = values[2]!
-    columns.quantity![row] = values[3]!
-    columns.buyer_is_maker![row] = sold ? 1 : 0
-    columns.receive_time![row] = received
-    const isOdd = values[2] === 0 || values[3] === 0
-    columns.flags![row] = RecordFlag.user | (isInexact ? RecordFlag.inexact : 0) | (isOdd ? RecordFlag.suspect : 0)
-    this.count++
-  }
-
-  #header(words: readonly string[]): void {
-    const missing = NEEDED.filter((name) => !words.includes(name))
-    if (missing.length > 0)
-      throw new ParseError(`${this.#target.path}:1`, `lacks the columns ${missing.join(', ')} of tardis.dev's trades`)
-    this.#order = NEEDED.map((name) => words.indexOf(name))
-    this.#fields = words.length
+    this.#line++
+    this.#bad(text, 'the last line has no end, so it may have been cut; put one there if it is whole')
   }
 
   #bad(row: string, reason: string): void {
-    this.defects.add({
-      type: 'bad-row',
-      where: `${this.#target.path}:${this.line}`,
-      detail: `${reason}: ${row.slice(0, 200)}`,
-      kept: 'none',
-    })
+    const where = `${this.#target.path}:${this.#line}`
+    this.defects.add({ type: 'bad-row', where, detail: `${reason}: ${row.slice(0, 200)}`, kept: 'none' })
+  }
+
+  /** What is wrong with a row. @throws ParseError for one that is about something else than the file. */
+  #put(fields: readonly string[]): string | undefined {
+    if (fields.length !== this.#fields) return `${fields.length} of ${this.#fields} fields`
+    const [exchange, symbol, timestamp, localTimestamp, ...values] = this.#order!.map((at) => fields[at]!)
+    const { path, series } = this.#target
+    if (symbol!.toUpperCase() !== series.symbol)
+      throw new ParseError(`${path}:${this.#line}`, `is about ${symbol}, not ${series.symbol}`)
+    if (exchange !== this.#exchange)
+      throw new ParseError(`${path}:${this.#line}`, `is of ${exchange}, not of ${this.#exchange} (${series.market})`)
+    const [micros, localMicros] = [microsIn(timestamp!), microsIn(localTimestamp!)]
+    const [time, local] = [micros / 1000, localMicros / 1000]
+    const { from, to } = reachOf(this.#target)
+    const [placed, text] = isFileKind(this.#dataset.kind) ? [local, localTimestamp] : [time, timestamp]
+    if (!(placed >= from && placed < to)) return `${text} is no time in µs inside the file`
+    if (Number.isNaN(time + local)) return `${Number.isNaN(time) ? timestamp : localTimestamp} is no time in µs`
+    return this.#take({ values, time, local, localMicros }, this.block)
+  }
+
+  #header(words: readonly string[]): void {
+    const own = this.#dataset.columns(words)
+    const missing = [...COMMON, ...own].filter((name) => !words.includes(name))
+    if (missing.length > 0) {
+      const what = `lacks the columns ${missing.join(', ')} of tardis.dev's ${this.#dataset.name}`
+      throw new ParseError(`${this.#target.path}:1`, what)
+    }
+    const used = [...COMMON, ...own]
+    this.#order = used.map((name) => words.indexOf(name))
+    this.#fields = words.length
+    // An id that liquidations of other exchanges have is nothing that would be lost here.
+    this.others = words.filter((name) => !used.includes(name) && name !== 'id')
+    this.#take = this.#dataset.start(own)
   }
 }
 
-const NAMES: readonly string[] = ['id', 'time', 'price', 'quantity', 'buyer_is_maker', 'receive_time', 'flags']
-
-function newColumns(): Record<string, Float64Array> {
-  const columns: Record<string, Float64Array> = {}
-  for (const { name } of trade.columns) if (NAMES.includes(name)) columns[name] = new Float64Array(BLOCK)
-  return columns
+/** A time in µs; NaN for anything else. */
+function microsIn(text: string): number {
+  return /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN
 }

@@ -1,5 +1,6 @@
 import type { Batch } from '../../model/batch.ts'
 import type { Defect, Gap } from '../../model/coverage.ts'
+import { isFileKind } from '../../model/history/index.ts'
 import { intersectRanges } from '../../model/ranges.ts'
 import type { TimeRange } from '../../model/time.ts'
 import type { EventBatch } from '../../store/lake/event-columns.ts'
@@ -110,9 +111,9 @@ export class EventImport {
 }
 
 function openStage(target: ImportTarget, writer: EventWriter, wanted: readonly TimeRange[]): Stage {
-  if (isTableFormat(target.format)) {
+  if (isTableFormat(target.format) || isFileKind(writer.kind)) {
     const stage = writer.stageRows(wanted)
-    // Rows of tables come with their flags.
+    // These rows come whole, with their flags, and in order.
     return { stage, add: (batch) => stage.add(batch), mark: async () => {} }
   }
   const stage = writer.stage(wanted)

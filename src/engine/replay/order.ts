@@ -26,6 +26,11 @@ export function knownAt(record: StoredRecord): number {
     case 'ticker':
     case 'markPrice':
       return Number.isNaN(record.eventTime) ? record.receiveTime : record.eventTime
+    // Their order is that in which they came.
+    case 'timedQuote':
+    case 'timedBookDelta':
+    case 'timedBookSnapshot':
+      return record.receiveTime
     default:
       return record.time
   }

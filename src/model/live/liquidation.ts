@@ -17,10 +17,20 @@ export const liquidation = {
   columns: [
     column('time', 'time', 'ms', 'when the order was filled'),
     column('side', 'integer', '1 buy, 2 sell', 'side of the order: a sell liquidates a long'),
-    column('price', 'float64', 'quote per base', 'price of the order'),
+    column('price', 'float64', 'quote per base', 'price of the order; files of tardis.dev lack it', {
+      isOptional: true,
+    }),
     column('average_price', 'float64', 'quote per base', 'average price of the fills'),
     column('quantity', 'float64', 'base (contracts on coinm)', 'quantity of the order'),
-    column('last_filled_quantity', 'float64', 'base (contracts on coinm)', 'quantity of the last fill'),
+    column(
+      'last_filled_quantity',
+      'float64',
+      'base (contracts on coinm)',
+      'quantity of the last fill; lacking as price',
+      {
+        isOptional: true,
+      },
+    ),
     column('filled_quantity', 'float64', 'base (contracts on coinm)', 'quantity filled altogether'),
     ...tailColumns(),
   ],

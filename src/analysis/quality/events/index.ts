@@ -7,6 +7,7 @@ import { MARK_SCORING } from './marks.ts'
 import { METRICS_SCORING } from './metrics.ts'
 import type { EventScoring } from './scoring.ts'
 import { TICKER_SCORING } from './tickers.ts'
+import { TIMED_BOOK_DELTA_SCORING, TIMED_BOOK_SNAPSHOT_SCORING, TIMED_QUOTE_SCORING } from './timed.ts'
 import { AGG_TRADE_SCORING, TRADE_SCORING } from './trades.ts'
 
 /** How series of events are scored, by kind. A new kind is a file and a line here. */
@@ -23,4 +24,7 @@ export const EVENT_SCORINGS = {
   bookDepth: DEPTH_SAMPLE_SCORING,
   metrics: METRICS_SCORING,
   exchangeInfo: EXCHANGE_INFO_SCORING,
+  timedQuote: TIMED_QUOTE_SCORING,
+  timedBookDelta: TIMED_BOOK_DELTA_SCORING,
+  timedBookSnapshot: TIMED_BOOK_SNAPSHOT_SCORING,
 } as const satisfies Readonly<Record<string, EventScoring>>

@@ -90,14 +90,16 @@ export const LIQUIDATION_RULES: RecordRules<CheckedLiquidation, EventContext> = 
   stages: [
     symbolStage<CheckedLiquidation>(),
     side,
-    numbersStage<CheckedLiquidation>('prices and quantities are above 0, fills 0 or more', {
-      price: 'positive',
-      // 0 as long as nothing is filled.
-      averagePrice: 'not-negative',
-      quantity: 'positive',
-      lastFilledQuantity: 'not-negative',
-      filledQuantity: 'not-negative',
-    }),
+    numbersStage<CheckedLiquidation>(
+      'prices and quantities are above 0, fills 0 or more',
+      {
+        // 0 as long as nothing is filled.
+        averagePrice: 'not-negative',
+        quantity: 'positive',
+        filledQuantity: 'not-negative',
+      },
+      { price: 'positive', lastFilledQuantity: 'not-negative' },
+    ),
     average,
     fills,
     once,

@@ -22,12 +22,14 @@ import { MARK_RULES } from './marks.ts'
 import { METRICS_RULES } from './metrics.ts'
 import type { CheckContext, Finding, RecordRules, Report, RowCheck } from './stage.ts'
 import { TICKER_RULES } from './tickers.ts'
+import { TIMED_BOOK_DELTA_RULES, TIMED_BOOK_SNAPSHOT_RULES, TIMED_QUOTE_RULES } from './timed.ts'
 import { TRADE_RULES } from './trades.ts'
 
 /** Kinds whose records can be checked. */
 export type CheckedKind =
   | ('candle' | 'trade' | 'aggTrade' | 'bookDelta' | 'bookSnapshot' | 'quote')
   | ('ticker' | 'markPrice' | 'fundingRate' | 'liquidation' | 'bookDepth' | 'metrics' | 'exchangeInfo')
+  | ('timedQuote' | 'timedBookDelta' | 'timedBookSnapshot')
 
 /** Rules by kind. A new kind is a line here. */
 const RULES: Readonly<Record<CheckedKind, RecordRules<never, never>>> = {
@@ -44,6 +46,9 @@ const RULES: Readonly<Record<CheckedKind, RecordRules<never, never>>> = {
   bookDepth: DEPTH_SAMPLE_RULES,
   metrics: METRICS_RULES,
   exchangeInfo: EXCHANGE_INFO_RULES,
+  timedQuote: TIMED_QUOTE_RULES,
+  timedBookDelta: TIMED_BOOK_DELTA_RULES,
+  timedBookSnapshot: TIMED_BOOK_SNAPSHOT_RULES,
 }
 
 export interface RecordCheckOptions extends CandleContext, EventContext {

@@ -20,6 +20,10 @@ interface Form {
   row(rows: Rows, i: number): string
 }
 
+const QUOTE_HEADER = 'ask_amount,ask_price,bid_price,bid_amount'
+const QUOTE_COLUMNS = ['ask_quantity', 'ask_price', 'bid_price', 'bid_quantity'] as const
+const BOOK_HEADER = 'is_snapshot,side,price,amount'
+
 const FORMS: Readonly<Record<string, Form>> = {
   trade: {
     dataset: 'trades',
@@ -33,25 +37,30 @@ const FORMS: Readonly<Record<string, Form>> = {
   },
   quote: {
     dataset: 'quotes',
-    header: 'ask_amount,ask_price,bid_price,bid_amount',
-    columns: [
-      ...['update_id', 'bid_price', 'bid_quantity', 'ask_price', 'ask_quantity'],
-      ...['transaction_time', 'event_time', 'receive_time'],
-    ],
-    row(rows, i) {
-      const names = ['ask_quantity', 'ask_price', 'bid_price', 'bid_quantity']
-      const values = names.map((name) => text(rows, name, i))
-      return `${times(rows, i, 'transaction_time', 'event_time')},${values.join(',')}`
-    },
+    header: QUOTE_HEADER,
+    columns: [...QUOTE_COLUMNS, 'transaction_time', 'event_time', 'receive_time'],
+    row: (rows, i) => `${times(rows, i, 'transaction_time', 'event_time')},${quoteText(rows, i)}`,
   },
   bookDelta: {
     dataset: 'incremental_book_L2',
-    header: 'is_snapshot,side,price,amount',
+    header: BOOK_HEADER,
     columns: [
       ...['last_update_id', 'transaction_time', 'side', 'price', 'quantity'],
       ...['event_time', 'receive_time'],
     ],
     row: (rows, i) => `${times(rows, i, 'transaction_time', 'event_time', 'time')},${level(rows, i)}`,
+  },
+  timedQuote: {
+    dataset: 'quotes',
+    header: QUOTE_HEADER,
+    columns: [...QUOTE_COLUMNS, 'event_time', 'receive_time'],
+    row: (rows, i) => `${times(rows, i, 'event_time')},${quoteText(rows, i)}`,
+  },
+  timedBookDelta: {
+    dataset: 'incremental_book_L2',
+    header: BOOK_HEADER,
+    columns: ['is_snapshot', 'side', 'price', 'quantity', 'event_time', 'receive_time'],
+    row: (rows, i) => `${times(rows, i, 'event_time')},${level(rows, i)}`,
   },
 }
 
@@ -93,8 +102,14 @@ function exchangeName({ exchange, market }: SeriesId): string {
   return exchange === 'binance' ? (EXCHANGES[market] ?? exchange) : exchange
 }
 
+/** A value, empty where there is none. */
 function text(rows: Rows, name: string, i: number): string {
-  return formatNumber(Number(rows.columns[name]![i]))
+  const value = Number(rows.columns[name]![i])
+  return Number.isNaN(value) ? '' : formatNumber(value)
+}
+
+function quoteText(rows: Rows, i: number): string {
+  return QUOTE_COLUMNS.map((name) => text(rows, name, i)).join(',')
 }
 
 /** The exchange's instant, the first of those named that the record has, and ours; each stands in where one is lacking. */
