@@ -253,6 +253,40 @@ describe('a file of tardis.dev', () => {
     ])
   })
 
+  it('that was cut by another time than its rows loses none at midnight, whichever day comes first', async () => {
+    const row = (time: number, local: number): string => `${at(time, local)},false,bid,100,1`
+    const first = await put('usdm', 'incremental_book_L2', BOOK, [row(1, 2), row(DAY - 1, DAY + 40)])
+    const second = await put(
+      'usdm',
+      'incremental_book_L2',
+      BOOK,
+      [row(DAY + 3, DAY + 50), row(2 * DAY - 2, 2 * DAY - 1)],
+      '02',
+    )
+    for (const [file, added] of [
+      [second, 2],
+      [first, 2],
+      [first, 0],
+      [second, 0],
+    ] as const) {
+      const ran = await here('import', file, '--json')
+      expect([ran.code, jsonLines(ran.stdout)]).toMatchObject([0, [{ added, same: 2 - added, differing: 0 }]])
+    }
+    expect(await rowsOf('timedBookDelta', 'usdm', ['receive_time'])).toEqual(
+      [2, DAY + 40, DAY + 50, 2 * DAY - 1].map((time) => [START + time]),
+    )
+  })
+
+  it('that was collected by the clock of another year claims no more than its rows', async () => {
+    const years = 700 * DAY
+    await put('usdm', 'quotes', QUOTES, [`${at(5, years)},1,101,100,2`, `${at(900, years + 905)},1,102,100,2`])
+    const ran = await here('import', 'in', '--json')
+    expect([ran.code, jsonLines(ran.stdout)]).toMatchObject([0, [{ added: 2, defects: 0 }]])
+    expect((await coverageOf('timedQuote', 'usdm')).covered).toEqual([
+      { from: START + years, to: expect.closeTo(START + years + 905, 1), source: 'import' },
+    ])
+  })
+
   it('tells its dataset by its columns where its name does not', async () => {
     const first = await put('usdm', 'quotes', QUOTES, [`${at(5, 9)},1,101,100,2`])
     await writeFile(folder.join('mine.csv'), await textOf(first))

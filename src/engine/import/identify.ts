@@ -1,13 +1,13 @@
 import type { ArchiveLayout, ArchivePeriod, Exchange } from '../../exchanges/exchange.ts'
 import { ParseError } from '../../model/errors.ts'
-import { exchangeInfo } from '../../model/history/index.ts'
+import { exchangeInfo, isFileKind } from '../../model/history/index.ts'
 import { type Interval, parseInterval } from '../../model/interval.ts'
 import { KINDS, kindOf } from '../../model/kinds.ts'
 import type { Market } from '../../model/series.ts'
 import { parseSymbol } from '../../model/symbol.ts'
 import { DAY, HOUR, nextMonth } from '../../model/time.ts'
 import { isOfMarket } from '../history.ts'
-import { formatOf, namesOfTable, splitName, TARDIS_MARKETS, TARDIS_NAME } from './sniff.ts'
+import { firstLines, formatOf, namesOfTable, splitName, TARDIS_MARKETS, TARDIS_NAME } from './sniff.ts'
 import { kindOfTable } from './table-columns.ts'
 import type { TardisDataset } from './tardis/dataset.ts'
 import { TARDIS_DATASETS, tardisDataset, tardisDatasetIn, tardisDatasetOf } from './tardis/datasets.ts'
@@ -106,9 +106,20 @@ async function identifyTardis(path: string, stem: string, hints: ImportHints): P
   if (!market || !symbol || missing.length > 0) throw untold(path, missing)
   if (!isOfMarket(kind.id, market)) throw new ParseError(path, `holds ${kind.id}, which spot has not`)
   const day = named ? Date.parse(named[3]!) : Number.NaN
-  const range = Number.isNaN(day) ? {} : { range: { from: day, to: day + DAY }, slackMs: TARDIS_SLACK }
+  const isItsDay = !Number.isNaN(day) && (!isFileKind(kind) || (await cameOnDay(path, day)))
+  const range = isItsDay ? { range: { from: day, to: day + DAY }, slackMs: TARDIS_SLACK } : {}
   const series = { exchange: hints.exchange, market, kind: kind.id, symbol: symbol.toUpperCase() }
   return { path, format: 'tardis', series, ...range }
+}
+
+/**
+ * Whether the first row came on the day that a file is named by. One that was collected by a clock of another year, as from
+ * a sandbox, says nothing of a day by its name: only its rows do.
+ */
+async function cameOnDay(path: string, day: number): Promise<boolean> {
+  const [names = '', row = ''] = await firstLines(path)
+  const local = Number(row.split(',')[names.split(',').indexOf('local_timestamp')]) / 1000
+  return Number.isNaN(local) || (local >= day - TARDIS_SLACK && local < day + DAY + TARDIS_SLACK)
 }
 
 /** The dataset of a file by its name, else by what is said of it, else by its first line. */

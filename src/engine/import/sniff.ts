@@ -86,13 +86,18 @@ async function isOfFreqtrade(path: string, ending: string): Promise<boolean> {
 
 /** The first line of a file, unpacked where its name ends so, as far as it lies in its first bytes. */
 async function firstLine(path: string): Promise<string> {
+  return (await firstLines(path))[0]!
+}
+
+/** The lines that a file begins with, as many as lie in its first bytes; the last of them may be cut. */
+export async function firstLines(path: string): Promise<readonly string[]> {
   await using file = await open(path)
   const { buffer, bytesRead } = await file.read(Buffer.alloc(4096), 0, 4096, 0)
   const start = await unpacked(buffer.subarray(0, bytesRead), /\.gz$/i.test(path))
   return start
     .replace(/^\u00ef\u00bb\u00bf/, '')
-    .split('\n', 1)[0]!
-    .trimEnd()
+    .split('\n')
+    .map((line) => line.trimEnd())
 }
 
 async function unpacked(bytes: Uint8Array, isPacked: boolean): Promise<string> {

@@ -45,7 +45,7 @@ export class EventImport {
     this.#compare = new EventCompare(target.path, writer, lake)
     this.#reach = reachOf(target)
     this.#open = uncoveredRanges(writer.coverage, this.#reach)
-    this.#stage = openStage(target, writer, writer.held ? [this.#reach] : this.#open)
+    this.#stage = openStage(target, writer, writer.held ? [this.#reach] : [...this.#open, ...edgesOf(target, writer)])
   }
 
   /** Sets bits on every row, once they are all there. */
@@ -108,6 +108,19 @@ export class EventImport {
     const note = 'nothing in the imported file'
     return this.#stage.stage.silences(news).map(({ from, to }) => ({ from, to, cause: 'unknown', checked: [], note }))
   }
+}
+
+/**
+ * Around the day of a file that is cut by another time than that of the rows in it: what lies there is in no other file,
+ * also where the lake has all of those. That it is not stored yet is seen by its key.
+ */
+function edgesOf({ range, slackMs = 0 }: ImportTarget, { kind, coverage }: EventWriter): readonly TimeRange[] {
+  if (range === undefined || !isFileKind(kind)) return []
+  const edges = [
+    { from: range.from - slackMs, to: range.from },
+    { from: range.to, to: range.to + slackMs },
+  ]
+  return intersectRanges(edges, coverage.covered)
 }
 
 function openStage(target: ImportTarget, writer: EventWriter, wanted: readonly TimeRange[]): Stage {

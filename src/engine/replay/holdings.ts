@@ -1,5 +1,6 @@
 import type { Gap } from '../../model/coverage.ts'
 import { InvalidRangeError } from '../../model/errors.ts'
+import { isFileKind } from '../../model/history/index.ts'
 import { floorOpen } from '../../model/interval.ts'
 import type { SeriesId } from '../../model/series.ts'
 import { formatTime, type TimeRange } from '../../model/time.ts'
@@ -65,6 +66,7 @@ function lackOf(series: SeriesId, coverage: SeriesCoverage | undefined, bounds: 
 function wayToGet({ symbol, market, kind, interval }: SeriesId, { from, to }: OpenBounds): string {
   if (!isOfMarket(kind, market)) return `There is no ${kind} on ${market}: name another market, e.g. --market usdm.`
   const where = market === 'spot' ? '' : ` --market ${market}`
+  if (isFileKind({ id: kind })) return 'Bring in files that you have: ticklake import.'
   if (!hasHistory(kind, market)) return `Collect it: ticklake collect ${symbol}${where} --kinds ${kind}.`
   const which = `${kind === 'candle' ? '' : ` --kind ${kind}`}${interval === undefined ? '' : ` --interval ${interval}`}`
   const range = `${from === undefined ? '' : ` --from ${formatTime(from)}`}${to === undefined ? '' : ` --to ${formatTime(to)}`}`

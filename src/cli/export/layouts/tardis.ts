@@ -112,12 +112,16 @@ function quoteText(rows: Rows, i: number): string {
   return QUOTE_COLUMNS.map((name) => text(rows, name, i)).join(',')
 }
 
-/** The exchange's instant, the first of those named that the record has, and ours; each stands in where one is lacking. */
+/**
+ * The exchange's instant, the first of those named that the record has, and ours. Where ours is not known both are the
+ * instant that the lake files the record by: that is where its file ends.
+ */
 function times(rows: Rows, i: number, ...names: readonly string[]): string {
-  const own = names.map((name) => Number(rows.columns[name]?.[i] ?? Number.NaN)).find((time) => !Number.isNaN(time))
-  const received = Number(rows.columns.receive_time?.[i] ?? Number.NaN)
-  const local = Number.isNaN(received) ? own : received
-  return `${micros(own ?? received)},${micros(local ?? Number.NaN)}`
+  const at = (name: string): number => Number(rows.columns[name]?.[i] ?? Number.NaN)
+  const received = at('receive_time')
+  const known = Number.isNaN(received) ? ['event_time', ...names] : names
+  const own = known.map(at).find((time) => !Number.isNaN(time)) ?? received
+  return `${micros(own)},${micros(Number.isNaN(received) ? own : received)}`
 }
 
 function micros(time: number): string {
