@@ -243,6 +243,26 @@ describe('export --layout and import', () => {
     expect(await valuesOf('other', mark, columns)).toEqual(await valuesOf('ticklake-data', mark, columns))
   })
 
+  it('give the very same fundings of REST through zips, and say what those of the archive have besides', async () => {
+    const series = eventSeries('fundingRate', 'BTCUSDT', 'usdm')
+    const rows: LiveRecord[] = Array.from({ length: 6 }, (_, i) => ({
+      ...{ market: 'usdm', symbol: 'BTCUSDT', eventTime: Number.NaN, receiveTime: Number.NaN, flags: 0 },
+      ...{ kind: 'fundingRate', fundingTime: T0 + i * 8 * HOUR, fundingRate: i / 1e5, markPrice: Number.NaN },
+      intervalHours: i < 3 ? 8 : Number.NaN,
+    }))
+    const lake = await Lake.open(folder.join('ticklake-data'))
+    await storeEvents(lake, series, rows)
+    await here('export', 'BTCUSDT', '--market', 'usdm', '--kind', 'fundingRate', '--layout', 'binance', '--out', 'a/')
+    const ran = await here('import', 'a', '--data-dir', 'other', '--json')
+    expect([ran.code, jsonLines(ran.stdout)]).toMatchObject([
+      3,
+      [{ added: 6, defects: 1, firstDefect: expect.stringContaining('blank cells: interval_hours 3') }],
+    ])
+    const columns = ['funding_time', 'funding_rate', 'interval_hours']
+    const other = await Lake.open(folder.join('other'))
+    expect(await readRows(other, series, columns)).toEqual(await readRows(lake, series, columns))
+  })
+
   it('give the very same trades through the form of tardis.dev, microseconds and our clock included', async () => {
     const series = eventSeries('trade')
     const trades = tradesFrom(1, 999).map((trade, i) => (i % 7 === 0 ? { ...trade, receiveTime: Number.NaN } : trade))

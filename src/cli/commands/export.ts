@@ -85,7 +85,8 @@ Numbers are written with the fewest digits that read back as the same float64, a
 Arrow is the file format (Feather v2) with --out and the stream format on stdout. Text to a name that ends in .gz is packed.
 --layout binance is the archive's raw CSV, ccxt [[time, open, high, low, close, volume], …], freqtrade its Feather, tardis
 the CSV of tardis.dev: trade, quote, bookDelta (with its snapshots). With a folder, --out data/, files are named, divided
-and packed as that program has them. ticklake import reads all of it again, but for quotes and books of tardis.
+and packed as that program has them. ticklake import reads all of it again; quotes and books of tardis, which have no ids
+there, as the kinds timedQuote and timedBookDelta.
 A --transform file has a line per column (name = close / prev(close) - 1) or condition (where volume > 0), or is a module
 (.js, .mjs) of your own transforms; see docs/analysis.md.
 A row of bookDelta and bookSnapshot is a level of the book. What a record lacks is empty (null in JSON, Parquet and Arrow).

@@ -44,7 +44,8 @@ export const verb: Verb<ImportVerbOptions> = {
       'after',
       `
 Takes what is on disk already into the lake, without downloading it again: zips and CSVs of the Binance archive (a tree
-in its layout, or loose files), candles of ccxt (JSON) and freqtrade (Feather), trades of tardis.dev (CSV, .gz), and what
+in its layout, or loose files), candles of ccxt (JSON) and freqtrade (Feather), trades, quotes, books, derivative tickers
+and liquidations of tardis.dev (CSV, .gz; quotes and books as timedQuote, timedBookDelta, timedBookSnapshot), and what
 ticklake export writes: CSV and JSON lines (.gz too), Parquet and Arrow of every kind, with all its columns. Names and
 folders tell symbol, interval and period, columns the kind; --market, --symbol and the others tell what they do not. A .CHECKSUM beside a file is compared; without one its rows are flagged as unverified.
 Of rows that the lake has already the lake's stand, and each difference goes on record. A file that cannot be read, or

@@ -44,8 +44,8 @@ export interface ImportOptions {
 
 /**
  * Takes files that are on disk already into a lake, through the same parsers and checks as a download: zips and CSVs of
- * the exchange's archive, candles of ccxt and freqtrade, trades of tardis.dev, and whatever `export` writes. What fails in one
- * file stands in its report and does not stop the others; each file counts wholly or not at all.
+ * the exchange's archive, candles of ccxt and freqtrade, datasets of tardis.dev, and whatever `export` writes. What fails in
+ * one file stands in its report and does not stop the others; each file counts wholly or not at all.
  * @throws StorageError for a path that does not exist, or a series that cannot be written.
  */
 export async function importFiles(options: ImportOptions): Promise<ImportReport[]> {

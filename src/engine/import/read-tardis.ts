@@ -1,6 +1,7 @@
 import { DefectList } from '../../archive/zip-reader.ts'
 import { ParseError } from '../../model/errors.ts'
 import { isFileKind } from '../../model/history/index.ts'
+import type { TimeRange } from '../../model/time.ts'
 import { reachOf } from './read-archive.ts'
 import { TARDIS_MARKETS } from './sniff.ts'
 import type { TakeRow, TardisDataset } from './tardis/dataset.ts'
@@ -56,6 +57,7 @@ class TardisRows {
   readonly #target: ImportTarget
   readonly #dataset: TardisDataset
   readonly #exchange: string | undefined
+  readonly #reach: TimeRange
   readonly block: RowBlock
   readonly defects = new DefectList()
   /** Columns of the file that are left out. */
@@ -69,6 +71,7 @@ class TardisRows {
     this.#target = target
     this.#dataset = dataset
     this.#exchange = Object.entries(TARDIS_MARKETS).find(([, market]) => market === target.series.market)?.[0]
+    this.#reach = reachOf(target)
     this.block = new RowBlock(dataset.kind, dataset.filled)
   }
 
@@ -111,7 +114,7 @@ class TardisRows {
       throw new ParseError(`${path}:${this.#line}`, `is of ${exchange}, not of ${this.#exchange} (${series.market})`)
     const [micros, localMicros] = [microsIn(timestamp!), microsIn(localTimestamp!)]
     const [time, local] = [micros / 1000, localMicros / 1000]
-    const { from, to } = reachOf(this.#target)
+    const { from, to } = this.#reach
     const [placed, text] = isFileKind(this.#dataset.kind) ? [local, localTimestamp] : [time, timestamp]
     if (!(placed >= from && placed < to)) return `${text} is no time in µs inside the file`
     if (Number.isNaN(time + local)) return `${Number.isNaN(time) ? timestamp : localTimestamp} is no time in µs`

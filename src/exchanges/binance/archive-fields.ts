@@ -54,7 +54,8 @@ export const ARCHIVE_FIELDS: Readonly<Record<string, readonly ArchiveField[]>> =
   ],
   fundingRate: [
     { words: ['calc_time'], column: 'funding_time', type: 'time' },
-    { words: ['funding_interval_hours'], column: 'interval_hours', type: 'integer' },
+    // The archive has it in every row; what was exported of rows that REST told has none.
+    { words: ['funding_interval_hours'], column: 'interval_hours', type: 'integer', isOptional: true },
     { words: ['last_funding_rate'], column: 'funding_rate', type: 'decimal' },
   ],
   quote: [

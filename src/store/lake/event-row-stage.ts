@@ -37,6 +37,8 @@ export class RowStage {
   #lastKey: RecordId | undefined
   /** The period that the record of the last key goes to; undefined when it is left out. */
   #place: Period | undefined
+  /** The period that was looked for last. */
+  #period: Period = { name: '', from: 0, to: 0 }
   /** Of kinds with several rows of one key that are no record: those of the last key. */
   #seen = new Set<string>()
 
@@ -133,7 +135,9 @@ export class RowStage {
       // Updates of futures account for the ids since the one before them: what of those is held stays whose it is.
       for (const span of held.missing(this.#spanOf(batch, row, key))) this.ids.add(span.first, span.last, time)
     }
-    return eventPeriod(kind, time)
+    // To name a period for each row would take longer than all else here.
+    if (!(time >= this.#period.from && time < this.#period.to)) this.#period = eventPeriod(kind, time)
+    return this.#period
   }
 
   #isRepeated(batch: EventBatch, row: number, key: RecordId, isNew: boolean): boolean {

@@ -4,7 +4,7 @@ import { liquidation } from '../../../model/live/liquidation.ts'
 import { markPrice } from '../../../model/live/mark-price.ts'
 import { trade } from '../../../model/live/trade.ts'
 import { amountIn, type TardisDataset, type TardisRow } from './dataset.ts'
-import { Sequence } from './row-block.ts'
+import { type RowBlock, Sequence } from './row-block.ts'
 
 const LOT = ['id', 'side', 'price', 'amount'] as const
 
@@ -18,11 +18,16 @@ const trades: TardisDataset = {
     if (!/^\d+$/.test(id) || !Number.isSafeInteger(Number(id)))
       return id === '' ? 'there is no id (liquidations have none: --kind liquidation)' : `"${id}" is no id`
     if (side !== 'buy' && side !== 'sell') return `the side is "${side}", neither buy nor sell`
-    const values = { price: amountIn(price), quantity: amountIn(amount) }
-    if (Number.isNaN(values.price + values.quantity)) return 'price or amount is none'
-    const ids = { id: Number(id), time: row.time, buyer_is_maker: side === 'sell' ? 1 : 0 }
-    const isOdd = values.price === 0 || values.quantity === 0
-    block.put({ ...ids, ...values, receive_time: receivedAt(row) }, [price, amount], isOdd)
+    const [paid, quantity] = [amountIn(price), amountIn(amount)]
+    if (Number.isNaN(paid + quantity)) return 'price or amount is none'
+    const at = block.next([price, amount], paid === 0 || quantity === 0)
+    const { numbers } = block
+    numbers.id![at] = Number(id)
+    numbers.time![at] = row.time
+    numbers.price![at] = paid
+    numbers.quantity![at] = quantity
+    numbers.buyer_is_maker![at] = side === 'sell' ? 1 : 0
+    numbers.receive_time![at] = receivedAt(row)
     return undefined
   },
 }
@@ -38,9 +43,15 @@ const liquidations: TardisDataset = {
     if (side !== 'buy' && side !== 'sell') return `the side is "${side}", neither buy nor sell`
     const [average, filled] = [amountIn(price), amountIn(amount)]
     if (!(average > 0 && filled > 0)) return 'price or amount is none'
-    const values = { average_price: average, quantity: filled, filled_quantity: filled }
-    const about = { time: row.time, side: side === 'buy' ? 1 : 2, receive_time: receivedAt(row) }
-    block.put({ ...about, ...values }, [price, amount])
+    const at = block.next([price, amount])
+    const { numbers } = block
+    numbers.time![at] = row.time
+    numbers.side![at] = side === 'buy' ? 1 : 2
+    numbers.average_price![at] = average
+    // Those that are told were filled whole.
+    numbers.quantity![at] = filled
+    numbers.filled_quantity![at] = filled
+    numbers.receive_time![at] = receivedAt(row)
     return undefined
   },
 }
@@ -71,10 +82,14 @@ const derivativeTicker: TardisDataset = {
       if (rate !== '' && !SIGNED.test(rate)) return `the funding rate is "${rate}"`
       if (funding !== '' && Number.isNaN(nextFunding)) return `the funding time is "${funding}"`
       known = state
-      const prices = { mark_price: price, index_price: indexPrice }
-      const funded = { funding_rate: rate === '' ? Number.NaN : Number(rate), next_funding_time: nextFunding }
-      const at = { event_time: row.time, receive_time: receivedAt(row) }
-      block.put({ ...prices, ...funded, ...at }, [mark, index, rate], price === 0)
+      const at = block.next([mark, index, rate], price === 0)
+      const { numbers } = block
+      numbers.mark_price![at] = price
+      numbers.index_price![at] = indexPrice
+      numbers.funding_rate![at] = rate === '' ? Number.NaN : Number(rate)
+      numbers.next_funding_time![at] = nextFunding
+      numbers.event_time![at] = row.time
+      numbers.receive_time![at] = receivedAt(row)
       return undefined
     }
   },
@@ -90,14 +105,17 @@ const quotes: TardisDataset = {
   start: () => {
     const sequence = new Sequence()
     return (row, block) => {
-      const [askAmount, askPrice, bidPrice, bidAmount] = row.values.map((text) =>
-        text === '' ? Number.NaN : amountIn(text),
-      ) as [number, number, number, number]
+      const [askAmount, askPrice, bidPrice, bidAmount] = row.values.map(amountIn) as [number, number, number, number]
       const wrong = row.values.findIndex((text) => text !== '' && Number.isNaN(amountIn(text)))
       if (wrong >= 0) return `${QUOTE[wrong]} is "${row.values[wrong]}"`
-      const values = { bid_price: bidPrice, bid_quantity: bidAmount, ask_price: askPrice, ask_quantity: askAmount }
-      const isOdd = bidPrice >= askPrice || bidPrice === 0 || askPrice === 0
-      block.put({ sequence: sequence.next(row.localMicros), ...values, ...arrivalOf(row) }, row.values, isOdd)
+      const at = block.next(row.values, bidPrice >= askPrice || bidPrice === 0 || askPrice === 0)
+      block.sequence[at] = sequence.next(row.localMicros)
+      const { numbers } = block
+      numbers.bid_price![at] = bidPrice
+      numbers.bid_quantity![at] = bidAmount
+      numbers.ask_price![at] = askPrice
+      numbers.ask_quantity![at] = askAmount
+      putArrival(row, block, at)
       return undefined
     }
   },
@@ -115,10 +133,16 @@ const incrementalBook: TardisDataset = {
       if (snapshot !== 'true' && snapshot !== 'false') return `is_snapshot is "${snapshot}", neither true nor false`
       const side = SIDES.get(word)
       if (side === undefined) return `the side is "${word}", neither bid nor ask`
-      const values = { price: amountIn(price), quantity: amountIn(amount) }
-      if (Number.isNaN(values.price + values.quantity)) return 'price or amount is none'
-      const about = { sequence: sequence.next(row.localMicros), is_snapshot: snapshot === 'true' ? 1 : 0, side }
-      block.put({ ...about, ...values, ...arrivalOf(row) }, [price, amount], values.price === 0)
+      const [levelPrice, quantity] = [amountIn(price), amountIn(amount)]
+      if (Number.isNaN(levelPrice + quantity)) return 'price or amount is none'
+      const at = block.next([price, amount], levelPrice === 0)
+      block.sequence[at] = sequence.next(row.localMicros)
+      const { numbers } = block
+      numbers.is_snapshot![at] = snapshot === 'true' ? 1 : 0
+      numbers.side![at] = side
+      numbers.price![at] = levelPrice
+      numbers.quantity![at] = quantity
+      putArrival(row, block, at)
       return undefined
     }
   },
@@ -151,12 +175,19 @@ const bookSnapshots: TardisDataset = {
       const { values } = row
       const wrong = values.findIndex((text) => text !== '' && Number.isNaN(amountIn(text)))
       if (wrong >= 0) return `${columns[wrong]} is "${values[wrong]}"`
-      const about = { sequence: sequence.next(row.localMicros), depth, ...arrivalOf(row) }
-      for (let level = 0; level < 2 * depth; level++) {
-        const [price, amount] = [values[2 * level]!, values[2 * level + 1]!]
+      const count = sequence.next(row.localMicros)
+      for (let place = 0; place < 2 * depth; place++) {
+        const [price, amount] = [values[2 * place]!, values[2 * place + 1]!]
         if (price === '' || amount === '') continue
-        const place = level < depth ? { side: BookSide.ask, level } : { side: BookSide.bid, level: level - depth }
-        block.put({ ...about, ...place, price: Number(price), quantity: Number(amount) }, [price, amount])
+        const at = block.next([price, amount])
+        block.sequence[at] = count
+        const { numbers } = block
+        numbers.depth![at] = depth
+        numbers.side![at] = place < depth ? BookSide.ask : BookSide.bid
+        numbers.level![at] = place % depth
+        numbers.price![at] = Number(price)
+        numbers.quantity![at] = Number(amount)
+        putArrival(row, block, at)
       }
       return undefined
     }
@@ -207,6 +238,7 @@ function receivedAt({ time, local }: TardisRow): number {
   return time === local ? Number.NaN : local
 }
 
-function arrivalOf({ time, local }: TardisRow): { readonly event_time: number; readonly receive_time: number } {
-  return { event_time: time === local ? Number.NaN : time, receive_time: local }
+function putArrival({ time, local }: TardisRow, { numbers }: RowBlock, at: number): void {
+  numbers.event_time![at] = time === local ? Number.NaN : time
+  numbers.receive_time![at] = local
 }

@@ -13,9 +13,11 @@ const EXACT_LENGTH = 15
 /** Rows of a file on their way into columns. */
 export class RowBlock {
   readonly #specs: Kind['columns']
-  /** Ids of the exchange are numbers in such files; our own count needs more digits. */
-  readonly #hasLongIds: boolean
-  #columns: Record<string, EventColumn> = {}
+  readonly #hasSequence: boolean
+  /** Columns of numbers, by name; those that a row does not fill are lacking in it. */
+  numbers: Readonly<Record<string, Float64Array>> = {}
+  /** Our own count, of kinds that have one: it has more digits than a number. */
+  sequence = new BigInt64Array(0)
   #length = 0
   /** Rows that were put in, since the beginning. */
   count = 0
@@ -25,7 +27,7 @@ export class RowBlock {
   /** @param names columns of the kind that rows have. */
   constructor(kind: Kind, names: readonly string[]) {
     this.#specs = kind.columns.filter(({ name }) => names.includes(name))
-    this.#hasLongIds = isFileKind(kind)
+    this.#hasSequence = isFileKind(kind)
     this.#renew()
   }
 
@@ -34,39 +36,35 @@ export class RowBlock {
   }
 
   /**
-   * Puts a row in; `texts` are its decimals as the file has them.
+   * Makes room for a row, with its flags, and gives its index. Values are written into the columns one by one: an object for
+   * each row would take several times as long as all else.
+   * @param texts its decimals as the file has them.
    * @param isOdd whether it breaks a rule though its file has it so.
    */
-  put(values: Readonly<Record<string, number | bigint>>, texts: readonly string[], isOdd = false): void {
-    const row = this.#length++
-    this.count++
-    const columns = this.#columns
-    for (const [name, value] of Object.entries(values)) columns[name]![row] = value as never
-    const isInexact = texts.some((text) => text.length > EXACT_LENGTH && !roundTrips(text))
+  next(texts: readonly string[], isOdd = false): number {
+    let isInexact = false
+    for (const text of texts) if (text.length > EXACT_LENGTH && !roundTrips(text)) isInexact = true
     if (isInexact) this.inexact++
-    columns.flags![row] = RecordFlag.user | (isInexact ? RecordFlag.inexact : 0) | (isOdd ? RecordFlag.suspect : 0)
+    this.count++
+    this.numbers.flags![this.#length] =
+      RecordFlag.user | (isInexact ? RecordFlag.inexact : 0) | (isOdd ? RecordFlag.suspect : 0)
+    return this.#length++
   }
 
   /** The rows that are there. */
   take(): EventBatch {
     const length = this.#length
     const columns: Record<string, EventColumn> = {}
-    for (const [name, values] of Object.entries(this.#columns)) columns[name] = values.subarray(0, length)
+    for (const { name } of this.#specs) columns[name] = (this.numbers[name] ?? this.sequence).subarray(0, length)
     this.#renew()
     this.#length = 0
     return { length, columns }
   }
 
-  /** What no row fills is lacking. */
   #renew(): void {
-    this.#columns = Object.fromEntries(
-      this.#specs.map(({ name, type }) => [
-        name,
-        type === 'id' && this.#hasLongIds
-          ? new BigInt64Array(BLOCK + ROOM)
-          : new Float64Array(BLOCK + ROOM).fill(Number.NaN),
-      ]),
-    )
+    const specs = this.#specs.filter(({ type }) => type !== 'id' || !this.#hasSequence)
+    this.numbers = Object.fromEntries(specs.map(({ name }) => [name, new Float64Array(BLOCK + ROOM).fill(Number.NaN)]))
+    if (this.#hasSequence) this.sequence = new BigInt64Array(BLOCK + ROOM)
   }
 }
 
