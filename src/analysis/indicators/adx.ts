@@ -138,7 +138,7 @@ function averages(
 /** Of two movements, in percent of their sum. */
 function distance(plus: number, minus: number): number {
   const both = plus + minus
-  return both === 0 ? 0 : (100 * Math.abs(plus - minus)) / both
+  return both === 0 ? 0 : 100 * (Math.abs(plus - minus) / both)
 }
 
 /** Wilder's directional movement: how strong a trend is, and its direction. */

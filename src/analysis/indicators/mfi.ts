@@ -55,7 +55,7 @@ class MfiKernel implements Kernel {
       }
       const into = inflow.next(gain)
       const away = outflow.next(loss)
-      out[i] = inflow.count < inflow.period ? Number.NaN : away > 0 ? 100 - 100 / (1 + into / away) : 100
+      out[i] = inflow.count < inflow.period ? Number.NaN : away <= 0 ? 100 : 100 - 100 / (1 + into / away)
     }
     this.before = before
     return isFiniteSum(seen)

@@ -3,7 +3,7 @@ import { COPY_ROWS, SumWindow } from './windows.ts'
 
 /** 100 where nothing was lost, even if nothing was won either. */
 function strength(gain: number, loss: number): number {
-  return loss > 0 ? 100 - 100 / (1 + gain / loss) : 100
+  return loss <= 0 ? 100 : 100 - 100 / (1 + gain / loss)
 }
 
 class WilderRsiKernel implements Kernel {
@@ -45,7 +45,7 @@ class WilderRsiKernel implements Kernel {
       const size = Math.abs(change)
       gain = gain * keep + (size + change) * 0.5 * add
       loss = loss * keep + (size - change) * 0.5 * add
-      out![i] = loss > 0 ? (100 * gain) / (gain + loss) : 100
+      out![i] = loss <= 0 ? 100 : 100 * (gain / (gain + loss))
     }
     this.count = count
     this.before = before

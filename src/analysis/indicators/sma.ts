@@ -1,6 +1,17 @@
 import { define, integer, isFiniteSum, type Kernel } from './definition.ts'
 import { keepTail, newestSum, renewalOf } from './windows.ts'
 
+/** The mean of one value is that value; a running sum would have it but for rounding. @returns whether all are finite */
+function copyRows(x: Float64Array, from: number, to: number, out: Float64Array): boolean {
+  let seen = 0
+  for (let i = from; i < to; i++) {
+    const value = x[i]!
+    out[i] = value
+    seen += value
+  }
+  return isFiniteSum(seen)
+}
+
 export class SmaKernel implements Kernel {
   readonly ring: Float64Array
   /** Rows after which the sum is worked out anew: a running sum drifts. */
@@ -17,6 +28,10 @@ export class SmaKernel implements Kernel {
 
   run([x]: readonly Float64Array[], from: number, to: number, [out]: readonly Float64Array[]): void {
     const { ring } = this
+    if (ring.length === 1) {
+      copyRows(x!, from, to, out!)
+      return
+    }
     const warm = Math.min(to, from + ring.length - 1 - this.count)
     let i = from
     for (; i < warm; i++) {
@@ -30,6 +45,7 @@ export class SmaKernel implements Kernel {
   }
 
   attempt([x]: readonly Float64Array[], from: number, to: number, [out]: readonly Float64Array[]): boolean {
+    if (this.ring.length === 1) return copyRows(x!, from, to, out!)
     return this.count === this.ring.length - 1 && this.#steady(x!, from, to, out!, from, true)
   }
 

@@ -37,7 +37,7 @@ class StochRsiKernel implements Kernel {
         const top = highs.next(strength)
         const bottom = lows.next(strength)
         if (this.count < period) this.count++
-        if (this.count >= period && top > bottom) raw = (100 * (strength - bottom)) / (top - bottom)
+        if (this.count >= period && top > bottom) raw = 100 * ((strength - bottom) / (top - bottom))
       }
       raws[i - from] = raw
     }

@@ -33,7 +33,8 @@ class StochasticKernel implements Kernel {
       const bottom = lows.next(low![i]!)
       if (this.count < period) this.count++
       const flat = this.count < period || top === bottom
-      raw[i - from] = flat ? Number.NaN : (100 * (close![i]! - bottom)) / (top - bottom)
+      // The share first: of a close at the high it is 1, and 100 times that is not 100.00000000000001.
+      raw[i - from] = flat ? Number.NaN : 100 * ((close![i]! - bottom) / (top - bottom))
     }
     smooth.run(raw, 0, to - from, k)
     signal.run(k, 0, to - from, d)

@@ -87,7 +87,7 @@ export class VarianceWindow {
         const mean = sum * share
         const squared = squares - sum * mean
         means[i - from] = anchor + mean
-        deviations[i - from] = squared > 0 ? Math.sqrt(squared * degree) : 0
+        deviations[i - from] = squared <= 0 ? 0 : Math.sqrt(squared * degree)
       }
       if (age !== renewal) continue
       if (checking && !isFiniteSum(squares)) return false
@@ -157,7 +157,7 @@ function steadyRows(
     const mean = sum * share
     const squared = squares - sum * mean
     means[i - start] = anchor + mean
-    deviations[i - start] = squared > 0 ? Math.sqrt(squared * degree) : 0
+    deviations[i - start] = squared <= 0 ? 0 : Math.sqrt(squared * degree)
   }
   sums[SUM] = sum
   sums[SQUARES] = squares

@@ -19,7 +19,7 @@ class WilliamsRKernel implements Kernel {
       const top = highs.next(high![i]!)
       const bottom = lows.next(low![i]!)
       if (this.count < period) this.count++
-      out![i] = this.count < period || top === bottom ? Number.NaN : (-100 * (top - close![i]!)) / (top - bottom)
+      out![i] = this.count < period || top === bottom ? Number.NaN : -100 * ((top - close![i]!) / (top - bottom))
     }
   }
 }

@@ -68,3 +68,22 @@ it('a constant window after any history has no deviation at all', () => {
   expect(found['linreg(50).slope']!.at(-1)).toBe(0)
   expect(found['zscore(50)']!.at(-1)).toBeNaN()
 })
+
+it('what a float64 cannot hold has no value, and none is made up', () => {
+  const close = [1e160, 2e160, 3e160, 1e160, 2e160]
+  const data = { high: close, low: close, close, volume: close }
+  const wanted = ['std(3)', 'bollinger(3).upper', 'zscore(3)', 'mfi(2)', 'vwma(2)']
+  const found = computeIndicators(data, wanted)
+  for (const name of wanted) expect([...found[name]!], name).toEqual(close.map(() => Number.NaN))
+})
+
+it('a mean of one value is that value, and the place of a close at the high is 100 exactly', () => {
+  const close = prices().subarray(0, 20_000)
+  const volume = close.map((value, i) => (i % 3) / 7 + value * 1e-9)
+  const low = close.map((value) => value * 0.9)
+  const found = computeIndicators({ high: close, low, close, volume }, ['sma(volume, 1)', 'stochastic(5, 3, 1).k'])
+  expect(found['sma(volume, 1)']).toEqual(volume)
+  const places = found['stochastic(5, 3, 1).k']!.slice(4)
+  expect([Math.max(...places), places.some((place) => place > 99.999 && place < 100)]).toEqual([100, false])
+  expect(Math.min(...places)).toBeGreaterThanOrEqual(0)
+})
