@@ -81,9 +81,10 @@ class LinregKernel implements Kernel {
         if (value !== last) same = 1
         else if (++same >= n) {
           anchor = value
-          sum = 0
-          weighted = 0
-          squares = 0
+          // Taken from themselves, so that one that is not finite stays so.
+          sum -= sum
+          weighted -= weighted
+          squares -= squares
         }
         last = value
         const cross = n * weighted - places * sum

@@ -80,8 +80,9 @@ export class VarianceWindow {
         if (value !== last) same = 1
         else if (++same >= period) {
           anchor = value
-          sum = 0
-          squares = 0
+          // Taken from themselves, so that one that is not finite stays so.
+          sum -= sum
+          squares -= squares
         }
         last = value
         const mean = sum * share
