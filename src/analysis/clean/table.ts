@@ -102,6 +102,22 @@ function floats(name: string, values: ArrayLike<unknown>): Float64Array {
   return copy
 }
 
+/** Names of columns that files write otherwise (`quote_volume`) than the library (`quoteVolume`), both ways. */
+const OTHER_NAMES: ReadonlyMap<string, string> = new Map(
+  Object.values(KINDS).flatMap((kind) =>
+    kind.columns.flatMap(({ name, property }) =>
+      name === property ? [] : [[name, property] as const, [property, name] as const],
+    ),
+  ),
+)
+
+/** How a table or row calls a column: by this name, or as the other style has it; undefined where it lacks it. */
+export function nameIn(given: object, column: string): string | undefined {
+  if (Object.hasOwn(given, column)) return column
+  const other = OTHER_NAMES.get(column)
+  return other !== undefined && Object.hasOwn(given, other) ? other : undefined
+}
+
 /** Columns that say when, which and how, not how much: nothing is ever changed in them unless they are named. */
 const NOT_VALUES: ReadonlySet<string> = new Set([
   ...Object.values(KINDS).flatMap((kind) =>

@@ -1,6 +1,6 @@
 import { InvalidRangeError, ParseError } from '../../model/errors.ts'
 import { deviation, moments, quantile, sortedFinite } from '../clean/statistics.ts'
-import { chosenColumns, readTable, type Table, type TableInput } from '../clean/table.ts'
+import { chosenColumns, nameIn, readTable, type Table, type TableInput } from '../clean/table.ts'
 
 /** `minmax`: to [0, 1] by least and greatest. `zscore`: by mean and deviation. `robust`: by median and quartiles. */
 export type NormaliseMethod = 'minmax' | 'zscore' | 'robust'
@@ -143,7 +143,10 @@ export class Normalizer {
     this.#clip = clip
   }
 
-  /** A copy with the columns learnt brought to scale; others stay. Each value depends on itself alone. */
+  /**
+   * A copy with the columns learnt brought to scale; others stay. Each value depends on itself alone.
+   * @throws InvalidRangeError where no column is one that was learnt.
+   */
   transform(input: TableInput): Table {
     return this.#map(input, (value, fitted) => this.#forth(value, fitted))
   }
@@ -163,12 +166,19 @@ export class Normalizer {
     return back(value, this.#fitted(column))
   }
 
-  /** A copy of a live row with the columns learnt brought to scale. */
+  /**
+   * A copy of a live row with the columns learnt brought to scale, in its own style: what was learnt of `quote_volume`
+   * counts for `quoteVolume`.
+   * @throws InvalidRangeError where no column is one that was learnt, and for text in one.
+   */
   transformRow<Row extends object>(row: Row): Row {
     const copy = { ...row } as Record<string, unknown>
-    for (const [name, fitted] of this.columns) {
+    for (const [name, fitted] of this.#learntIn(copy)) {
       const value = copy[name]
       if (typeof value === 'number') copy[name] = this.#forth(value, fitted)
+      else if (typeof value === 'string') {
+        throw new InvalidRangeError(`"${name}" is the text "${value}": convert it first, e.g. with Number().`)
+      }
     }
     return copy as Row
   }
@@ -202,11 +212,22 @@ export class Normalizer {
 
   #map(input: TableInput, change: (value: number, fitted: Fitted) => number): Table {
     const table = readTable(input)
-    for (const [name, fitted] of this.columns) {
-      const values = table.columns[name]
-      if (values) for (let i = 0; i < values.length; i++) values[i] = change(values[i]!, fitted)
+    for (const [name, fitted] of this.#learntIn(table.columns)) {
+      const values = table.columns[name]!
+      for (let i = 0; i < values.length; i++) values[i] = change(values[i]!, fitted)
     }
     return table
+  }
+
+  /** The columns learnt that are there, as they are called there: unscaled ones must not pass for scaled. */
+  #learntIn(given: object): (readonly [name: string, fitted: Fitted])[] {
+    const found = [...this.columns].flatMap(([column, fitted]) => {
+      const name = nameIn(given, column)
+      return name === undefined ? [] : [[name, fitted] as const]
+    })
+    if (found.length > 0 || this.columns.size === 0) return found
+    const learnt = [...this.columns.keys()].join(', ')
+    throw new InvalidRangeError(`Nothing was learnt of ${Object.keys(given).join(', ')}, only of ${learnt}.`)
   }
 
   #forth(value: number, { centre, scale, factor, offset }: Fitted): number {

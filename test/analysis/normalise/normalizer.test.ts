@@ -90,6 +90,26 @@ describe('a normaliser', () => {
     expect(() => normalizer.transformValue('open', 1)).toThrow('Nothing was learnt of "open", only of close.')
   })
 
+  it('knows a column by the name that files give it and by that of live rows', () => {
+    const normalizer = fitNormalizer({ close: [100, 200], quote_volume: [0, 1e9] })
+    expect(normalizer.transformRow({ openTime: 7, close: 125, quoteVolume: 5e8 })).toEqual({
+      ...{ openTime: 7, close: 0.25, quoteVolume: 0.5 },
+    })
+    expect([...normalizer.transform({ quoteVolume: [5e8] }).columns.quoteVolume!]).toEqual([0.5])
+    expect([...normalizer.inverse({ quote_volume: [0.5] }).columns.quote_volume!]).toEqual([5e8])
+  })
+
+  it('lets nothing pass for scaled that is not', () => {
+    const normalizer = fitNormalizer({ close: [100, 200], volume: [0, 1] })
+    const message = 'Nothing was learnt of Close, only of close, volume.'
+    expect(() => normalizer.transform({ Close: [150] })).toThrow(message)
+    expect(() => normalizer.inverse({ Close: [150] })).toThrow(message)
+    expect(() => normalizer.transformRow({ Close: 150 })).toThrow(message)
+    expect(() => normalizer.transformRow({ close: '150' })).toThrow('"close" is the text "150": convert it first')
+    expect(normalizer.transformRow({ close: null })).toEqual({ close: null })
+    expect(fitNormalizer({ open_time: [1, 2] }).transform({ open_time: [1, 2] }).length).toBe(2)
+  })
+
   it('cuts what lies outside only where asked, to any range', () => {
     const normalizer = fitNormalizer({ close: [0, 10] }, { range: [-1, 1], clip: true })
     expect([-5, 0, 5, 10, 15].map((value) => normalizer.transformValue('close', value))).toEqual([-1, -1, 0, 1, 1])
