@@ -4,7 +4,7 @@ import { fitNormalizer, type NormaliseMethod, type NormaliseOptions, type Normal
 import { type CausalCell, causalCell } from './causal.ts'
 import { fillGaps, type GapFill, type GapOptions } from './gaps.ts'
 import { type CleanStep, checkStep, DEFAULT_STEPS, looksAhead, type StepName } from './steps.ts'
-import { chosenColumns, readTable, type Table, type TableInput, timesOf } from './table.ts'
+import { chosenColumns, nameIn, readTable, type Table, type TableInput, timesOf } from './table.ts'
 import { backwardFill, type Column, zScore } from './whole.ts'
 
 /** Whether steps may use values that come later than the row they change. */
@@ -197,12 +197,16 @@ export class RowCleaner {
     this.#columns = columns.map((name) => ({ name, cells: steps.map((step) => causalCell(step)!) }))
   }
 
-  /** Cleans one row: a copy with the columns changed that needed it, and what was changed. */
+  /**
+   * Cleans one row: a copy with the columns changed that needed it, and what was changed. A column may be named as files
+   * have it (`quote_volume`) or as live rows do; one that a row lacks is a missing value.
+   */
   push(row: Readonly<Record<string, number | null | undefined>>): CleanedRow {
     const cleaned: Record<string, number> = {}
     for (const [name, value] of Object.entries(row)) cleaned[name] = value ?? Number.NaN
     const changes: Change[] = []
-    for (const { name, cells } of this.#columns) {
+    for (const { name: column, cells } of this.#columns) {
+      const name = nameIn(cleaned, column) ?? column
       let value = cleaned[name] ?? Number.NaN
       for (let i = 0; i < cells.length; i++) {
         const before = value

@@ -258,6 +258,14 @@ describe('the causal steps', () => {
     )
   })
 
+  it('know a column of a live row by the name that files give it', () => {
+    const steps = [{ step: 'forward-fill' }] as const
+    const cleaner = new DataProcessor().cleaner({ columns: ['quote_volume'], steps })
+    cleaner.push({ quoteVolume: 5 })
+    const { row, changes } = cleaner.push({ quoteVolume: null })
+    expect([row, changes.map(({ column, to }) => [column, to])]).toEqual([{ quoteVolume: 5 }, [['quoteVolume', 5]]])
+  })
+
   it('report exactly what they changed', () => {
     fc.assert(
       fc.property(values, steps, (list, chosen) => {
