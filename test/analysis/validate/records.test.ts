@@ -82,6 +82,25 @@ describe('candles', () => {
     expect(found('candle', rows, SERIES)).toEqual(['closed/not-closed@1'])
   })
 
+  it.each(['markCandle', 'indexCandle', 'premiumCandle', 'continuousCandle'] as const)(
+    'of %s are checked too',
+    (kind) => {
+      const {
+        volume: _v,
+        quoteVolume: _q,
+        takerBuyVolume: _b,
+        takerBuyQuoteVolume: _t,
+        trades: _n,
+        ...rest
+      } = candleAt(0)
+      const rows = [rest, { ...candleAt(3), high: 1 }, { ...candleAt(4), low: -1 }]
+      const what = found(kind, rows, SERIES)
+      expect(what).toEqual(expect.arrayContaining(['ohlc/high-below-low@1', 'continuity/missing@1']))
+      expect(what.includes('values/price-not-positive@2')).toBe(kind !== 'premiumCandle')
+      expect(recordStages(kind).some(({ name }) => name === 'volume')).toBe(kind === 'continuousCandle')
+    },
+  )
+
   it('that are none at all are refused', () => {
     const none = (input: unknown) => () => validateRecords('candle', input as object[], SERIES)
     expect(none(undefined)).toThrow('There are no records: give a batch, an Arrow table or rows.')

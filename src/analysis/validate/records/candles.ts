@@ -285,6 +285,12 @@ const flags: CandleStage = {
   },
 }
 
+/** Of prices that nobody trades at there is no volume; a premium may be negative. */
+export function priceCandleRules(kind: string, isSigned = false): RecordRules<CheckedCandle, CandleContext> {
+  const stages = CANDLE_RULES.stages.filter((stage) => stage !== volume && !(isSigned && stage === values))
+  return { ...CANDLE_RULES, kind, stages }
+}
+
 export const CANDLE_RULES: RecordRules<CheckedCandle, CandleContext> = {
   kind: 'candle',
   stages: [values, ohlc, volume, grid, close, closed, order, duplicates, continuity, flags],

@@ -3,7 +3,7 @@ import { parseInterval } from '../../../model/interval.ts'
 import { KINDS } from '../../../model/kinds.ts'
 import { isArrowTable } from '../../record-table.ts'
 import { BOOK_DELTA_RULES, BOOK_SNAPSHOT_RULES, QUOTE_RULES } from './books.ts'
-import { CANDLE_RULES, type CandleContext } from './candles.ts'
+import { CANDLE_RULES, type CandleContext, priceCandleRules } from './candles.ts'
 import {
   arrowRecords,
   bookRecordsOf,
@@ -28,6 +28,7 @@ import { TRADE_RULES } from './trades.ts'
 /** Kinds whose records can be checked. */
 export type CheckedKind =
   | ('candle' | 'trade' | 'aggTrade' | 'bookDelta' | 'bookSnapshot' | 'quote')
+  | ('markCandle' | 'indexCandle' | 'premiumCandle' | 'continuousCandle')
   | ('ticker' | 'markPrice' | 'fundingRate' | 'liquidation' | 'bookDepth' | 'metrics' | 'exchangeInfo')
   | ('timedQuote' | 'timedBookDelta' | 'timedBookSnapshot')
 
@@ -46,6 +47,10 @@ const RULES: Readonly<Record<CheckedKind, RecordRules<never, never>>> = {
   bookDepth: DEPTH_SAMPLE_RULES,
   metrics: METRICS_RULES,
   exchangeInfo: EXCHANGE_INFO_RULES,
+  markCandle: priceCandleRules('markCandle'),
+  indexCandle: priceCandleRules('indexCandle'),
+  premiumCandle: priceCandleRules('premiumCandle', true),
+  continuousCandle: { ...CANDLE_RULES, kind: 'continuousCandle' },
   timedQuote: TIMED_QUOTE_RULES,
   timedBookDelta: TIMED_BOOK_DELTA_RULES,
   timedBookSnapshot: TIMED_BOOK_SNAPSHOT_RULES,
