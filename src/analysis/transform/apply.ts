@@ -1,14 +1,22 @@
 import { InvalidRangeError, LookAheadError } from '../../model/errors.ts'
 import { readTable, type Table, type TableInput } from '../clean/table.ts'
-import type { Columns, ColumnTransform, FilterTransform, Row, Transform } from './definition.ts'
+import {
+  type Columns,
+  type ColumnTransform,
+  checkTransform,
+  type FilterTransform,
+  type Row,
+  type Transform,
+} from './definition.ts'
 
 /**
  * Runs transforms one after the other, each on what the one before gave. What was given in stays as it is.
- * @throws InvalidRangeError where a transform reads a column that is not there, or gives what it did not promise.
+ * @throws ConfigError for what is no transform; InvalidRangeError where one reads a column that is not there, or gives what it did not promise.
  */
 export function applyTransforms(input: TableInput, transforms: readonly Transform[]): Table {
   let table: Table = readTable(input)
   for (const transform of transforms) {
+    checkTransform(transform)
     if (transform.type === 'column') {
       table = { length: table.length, columns: { ...table.columns, ...run(transform, table) } }
     } else if (transform.type === 'filter') table = filtered(transform, table)
@@ -89,10 +97,11 @@ export class TransformStream {
   readonly #stages: readonly ((row: Row) => Row | undefined)[]
 
   /**
-   * @throws LookAheadError for a transform that needs later rows.
+   * @throws ConfigError for what is no transform; LookAheadError for one that needs later rows.
    * @throws InvalidRangeError for one that does not say how far it looks back.
    */
   constructor(transforms: readonly Transform[]) {
+    for (const transform of transforms) checkTransform(transform)
     this.#stages = transforms.map((transform) =>
       transform.type === 'record' ? (row) => transform.apply({ ...row }) : windowStage(transform),
     )

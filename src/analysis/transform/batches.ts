@@ -1,7 +1,7 @@
 import { InvalidRangeError, LookAheadError } from '../../model/errors.ts'
 import type { Table } from '../clean/table.ts'
 import { applyTransforms } from './apply.ts'
-import type { Columns, Transform } from './definition.ts'
+import { type Columns, checkTransform, type Transform } from './definition.ts'
 
 /**
  * Transforms on batches that follow one another: each keeps the rows that it looks back on, so that the seams between
@@ -11,11 +11,12 @@ export class BatchTransformer {
   readonly #stages: { readonly transform: Transform; carried: Columns; count: number }[]
 
   /**
-   * @throws LookAheadError for a transform that needs later rows.
+   * @throws ConfigError for what is no transform; LookAheadError for one that needs later rows.
    * @throws InvalidRangeError for one that does not say how far it looks back.
    */
   constructor(transforms: readonly Transform[]) {
     for (const transform of transforms) {
+      checkTransform(transform)
       if (transform.type === 'record') continue
       if (transform.lookAhead === true) throw new LookAheadError(transform.name, 'batches come one after the other.')
       if (transform.lookback === undefined) {

@@ -1,3 +1,5 @@
+import { ConfigError } from '../../model/errors.ts'
+
 /** Columns by name, all of one length. */
 export type Columns = Readonly<Record<string, Float64Array>>
 
@@ -51,6 +53,23 @@ export interface FilterTransform extends Named {
 }
 
 export type Transform = ColumnTransform | RecordTransform | FilterTransform
+
+/** @throws ConfigError for what is no transform: plain JavaScript has no compiler that tells. */
+export function checkTransform(transform: Transform): void {
+  const given: Partial<Record<string, unknown>> = Object(transform)
+  const { type, name } = given
+  if (typeof name !== 'string') throw new ConfigError('A transform needs a name: { type, name, … }.')
+  const run = type === 'record' ? given.apply : given.compute
+  const known = type === 'column' || type === 'filter' || type === 'record'
+  if (!known || typeof run !== 'function') {
+    throw new ConfigError(
+      `The transform "${name}" has type "${String(type)}"; use column or filter with compute, or record with apply.`,
+    )
+  }
+  for (const list of type === 'column' ? ['inputs', 'outputs'] : type === 'filter' ? ['inputs'] : []) {
+    if (!Array.isArray(given[list])) throw new ConfigError(`The transform "${name}" has no ${list}: name the columns.`)
+  }
+}
 
 /** Gives a transform its type; nothing else. */
 export function defineTransform<T extends Transform>(transform: T): T {

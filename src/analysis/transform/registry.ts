@@ -1,5 +1,5 @@
 import { ConfigError } from '../../model/errors.ts'
-import type { Transform } from './definition.ts'
+import { checkTransform, type Transform } from './definition.ts'
 
 /** Transforms by name, so that settings, files and calls can name them. */
 export class TransformRegistry {
@@ -7,15 +7,10 @@ export class TransformRegistry {
 
   /** @throws ConfigError for a name that is taken or is none, and for what is no transform. */
   register(transform: Transform): this {
-    const { name, type } = transform
+    checkTransform(transform)
+    const { name } = transform
     if (!/^[\p{L}_][\p{L}\p{N}_-]*$/u.test(name)) {
       throw new ConfigError(`"${name}" is no name for a transform: use letters, digits, _ and -, a letter first.`)
-    }
-    const run: unknown = type === 'record' ? transform.apply : transform.compute
-    if (!['column', 'filter', 'record'].includes(type) || typeof run !== 'function') {
-      throw new ConfigError(
-        `The transform "${name}" has type "${type}"; use column or filter with compute, or record with apply.`,
-      )
     }
     if (this.#transforms.has(name)) throw new ConfigError(`There is a transform "${name}" already; give another name.`)
     this.#transforms.set(name, transform)

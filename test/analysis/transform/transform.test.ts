@@ -269,6 +269,23 @@ describe('transforms in code', () => {
     expect(() => registry.get('spred')).toThrow(ConfigError)
     expect(() => registry.get('spred')).toThrow('there are spread')
     expect(() => registry.register({ ...spread, name: 'a b' })).toThrow('"a b" is no name')
+    const wrong = [
+      [
+        { name: 'x', type: 'record', map: () => ({}) },
+        'The transform "x" has type "record"; use column or filter with',
+      ],
+      [{ name: 'x', type: 'col', compute: () => [] }, 'The transform "x" has type "col"'],
+      [{ name: 'x', type: 'column', inputs: [], compute: () => [] }, 'The transform "x" has no outputs: name the'],
+      [{ type: 'column' }, 'A transform needs a name'],
+      [undefined, 'A transform needs a name'],
+    ] as const
+    for (const [given, message] of wrong) {
+      const transform = given as never
+      expect(() => registry.register(transform)).toThrow(message)
+      expect(() => applyTransforms({ close: [1] }, [transform])).toThrow(message)
+      expect(() => new TransformStream([transform])).toThrow(message)
+      expect(() => new BatchTransformer([transform])).toThrow(message)
+    }
     expect(registry.unregister('spread')).toBe(true)
     expect(() => registry.get('spread')).toThrow('none is registered')
   })
