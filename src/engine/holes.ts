@@ -1,13 +1,27 @@
 import { COMPLETE_CAUSES, type Gap } from '../model/coverage.ts'
 import { countOpens, type IntervalGrid } from '../model/interval.ts'
-import { subtractRanges } from '../model/ranges.ts'
-import type { TimeRange } from '../model/time.ts'
+import { intersectRanges, subtractRanges } from '../model/ranges.ts'
+import { DAY, type TimeRange } from '../model/time.ts'
 import type { SeriesCoverage } from '../store/lake/coverage-file.ts'
 
 /** Stretches between covered ranges (rising) that nobody has ever asked for. */
 export function holesOf(covered: readonly TimeRange[]): TimeRange[] {
   const first = covered[0]
   return first === undefined ? [] : subtractRanges([{ from: first.from, to: covered.at(-1)!.to }], covered)
+}
+
+/** A stretch that nobody asked for, of up to this length, is one that an earlier run could not finish. */
+const SHORT_HOLE = 7 * DAY
+
+/** The stretches between covered ranges that a run meant to take; longer ones were left out on purpose. */
+export function shortHolesOf(covered: readonly TimeRange[]): TimeRange[] {
+  return holesOf(covered).filter(({ from, to }) => to - from <= SHORT_HOLE)
+}
+
+/** Whether ids are missing for no other reason than that somebody left out the time that they are of. */
+export function isLeftOut(gap: Gap, covered: readonly TimeRange[]): boolean {
+  if (gap.firstId === undefined) return false
+  return intersectRanges(subtractRanges(holesOf(covered), shortHolesOf(covered)), [gap]).length > 0
 }
 
 /** Whether nothing is lost by a gap: the exchange never published what is missing. */

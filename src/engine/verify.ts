@@ -26,7 +26,7 @@ import { lockFile } from '../store/lake/lock.ts'
 import { gridOf } from '../store/lake/next-coverage.ts'
 import type { SeriesWriter } from '../store/lake/series-writer.ts'
 import { hasHistory } from './history.ts'
-import { holesOf, isWhole } from './holes.ts'
+import { holesOf, isLeftOut, isWhole } from './holes.ts'
 import type { PublishedHashes, Replaced } from './published-hashes.ts'
 import { type ReconcileContext, reconcile } from './reconcile/index.ts'
 import type { DownloadRequest, SeriesReport, VerifyProblem, VerifyReport } from './types.ts'
@@ -97,7 +97,7 @@ export async function verifySeries(series: SeriesId, context: VerifyContext): Pr
   const lost = coverage.gaps.filter(isLost)
   const isEvents = !kindOf(series.kind).hasInterval
   // What streams missed and nobody has asked for yet is no fault of the lake, but a repair asks for it.
-  const open = isEvents ? coverage.gaps.filter((gap) => isOpen(gap) && !isLost(gap)) : []
+  const open = isEvents ? openGaps(coverage).filter((gap) => !isLost(gap)) : []
   const findings: Findings = {
     damaged: context.repair ? damaged.filter(isMendable).map(({ file }) => file) : [],
     replaced: context.repair || context.takeReplaced ? replaced : [],
@@ -200,6 +200,10 @@ function isOpen({ cause, checked, firstId, note }: Gap): boolean {
   return cause === 'unknown' && checked.length === 0 && (firstId !== undefined || note === LOST)
 }
 
+function openGaps({ gaps, covered }: SeriesCoverage): Gap[] {
+  return gaps.filter((gap) => isOpen(gap) && !isLeftOut(gap, covered))
+}
+
 function spanOf(file: LakeFile, coverage: SeriesCoverage): TimeRange {
   // Of events `first` and `last` are instants; what lies at the last one is inside too.
   if (!kindOf(coverage.series.kind).hasInterval) return { from: file.first, to: file.last + 1 }
@@ -256,7 +260,8 @@ async function refetch(
     const folder = context.lake.folder(series)
     await giveUpEventFiles(folder, series, damaged, { again: true, ...signalOf(context) })
     // Between two records of one instant a gap has no length.
-    const gaps = (await context.lake.coverage(series))?.gaps.filter(isOpen) ?? []
+    const now = await context.lake.coverage(series)
+    const gaps = now ? openGaps(now) : []
     const missing = normaliseRanges(gaps.map(({ from, to }) => ({ from, to: to + 1 })))
     const isFilled = !failed(await context.download(missing.map(request)))
     return { replaced: isFilled && (replaced.length === 0 || (await renew(series, replaced, context))) }

@@ -166,6 +166,20 @@ describe('list, stats and coverage', () => {
     )
   })
 
+  it('leave a series alone that a newer version has written', async () => {
+    await using other = await tempFolder('newer')
+    await makeLake(other.join('ticklake-data'))
+    const path = other.join('ticklake-data', 'binance-spot', 'candle', 'ETHUSDT', '1h', 'series.json')
+    const newer = (await readFile(path, 'utf8')).replace(/"format": ?1/, '"format":2')
+    await writeFile(path, newer)
+    for (const args of [['list'], ['verify', '--repair', 'ETHUSDT'], ['export', 'ETHUSDT', '--interval', '1h']]) {
+      const { code, stdout, stderr } = await runHere(args, { cwd: other.path })
+      expect(code, args.join(' ')).toBe(1)
+      expect(stdout + stderr).toContain('newer version of ticklake (format 2; this one reads 1)')
+    }
+    expect(await readFile(path, 'utf8')).toBe(newer)
+  })
+
   it('tell of a damaged series and still show the others', async () => {
     await using other = await tempFolder('damaged')
     await makeLake(other.join('ticklake-data'))

@@ -2,17 +2,15 @@ import { columnOf } from '../../model/batch.ts'
 import { CandleFlag } from '../../model/candle.ts'
 import type { Gap } from '../../model/coverage.ts'
 import { kindOf } from '../../model/kinds.ts'
-import { coversRange, intersectRanges, normaliseRanges, subtractRanges } from '../../model/ranges.ts'
+import { intersectRanges, normaliseRanges, subtractRanges } from '../../model/ranges.ts'
 import { DAY, floorDay, type TimeRange } from '../../model/time.ts'
 import type { SeriesCoverage } from '../../store/lake/coverage-file.ts'
 import type { Lake } from '../../store/lake/lake.ts'
-import { holesOf } from '../holes.ts'
+import { isLeftOut, shortHolesOf } from '../holes.ts'
 import { mayBeFilled } from './event-lack.ts'
 
 /** The archive has published what it will ever have of a day after so long. */
 const PUBLISHED = 60 * DAY
-/** A stretch that nobody asked for, of up to this length, is one that an earlier run could not finish. */
-const SHORT_HOLE = 7 * DAY
 /** Causes that no file of the archive can say more about. */
 const FINAL: readonly string[] = ['not-listed', 'delisted']
 
@@ -51,14 +49,13 @@ export function unfinishedRanges(
     // Of events only a gap with ids is one that REST can be asked about.
     return isEvents ? gap.checked.length === 0 && gap.firstId !== undefined : !gap.checked.includes('rest')
   }
-  const holes = holesOf(coverage.covered).filter(({ from, to }) => to - from <= SHORT_HOLE)
+  const holes = shortHolesOf(coverage.covered)
   const covered = coverage.covered.at(-1)?.to ?? 0
   const tail = { from: Math.min(covered, now), to: now }
   const wanted = intersectRanges(interrupted, [{ from: 0, to: now }])
   const stretches = normaliseRanges([...coverage.covered, ...holes, ...wanted, tail])
   const gaps = coverage.gaps
-    // Ids missing between two stretches are those of the time that was left out on purpose.
-    .filter((gap) => isOpen(gap) && (gap.firstId === undefined || coversRange(stretches, gap)))
+    .filter((gap) => isOpen(gap) && !isLeftOut(gap, coverage.covered))
     .map(({ from, to }) => ({ from, to: isEvents ? to + 1 : to }))
   const left = subtractRanges(wanted, coverage.covered)
   const open = normaliseRanges([...gaps, ...holes, ...left, ...unclosed, tail])

@@ -88,7 +88,7 @@ export async function importFiles(options: ImportOptions): Promise<ImportReport[
 }
 
 /** Codes of what stands in the way of one series only. */
-const OWN: readonly string[] = ['LAKE_LOCKED', 'DAMAGED_COVERAGE']
+const OWN: readonly string[] = ['LAKE_LOCKED', 'DAMAGED_COVERAGE', 'NEWER_COVERAGE']
 
 interface Context {
   readonly lake: Lake

@@ -6,6 +6,7 @@ import { highestKey } from '../../store/lake/event-chunks.ts'
 import { readHeld, unrecordedHoles } from '../../store/lake/event-coverage.ts'
 import type { EventWriter } from '../../store/lake/event-writer.ts'
 import type { Lake } from '../../store/lake/lake.ts'
+import { isLeftOut } from '../holes.ts'
 import { timeOf } from './live-series.ts'
 import { hasIds } from './renewal.ts'
 import type { Resume, SeriesSink } from './series-sink.ts'
@@ -33,7 +34,9 @@ export class EventSink implements SeriesSink {
     })
     const { coverage, held } = writer
     const times = coverage.files.map((file) => file.last)
-    const open = coverage.gaps.filter((gap) => gap.cause === 'unknown' && gap.checked.length === 0)
+    const open = coverage.gaps.filter(
+      (gap) => gap.cause === 'unknown' && gap.checked.length === 0 && !isLeftOut(gap, coverage.covered),
+    )
     // Update ids of books can not be asked for again, whatever is missing.
     const isCounted = writer.kind.continuity.rule === 'consecutive-id'
     const holes = isCounted

@@ -184,7 +184,7 @@ async function proveSeries(
   if (id.kind === 'candle') await proveCandles(lake, id, truth, tally, signal)
   else if (id.kind === 'bookSnapshot') await proveBooks(lake, id, truth, tally, signal)
   else if (comparison) await proveEvents(lake, id, truth, tally, comparison, signal)
-  else return `the sandbox has no truth of ${id.kind}`
+  else return `prove knows no way to compare ${id.kind}`
   return undefined
 }
 

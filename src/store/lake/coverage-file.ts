@@ -7,6 +7,9 @@ import type { TimeRange } from '../../model/time.ts'
 import { storageError } from './errors.ts'
 import type { StoredId } from './ids.ts'
 
+/** Version of the layout of `series.json`. */
+const FORMAT = 1
+
 /** One Parquet file of a series. */
 export interface LakeFile {
   /** Name in the series' folder, e.g. `2024-01.parquet`. */
@@ -38,7 +41,7 @@ export interface StoredIds extends TimeRange {
 /** What a series holds, from where, and how it was checked: the content of `series.json`. */
 export interface SeriesCoverage {
   /** Version of this layout. */
-  readonly format: 1
+  readonly format: typeof FORMAT
   readonly series: SeriesId
   /** Counts the commits. */
   readonly revision: number
@@ -78,7 +81,7 @@ export const MAX_DEFECTS = 10_000
 
 export function emptyCoverage(series: SeriesId): SeriesCoverage {
   return {
-    format: 1,
+    format: FORMAT,
     series,
     revision: 0,
     updatedAt: new Date(0).toISOString(),
@@ -128,9 +131,16 @@ export function parseCoverage(text: string, path: string): SeriesCoverage {
   } catch (cause) {
     throw damaged(path, 'it is no JSON', cause)
   }
+  if (isObject(value) && typeof value.format === 'number' && value.format > FORMAT) throw newer(path, value.format)
   const problem = findProblem(value)
   if (problem !== undefined) throw damaged(path, problem)
   return value as SeriesCoverage
+}
+
+/** A repair would lose what the newer version has put on record. */
+function newer(path: string, format: number): StorageError {
+  const what = `the coverage was written by a newer version of ticklake (format ${format}; this one reads ${FORMAT})`
+  return new StorageError(path, `${what}. Nothing was changed. Update ticklake.`, { code: 'NEWER_COVERAGE' })
 }
 
 function damaged(path: string, what: string, cause?: unknown): StorageError {
@@ -146,7 +156,7 @@ const RANGE: Shape = { from: 'number', to: 'number' }
 
 function findProblem(value: unknown): string | undefined {
   if (!isObject(value)) return 'it is no object'
-  if (value.format !== 1) return `format ${JSON.stringify(value.format)} is not known to this version`
+  if (value.format !== FORMAT) return `format ${JSON.stringify(value.format)} is not known to this version`
   if (!isObject(value.series) || typeof value.series.symbol !== 'string') return 'series is missing'
   for (const key of ['revision', 'defectCount', 'inexactValues']) {
     if (typeof value[key] !== 'number') return `${key} is no number`

@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { unfinishedRanges } from '../../../src/engine/download/unfinished.ts'
+import { EventSink } from '../../../src/engine/live/event-sink.ts'
 import { RecordFlag } from '../../../src/model/live/index.ts'
 import { HOUR } from '../../../src/model/time.ts'
 import type { FaultSpec } from '../../../src/sandbox/faults/spec.ts'
+import { Lake } from '../../../src/store/lake/lake.ts'
 import { Bench } from '../help.ts'
 import { eventCoverage, eventSeries, expectEventTruth, storedFlags, storedRows, truthRows } from './help.ts'
 
@@ -103,6 +105,14 @@ describe('a download of trades from archive and REST', () => {
       expect(again).toMatchObject({ complete: true, files: [], restRequests: 0 })
       const open = unfinishedRanges(await eventCoverage(bench, series), NOW, 36 * HOUR)
       expect(open).toEqual([{ from: Date.UTC(2024, 2, 7), to: NOW }])
+      // Nor is it asked for by a repair, or by a collector.
+      sandbox.resetUsage()
+      await bench.manager().verify([series], { repair: true })
+      expect(sandbox.usage().archive.files).toBe(0)
+      {
+        await using sink = await EventSink.open(await Lake.open(bench.folder.join('lake')), series, undefined)
+        expect(sink.resume.holes).toEqual([])
+      }
       // Whoever asks for it gets it, and then nothing is open.
       await bench.download(series, '2024-02-11', '2024-03-06')
       await expectEventTruth(bench, series, '2024-02-10', '2024-03-07')
