@@ -119,6 +119,34 @@ describe('quality', () => {
   })
 })
 
+it('quality asks smaller candles and other markets about a price that jumps', async () => {
+  await using own = await tempFolder('quality-peers')
+  const lake = await Lake.open(own.join('ticklake-data'))
+  const series = async (interval: '30m' | '1h', market: 'spot' | 'usdm', isHigh: (open: number) => boolean) => {
+    await using writer = await lake.writer(seriesOf('BTCUSDT', interval, market))
+    const step = interval === '1h' ? HOUR : HOUR / 2
+    const { length, columns } = candlesOf(interval, opensOf(step, (4 * DAY) / step), (row) =>
+      isHigh(row.open_time!) ? { ...row, high: 160, close: 150 } : row,
+    )
+    const none = new Float64Array(length)
+    const whole = Object.fromEntries(candle.columns.map(({ name }) => [name, columns[name] ?? none]))
+    await writer.commit({ batches: [{ length, columns: whole }], covered: [{ ...range, source: 'archive' }] })
+  }
+  const [real, wrong] = [START + 60 * HOUR, START + 80 * HOUR]
+  await series('1h', 'spot', (open) => open === real || open === wrong)
+  await series('30m', 'spot', (open) => open === real + HOUR / 2)
+  await series('1h', 'usdm', (open) => open === real)
+  const args = ['quality', 'BTCUSDT', '--market', 'spot', '--interval', '1h', '--anomalies', '--json']
+  const ran = await runHere(args, { cwd: own.path })
+  const [{ anomalies }] = jsonLines(ran.stdout) as [
+    { anomalies: { time: number; confirmedBy: string[]; deniedBy: string[] }[] },
+  ]
+  const peers = ['usdm BTCUSDT 1h', 'BTCUSDT 30m']
+  const told = new Map(anomalies.map(({ time, confirmedBy, deniedBy }) => [time, { confirmedBy, deniedBy }]))
+  expect(told.get(real)).toEqual({ confirmedBy: expect.arrayContaining(peers), deniedBy: [] })
+  expect(told.get(wrong)).toEqual({ confirmedBy: [], deniedBy: expect.arrayContaining(peers) })
+})
+
 it('quality scores candles of other prices, and of negative premiums', async () => {
   await using sandbox = await startSandbox({ now: '2024-06-01', symbols: ['BTCUSDT'], tradesPerSecond: 0.05 })
   await using own = await tempFolder('quality-prices')

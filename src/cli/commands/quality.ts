@@ -237,12 +237,18 @@ async function largerOf(lake: Lake, id: SeriesId, options: ReadRange): Promise<L
   return larger
 }
 
-/** The same candles of other markets: a price that jumped in all of them did jump. */
+/** The same candles of other markets, and those that they are made of: a price that jumped in all of them did jump. */
 async function peersOf(lake: Lake, id: SeriesId, options: ReadRange): Promise<PeerSeries[]> {
+  const { isMadeOf } = await import('../../analysis/quality/index.ts')
   const peers: PeerSeries[] = []
   for (const other of await lake.list()) {
-    const isPeer = other.kind === id.kind && other.symbol === id.symbol && other.interval === id.interval
-    if (!isPeer || other.market === id.market || tooMany(other, options)) continue
+    if (other.kind !== id.kind || other.symbol !== id.symbol || other.exchange !== id.exchange) continue
+    // Larger candles hold more than the move that is asked about.
+    const isPeer =
+      other.market === id.market
+        ? isMadeOf(id.interval as Interval, other.interval as Interval)
+        : other.interval === id.interval
+    if (!isPeer || tooMany(other, options)) continue
     const columns = ['open_time', 'close', 'close_time']
     peers.push({ name: seriesLabel(other), batch: await lake.load(other, { ...options, columns }) })
   }
