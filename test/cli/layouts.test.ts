@@ -243,6 +243,76 @@ describe('export --layout and import', () => {
     expect(await valuesOf('other', mark, columns)).toEqual(await valuesOf('ticklake-data', mark, columns))
   })
 
+  it.each(['usdm', 'coinm'] as const)(
+    'give the very same quotes, depth samples and metrics of %s through zips, a file per day where the archive has no other',
+    async (market) => {
+      const about = { market, symbol: 'BTCUSDT', eventTime: Number.NaN, receiveTime: Number.NaN, flags: 0 }
+      const midnight = Date.UTC(2024, 0, 2)
+      const [every, period] = [10 * 60_000, 300_000]
+      const records: Readonly<Record<string, readonly object[]>> = {
+        quote: Array.from({ length: 200 }, (_, i) => ({
+          ...{ ...about, kind: 'quote', updateId: 9e9 + i * 3, bidPrice: 100 + i / 8, bidQuantity: (i + 1) / 1000 },
+          ...{ askPrice: 100.5 + i / 8, askQuantity: 2, transactionTime: midnight - HOUR + i * every - 3 },
+          eventTime: midnight - HOUR + i * every,
+        })),
+        bookDepth: Array.from({ length: 200 }, (_, i) => ({
+          ...{ ...about, kind: 'bookDepth', time: midnight - HOUR + Math.floor(i / 2) * 30_000 },
+          ...{ percentage: i % 2 === 0 ? -0.2 : 5, depth: (i + 1) / 3, notional: (i + 1) * 1.1 },
+        })),
+        // Whole days: labels of the first and the last period tell what they are.
+        metrics: Array.from({ length: 576 }, (_, i) => ({
+          ...{ ...about, kind: 'metrics', time: midnight - 288 * period + i * period, openInterest: i / 7 },
+          ...{ openInterestValue: i, topAccountRatio: 1, topPositionRatio: 1.5, accountRatio: 2, takerRatio: i / 9 },
+          labelTime: Number.NaN,
+        })),
+      }
+      const lake = await Lake.open(folder.join('ticklake-data'))
+      for (const [kind, rows] of Object.entries(records)) {
+        const series = { exchange: 'binance', market, kind, symbol: 'BTCUSDT' }
+        await storeEvents(lake, series, rows as readonly LiveRecord[])
+        const about = ['BTCUSDT', '--market', market, '--kind', kind, '--layout', 'binance', '--out', `${kind}/`]
+        expect([kind, (await here('export', ...about)).stderr]).toEqual([kind, expect.stringContaining('wrote')])
+        const zips = (await filesBelow(folder.join(kind))).filter((file) => file.endsWith('.zip'))
+        expect([kind, zips.length, zips[0]!.includes(kind === 'quote' ? 'monthly' : 'daily')]).toEqual([
+          kind,
+          kind === 'quote' ? 1 : 2,
+          true,
+        ])
+        const ran = await here('import', kind, '--data-dir', 'other', '--json')
+        expect([kind, ran.code, jsonLines(ran.stdout).map(({ defects }) => defects)]).toEqual([
+          kind,
+          0,
+          zips.map(() => 0),
+        ])
+        // Labels are those of the file, and no file says when a quote reached us.
+        const columns = kindOf(kind).columns.flatMap(({ name }) => (name === 'label_time' ? [] : [name]))
+        expect(await readRows(await Lake.open(folder.join('other')), series, columns)).toEqual(
+          await readRows(lake, series, columns),
+        )
+      }
+    },
+  )
+
+  it.each([
+    [['--kind', 'liquidation', '--market', 'usdm'], 'tell type and status of each order'],
+    [['--kind', 'quote'], 'has no quote of spot'],
+    [['--kind', 'ticker'], 'has no form for ticker'],
+    [['--kind', 'metrics', '--market', 'usdm', '--period', 'month', '--out', 'x/'], 'no files of a month of metrics'],
+    [
+      ['--kind', 'fundingRate', '--market', 'usdm', '--period', 'day', '--out', 'x/'],
+      'no files of a day of fundingRate',
+    ],
+  ])('refuse %j in the form of the archive, which has no such files', async (args, message) => {
+    const lake = await Lake.open(folder.join('ticklake-data'))
+    const kind = args[1]!
+    const market = args.includes('usdm') ? 'usdm' : 'spot'
+    const values = kindOf(kind).columns.map(({ property, type }) => [property, type === 'time' ? T0 : 1])
+    const record = { ...Object.fromEntries(values), kind, market, symbol: 'BTCUSDT' } as LiveRecord
+    await storeEvents(lake, eventSeries(kind, 'BTCUSDT', market), [record])
+    const ran = await here('export', 'BTCUSDT', ...args, '--layout', 'binance')
+    expect([ran.code, ran.stderr]).toEqual([2, expect.stringContaining(message)])
+  })
+
   it('give the very same fundings of REST through zips, and say what those of the archive have besides', async () => {
     const series = eventSeries('fundingRate', 'BTCUSDT', 'usdm')
     const rows: LiveRecord[] = Array.from({ length: 6 }, (_, i) => ({

@@ -5,6 +5,7 @@ import type { Kind } from '../../../model/kind.ts'
 import { kindOf } from '../../../model/kinds.ts'
 import { isPriceCandle } from '../../../model/price-candle.ts'
 import type { SeriesId } from '../../../model/series.ts'
+import { floorDay } from '../../../model/time.ts'
 import { formatNumber } from '../../render/text.ts'
 import type { Rows } from '../rows.ts'
 import type { ExportLayout, LayoutEncoder } from './layout.ts'
@@ -81,6 +82,68 @@ const FORMS: Readonly<Record<string, Form>> = {
         return `${Math.round(Number(time![i]))},${interval},${formatNumber(Number(rate![i]))}\n`
       },
   },
+  quote: {
+    header: 'update_id,best_bid_price,best_bid_qty,best_ask_price,best_ask_qty,transaction_time,event_time',
+    columns: [
+      ...['update_id', 'bid_price', 'bid_quantity', 'ask_price', 'ask_quantity'],
+      ...['transaction_time', 'event_time'],
+    ],
+    row:
+      () =>
+      ([id, ...others], i) => {
+        const [bid, bids, ask, asks] = others.slice(0, 4).map((values) => formatNumber(Number(values[i])))
+        const [made, sent] = others.slice(4).map((values) => Math.floor(Number(values[i])))
+        return `${id![i]},${bid},${bids},${ask},${asks},${made},${sent}\n`
+      },
+  },
+  bookDepth: {
+    header: 'timestamp,percentage,depth,notional',
+    columns: ['time', 'percentage', 'depth', 'notional'],
+    row:
+      () =>
+      ([time, ...values], i) =>
+        `${wordTime(Number(time![i]))},${values.map((column) => formatNumber(Number(column[i]))).join(',')}\n`,
+  },
+  metrics: {
+    header: [
+      ...['create_time', 'symbol', 'sum_open_interest', 'sum_open_interest_value', 'count_toptrader_long_short_ratio'],
+      ...['sum_toptrader_long_short_ratio', 'count_long_short_ratio', 'sum_taker_long_short_vol_ratio'],
+    ].join(','),
+    columns: [
+      ...['time', 'open_interest', 'open_interest_value', 'top_account_ratio', 'top_position_ratio'],
+      ...['account_ratio', 'taker_ratio'],
+    ],
+    row: ({ exchange, market, kind, symbol }) => {
+      const labels = exchangeOf(exchange).archive?.traits?.(market, kind)?.labels
+      return ([time, ...values], i) => {
+        const start = Number(time![i])
+        // A file is labelled in one way, that of its day.
+        const isByEnd = labels !== undefined && floorDay(start) < labels.endsBefore
+        const cells = values.map((column) => (Number.isNaN(column[i]) ? '' : formatNumber(Number(column[i]))))
+        return `${wordTime(isByEnd ? start + labels.periodMs : start)},${symbol},${cells.join(',')}\n`
+      }
+    },
+  },
+}
+
+/** What the archive has files of that cannot be written, and why. */
+function whyNot(kind: Kind, { exchange, market, symbol, interval }: SeriesId): string | undefined {
+  const others = 'export it without --layout, as CSV, JSON lines, Parquet or Arrow'
+  if (kind.id === 'trade' && market === 'coinm')
+    return `Files of coinm trades tell what each is worth in the coin, which the lake does not keep; export aggTrade, or ${others}.`
+  if (kind.id === 'liquidation')
+    return `Files of liquidations tell type and status of each order, which the lake does not keep; ${others}.`
+  const known = [...Object.keys(FORMS), 'candles of other prices'].join(', ')
+  if (!formOf(kind)) return `--layout binance has no form for ${kind.id}; it has ${known}. Else ${others}.`
+  const series = { market, kind: kind.id, symbol, ...(interval && { interval }) }
+  if (exchangeOf(exchange).archive?.has(series) === false)
+    return `The archive of ${exchange} has no ${kind.id} of ${market} whose form could be written; ${others}.`
+  return undefined
+}
+
+/** `2024-01-31 12:30:00`, whole seconds. */
+function wordTime(time: number): string {
+  return new Date(time).toISOString().slice(0, 19).replace('T', ' ')
 }
 
 /** Candles of other prices: what would count trades counts samples, and nothing has a volume. */
@@ -96,18 +159,15 @@ const PRICE_FORM: Form = {
 /** The CSV of the exchange's own archive, in zips with checksums where a folder is written. */
 export const binanceLayout: ExportLayout = {
   columns(kind, series) {
-    const form = formOf(kind)
-    if (!form)
-      throw new ConfigError(
-        `--layout binance has no form for ${kind.id}; it has ${Object.keys(FORMS).join(', ')} and candles of other prices.`,
-      )
-    if (kind.id === 'trade' && series.market === 'coinm')
-      throw new ConfigError(
-        'Files of coinm trades tell what each is worth in the coin, which the lake does not keep; export aggTrade, or --format csv.',
-      )
-    return form.columns
+    const why = whyNot(kind, series)
+    if (why !== undefined) throw new ConfigError(why)
+    return formOf(kind)!.columns
   },
-  periods: ['month', 'day'],
+  periods({ exchange, ...series }) {
+    const { archive } = exchangeOf(exchange)
+    const isThere = (period: 'monthly' | 'daily'): boolean => archive?.folder(series, period) !== undefined
+    return [...(isThere('monthly') ? ['month' as const] : []), ...(isThere('daily') ? ['day' as const] : [])]
+  },
   packing: 'zip',
   checksum: '.CHECKSUM',
   async fileName(series, period, start) {

@@ -10,7 +10,7 @@ export const ccxtLayout: ExportLayout = {
     if (kind.id !== 'candle') throw new ConfigError(`--layout ccxt is for candles; ${kind.id} has other rows.`)
     return COLUMNS
   },
-  periods: ['whole'],
+  periods: () => ['whole'],
   packing: 'none',
   async fileName({ symbol, interval }) {
     return `${symbol}-${interval === '1M' ? '1mo' : interval}.json`

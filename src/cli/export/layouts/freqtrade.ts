@@ -13,7 +13,7 @@ export const freqtradeLayout: ExportLayout = {
     if (kind.id !== 'candle') throw new ConfigError(`--layout freqtrade is for candles; ${kind.id} has other rows.`)
     return COLUMNS
   },
-  periods: ['whole'],
+  periods: () => ['whole'],
   packing: 'none',
   async fileName({ market, interval }, _period, _start, typed) {
     const { base, quote } = parseSymbol(typed)

@@ -17,7 +17,7 @@ export interface ExportLayout {
   /** The columns that it is made of. @throws ConfigError for a kind of data that it has no form for. */
   columns(kind: Kind, series: SeriesId): readonly string[]
   /** How a folder is divided into files; the first is the default. */
-  readonly periods: readonly [LayoutPeriod, ...LayoutPeriod[]]
+  periods(series: SeriesId): readonly LayoutPeriod[]
   /** Path inside a folder. `typed` is the symbol as the user wrote it. */
   fileName(series: SeriesId, period: LayoutPeriod, start: number, typed: string): Promise<string>
   /** How the files in a folder are packed. */

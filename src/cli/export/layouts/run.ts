@@ -32,8 +32,10 @@ export async function exportLayout(wanted: LayoutExport): Promise<number> {
   const { signal } = context
   const layout = LAYOUTS[wanted.layout!]!
   layout.columns(kindOf(series.kind), series)
-  const period = wanted.period ?? layout.periods[0]
-  if (!layout.periods.includes(period)) throw new ConfigError(`--layout ${wanted.layout} has no files of a ${period}.`)
+  const periods = layout.periods(series)
+  const period = wanted.period ?? periods[0]!
+  if (!periods.includes(period))
+    throw new ConfigError(`--layout ${wanted.layout} has no files of a ${period} of ${series.kind}.`)
   const job = { lake, series, layout, range, signal }
   if (out === undefined || out === '-') {
     if (context.json)

@@ -74,7 +74,7 @@ export const tardisLayout: ExportLayout = {
       )
     return form.columns
   },
-  periods: ['day'],
+  periods: () => ['day'],
   packing: 'gzip',
   async fileName(series, _period, start) {
     return `${exchangeName(series)}_${FORMS[series.kind]!.dataset}_${formatDay(start)}_${series.symbol}.csv.gz`
