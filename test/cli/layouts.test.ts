@@ -255,7 +255,7 @@ describe('export --layout and import', () => {
           ...{ askPrice: 100.5 + i / 8, askQuantity: 2, transactionTime: midnight - HOUR + i * every - 3 },
           eventTime: midnight - HOUR + i * every,
         })),
-        bookDepth: Array.from({ length: 200 }, (_, i) => ({
+        bookDepth: Array.from({ length: 400 }, (_, i) => ({
           ...{ ...about, kind: 'bookDepth', time: midnight - HOUR + Math.floor(i / 2) * 30_000 },
           ...{ percentage: i % 2 === 0 ? -0.2 : 5, depth: (i + 1) / 3, notional: (i + 1) * 1.1 },
         })),

@@ -376,8 +376,9 @@ describe('series that only files bring', () => {
     const told = await here('export', 'BTCUSDT', '--kind', 'timedQuote', '--columns', 'ask_price', '--format', 'csv')
     // Hours without a quote are holes that nobody was asked about.
     expect([told.code, told.stdout]).toEqual([3, 'ask_price\n101\n102\n103\n'])
-    const lake = await lakeOf()
-    const { covered } = (await lake.coverage(eventSeries('timedQuote')))!
+    const replayed = jsonLines((await here('replay', 'BTCUSDT', '--kind', 'timedQuote', '--json')).stdout)
+    expect(replayed.flatMap(({ askPrice }) => askPrice ?? [])).toEqual([101, 102, 103])
+    const { covered } = await coverageOf('timedQuote')
     expect(covered).toEqual([{ from: START, to: START + 2 * DAY, source: 'import' }])
   })
 })

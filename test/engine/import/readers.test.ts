@@ -34,6 +34,12 @@ const candle = { exchange: 'binance', market: 'spot', kind: 'candle', symbol: 'B
 const trade = { exchange: 'binance', market: 'spot', kind: 'trade', symbol: 'BTCUSDT' } as const
 const opens = Array.from({ length: 40 }, (_, hour) => START + hour * 3_600_000)
 
+/** A dataset of tardis.dev with a row per hour, unpacked: a checksum would find most damage before the reader does. */
+function tardis(header: string, row: (index: number) => string): Uint8Array {
+  const lines = opens.map((time, index) => `binance,BTCUSDT,${time}000,${time}123,${row(index)}`)
+  return Buffer.from([`exchange,symbol,timestamp,local_timestamp,${header}`, ...lines, ''].join('\n'))
+}
+
 function feather(): Uint8Array {
   const names = ['open', 'high', 'low', 'close', 'volume']
   const schema = new Schema([
@@ -118,6 +124,30 @@ const FORMS: Readonly<Record<string, Form>> = {
     ),
     rows: 40,
     read: (path, onBatch) => readTardis(target(path, trade), onBatch, undefined),
+  },
+  'tardis, quotes': {
+    bytes: tardis('ask_amount,ask_price,bid_price,bid_amount', (row) => `${row},101.5,,`),
+    rows: 40,
+    runs: 100,
+    read: (path, onBatch) => readTardis(target(path, { ...trade, kind: 'timedQuote' }), onBatch, undefined),
+  },
+  'tardis, changes of books': {
+    bytes: tardis('is_snapshot,side,price,amount', (row) => `${row < 9},${row % 2 ? 'bid' : 'ask'},100.5,0.25`),
+    rows: 40,
+    runs: 100,
+    read: (path, onBatch) => readTardis(target(path, { ...trade, kind: 'timedBookDelta' }), onBatch, undefined),
+  },
+  'tardis, books': {
+    bytes: tardis('asks[0].price,asks[0].amount,bids[0].price,bids[0].amount', (row) => `101,${row + 1},100,2`),
+    rows: 80,
+    runs: 100,
+    read: (path, onBatch) => readTardis(target(path, { ...trade, kind: 'timedBookSnapshot' }), onBatch, undefined),
+  },
+  'tardis, derivative tickers': {
+    bytes: tardis('funding_timestamp,funding_rate,index_price,mark_price', (row) => `,-0.0001,,${100 + row / 8}`),
+    rows: 40,
+    runs: 100,
+    read: (path, onBatch) => readTardis(target(path, { ...trade, kind: 'markPrice' }), onBatch, undefined),
   },
   csv: {
     bytes: Buffer.from(csvHeader(columns) + csvRows(trades, columns, 'ms')),

@@ -28,7 +28,6 @@ export class RowBlock {
   constructor(kind: Kind, names: readonly string[]) {
     this.#specs = kind.columns.filter(({ name }) => names.includes(name))
     this.#hasSequence = isFileKind(kind)
-    this.#renew()
   }
 
   get isFull(): boolean {
@@ -42,6 +41,8 @@ export class RowBlock {
    * @param isOdd whether it breaks a rule though its file has it so.
    */
   next(texts: readonly string[], isOdd = false): number {
+    // What was taken is somebody else's.
+    if (this.#length === 0) this.#renew()
     let isInexact = false
     for (const text of texts) if (text.length > EXACT_LENGTH && !roundTrips(text)) isInexact = true
     if (isInexact) this.inexact++
@@ -56,7 +57,6 @@ export class RowBlock {
     const length = this.#length
     const columns: Record<string, EventColumn> = {}
     for (const { name } of this.#specs) columns[name] = (this.numbers[name] ?? this.sequence).subarray(0, length)
-    this.#renew()
     this.#length = 0
     return { length, columns }
   }
