@@ -254,13 +254,16 @@ function explain(symbol: string, order: CheckedOrder, findings: Findings, rules:
   for (const field of ['price', 'stopPrice', 'quantity', 'quoteQuantity', 'icebergQuantity'] as const) {
     if (!isBroken(field)) continue
     const value: Decimal = order[field] ?? ZERO
-    let nearest = nearestOf(changed, field, value)
-    if (field === 'price' && nearest === undefined && changed.quantity !== undefined) {
-      // No price goes with the quantity: another quantity may.
-      nearest = nearestOf({ ...changed, quantity: undefined }, field, value)
-      const price = nearest === undefined ? undefined : parseDecimal(nearest)
-      quantityAlong = nearestOf({ ...changed, price }, 'quantity', changed.quantity)
-      if (quantityAlong === undefined) nearest = undefined
+    const { quantity } = changed
+    let nearest = nearestOf(field === 'price' ? { ...changed, quantity: undefined } : changed, field, value)
+    if (field === 'price' && nearest !== undefined && quantity !== undefined) {
+      const alone = { ...changed, price: parseDecimal(nearest) }
+      // Mostly the quantity goes with the new price too; else another price may, or another quantity.
+      if (!takesQuantity(alone, rules)) {
+        const together = nearestOf(changed, field, value)
+        if (together === undefined) quantityAlong = nearestOf(alone, 'quantity', quantity)
+        if (together !== undefined || quantityAlong === undefined) nearest = together
+      }
     }
     found.set(field, nearest)
     if (nearest !== undefined) changed[field] = parseDecimal(nearest)
@@ -275,6 +278,13 @@ function explain(symbol: string, order: CheckedOrder, findings: Findings, rules:
       message: sentence(symbol, entry, nearest, along),
     }
   })
+}
+
+/** Whether the quantity of an order breaks none of the rules on a whole order. */
+function takesQuantity(order: CheckedOrder, rules: readonly OrderRule[]): boolean {
+  const findings: Findings = { broken: [], unchecked: [] }
+  for (const rule of rules) if (rule.about === 'order') rule.check(order, findings)
+  return findings.broken.every(({ field }) => field !== 'quantity')
 }
 
 const ZERO: Decimal = { units: 0n, scale: 0 }
