@@ -1,4 +1,4 @@
-import type { ArchiveLayout, ArchivePeriod } from '../exchanges/exchange.ts'
+import type { ArchiveLayout, ArchivePeriod, Exchange } from '../exchanges/exchange.ts'
 import { exchangeOf } from '../exchanges/index.ts'
 import { type Batch, clipBatch, concatBatches, mergeBatches } from '../model/batch.ts'
 import { CandleFlag, candle } from '../model/candle.ts'
@@ -6,6 +6,7 @@ import { ConfigError, InvalidRangeError } from '../model/errors.ts'
 import { type Interval, parseInterval } from '../model/interval.ts'
 import type { Kind } from '../model/kind.ts'
 import { kindOf } from '../model/kinds.ts'
+import { assertKnownOptions, type OptionNames } from '../model/options.ts'
 import { normaliseRanges, subtractRanges } from '../model/ranges.ts'
 import { type Market, parseMarket, type SeriesId } from '../model/series.ts'
 import { resolveNative } from '../model/symbol.ts'
@@ -15,6 +16,18 @@ import { type FetchedFile, fetchFile } from './fetch-file.ts'
 import { type ListedFile, type ListOptions, listFiles, listSymbols } from './listing.ts'
 import { ParsePool } from './parse-pool.ts'
 import { dailyRanges, planArchive } from './plan.ts'
+
+export const VISION_OPTIONS: OptionNames<VisionClientOptions> = {
+  exchange: true,
+  endpoint: true,
+  layout: true,
+  url: true,
+  listUrl: true,
+  parallel: true,
+  attempts: true,
+  stallMs: true,
+  cache: true,
+}
 
 /** Keeps months that were fetched: `ArchiveCache` of the store does. */
 export interface MonthStore {
@@ -92,6 +105,7 @@ export interface ArchiveRows {
 /** The archive by itself: lists, fetches and checks files, stores nothing. Without options it is Binance's. */
 export class VisionClient implements AsyncDisposable {
   readonly #options: VisionClientOptions
+  readonly #exchange: Exchange
   readonly #layout: ArchiveLayout
   readonly #url: string
   readonly #listUrl: string
@@ -99,8 +113,9 @@ export class VisionClient implements AsyncDisposable {
   readonly #pool = new ParsePool()
   #closed: Promise<void> | undefined
 
-  /** @throws ConfigError for an exchange without an archive, or a URL that is none. */
+  /** @throws ConfigError for an exchange without an archive, a URL that is none, or an option that there is none of. */
   constructor(options: VisionClientOptions = {}) {
+    assertKnownOptions('VisionClient', options, VISION_OPTIONS)
     const exchange = exchangeOf(options.exchange ?? 'binance')
     const own = exchange.endpoints(options.endpoint === undefined ? {} : { endpoint: options.endpoint })
     const layout = options.layout ?? exchange.archive
@@ -108,6 +123,7 @@ export class VisionClient implements AsyncDisposable {
     const listUrl = options.listUrl ?? options.url ?? own.archiveList
     if (!layout || url === undefined || listUrl === undefined) throw new ConfigError(`${exchange.id} has no archive.`)
     this.#options = options
+    this.#exchange = exchange
     this.#layout = layout
     this.#url = url
     this.#listUrl = listUrl
@@ -124,7 +140,7 @@ export class VisionClient implements AsyncDisposable {
    * @throws InvalidSymbolError, InvalidRangeError for what can't be.
    */
   async files(request: ArchiveRequest): Promise<{ monthly: ListedFile[]; daily: ListedFile[] }> {
-    return this.#files(wantedOf(request))
+    return this.#files(wantedOf(this.#exchange, request))
   }
 
   async #files(request: Wanted): Promise<{ monthly: ListedFile[]; daily: ListedFile[] }> {
@@ -149,7 +165,7 @@ export class VisionClient implements AsyncDisposable {
    * is only asked which files it has, where it has not replaced them.
    */
   async fetch(wish: ArchiveRequest): Promise<ArchiveRows> {
-    return this.#fetch(wantedOf(wish))
+    return this.#fetch(wantedOf(this.#exchange, wish))
   }
 
   /**
@@ -157,7 +173,7 @@ export class VisionClient implements AsyncDisposable {
    * no file of yet are left out. @throws ConfigError without a `cache`.
    */
   async prefetch(wish: ArchiveRequest, maxDays = 5): Promise<void> {
-    const request = wantedOf(wish)
+    const request = wantedOf(this.#exchange, wish)
     if (!this.#options.cache) throw new ConfigError('prefetch needs a cache: new VisionDataClient({ cacheDir }).')
     const from = Math.max(request.from, request.to - maxDays * DAY)
     const { monthly } = await this.#files({ ...request, from })
@@ -265,7 +281,7 @@ export class VisionClient implements AsyncDisposable {
   }
 
   #series({ market, kind, symbol, interval }: Wanted): SeriesId {
-    return { exchange: this.#options.exchange ?? 'binance', market, kind: kind.id, symbol, interval }
+    return { exchange: this.#exchange.id, market, kind: kind.id, symbol, interval }
   }
 
   #list(signal: AbortSignal | undefined): ListOptions {
@@ -278,7 +294,7 @@ export class VisionClient implements AsyncDisposable {
   }
 }
 
-function wantedOf(request: ArchiveRequest): Wanted {
+function wantedOf(exchange: Exchange, request: ArchiveRequest): Wanted {
   const { market, symbol } = resolveNative(
     request.symbol,
     request.market === undefined ? undefined : parseMarket(request.market),
@@ -291,7 +307,7 @@ function wantedOf(request: ArchiveRequest): Wanted {
   if (!kind.hasInterval) throw new InvalidRangeError(`${kind.id} is no kind of candles.`)
   return {
     market,
-    symbol,
+    symbol: exchange.seriesSymbol?.(market, kind.id, symbol) ?? symbol,
     kind,
     interval: parseInterval(request.interval),
     from,

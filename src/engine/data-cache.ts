@@ -1,6 +1,7 @@
 import type { Table } from 'apache-arrow'
 import { LRUCache } from 'lru-cache'
 import { InvalidRangeError } from '../model/errors.ts'
+import { assertKnownOptions, type OptionNames } from '../model/options.ts'
 
 export interface DataCacheOptions {
   /** Results kept at most; default 500. */
@@ -10,6 +11,8 @@ export interface DataCacheOptions {
   /** How long a result is good, ms; default one minute, Infinity for ever. */
   readonly ttlMs?: number
 }
+
+const OPTIONS: OptionNames<DataCacheOptions> = { maxEntries: true, maxBytes: true, ttlMs: true }
 
 export interface DataCacheStats {
   readonly entries: number
@@ -54,8 +57,9 @@ export class DataCache<T = Table> {
   #evicted = 0
   #expired = 0
 
-  /** @throws InvalidRangeError for bounds that are none. */
+  /** @throws InvalidRangeError for bounds that are none; ConfigError for an option that there is none of. */
   constructor(options: DataCacheOptions = {}) {
+    assertKnownOptions('DataCache', options, OPTIONS)
     const { maxEntries = DEFAULT_ENTRIES, maxBytes = DEFAULT_BYTES, ttlMs = DEFAULT_TTL } = options
     for (const [name, value] of Object.entries({ maxEntries, maxBytes }))
       if (!(value >= 0)) throw new InvalidRangeError(`${name} is ${value}; use 0 or more.`)

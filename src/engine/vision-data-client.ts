@@ -1,4 +1,5 @@
-import { type MonthStore, VisionClient, type VisionClientOptions } from '../archive/vision-client.ts'
+import { type MonthStore, VISION_OPTIONS, VisionClient, type VisionClientOptions } from '../archive/vision-client.ts'
+import { assertKnownOptions, type OptionNames } from '../model/options.ts'
 import { ArchiveCache } from '../store/cache/archive-cache.ts'
 import { ArrowCache } from '../store/cache/arrow-cache.ts'
 
@@ -11,6 +12,13 @@ export interface VisionDataClientOptions extends VisionClientOptions {
   readonly cacheMaxBytes?: number
 }
 
+const OPTIONS: OptionNames<VisionDataClientOptions> = {
+  ...VISION_OPTIONS,
+  cacheDir: true,
+  useCache: true,
+  cacheMaxBytes: true,
+}
+
 /**
  * The archive behind the mapped cache, without a lake: `fetch` gives a range, and takes months from the cache where the
  * archive still has the same file; `prefetch` brings months in.
@@ -18,8 +26,9 @@ export interface VisionDataClientOptions extends VisionClientOptions {
 export class VisionDataClient extends VisionClient {
   readonly #months: CachedMonths | undefined
 
-  /** @throws ConfigError for an exchange without an archive, or a URL that is none. */
+  /** @throws ConfigError for an exchange without an archive, a URL that is none, or an option that there is none of. */
   constructor(options: VisionDataClientOptions = {}) {
+    assertKnownOptions('VisionDataClient', options, OPTIONS)
     const { cacheDir, useCache = true, cacheMaxBytes, cache, ...rest } = options
     const months = cacheDir === undefined ? undefined : new CachedMonths(cacheDir, cacheMaxBytes)
     const store = useCache ? (cache ?? months) : undefined

@@ -277,12 +277,16 @@ export function nearestTexts(text: string, candidates: Iterable<string>, count =
   const near: { candidate: string; distance: number }[] = []
   for (const candidate of candidates) {
     const own = candidate.toUpperCase()
-    // The pair of a contract is its name but for the end: `BTCUSD` means `BTCUSD_PERP`.
-    const distance = own.startsWith(`${wanted}_`) ? 1 : editDistance(wanted, own, bound)
+    const distance = isContractOf(wanted, own) ? 1 : editDistance(wanted, own, bound)
     if (distance <= bound) near.push({ candidate, distance })
   }
   near.sort((a, b) => a.distance - b.distance || (a.candidate < b.candidate ? -1 : 1))
   return near.slice(0, count).map((one) => one.candidate)
+}
+
+/** A pair is the name of its contracts but for the end: `BTCUSD` means `BTCUSD_PERP`, and so may `BTCUSDT`. */
+function isContractOf(pair: string, contract: string): boolean {
+  return contract.startsWith(`${pair}_`) || (pair.endsWith('USDT') && contract.startsWith(`${pair.slice(0, -1)}_`))
 }
 
 /** Levenshtein distance, or anything above `bound` once it is sure to pass it. */

@@ -28,6 +28,16 @@ test('is the archive of Binance without options, and tells what can not be', asy
   await expect(vision.fetch({ symbol: 'BTCUSDT', ...range, to: '2024-02-01' })).rejects.toThrow(InvalidRangeError)
   await expect(vision.fetch({ symbol: 'BTCUSDT', market: 'usdm', ...range, interval: '1s' })).rejects.toThrow(/1s/)
   expect(() => new VisionClient({ exchange: 'nowhere' })).toThrow(ConfigError)
+  expect(() => new VisionClient({ endPoint: 'http://127.0.0.1:1' } as object)).toThrow('Did you mean endpoint?')
+})
+
+test('finds the index price of a contract under its pair', async () => {
+  await using sandbox = await startSandbox({ now: '2024-03-10', markets: ['coinm'] })
+  await using vision = new VisionClient({ endpoint: sandbox.endpoint })
+  const wish = { symbol: 'BTCUSD_PERP', kind: 'indexCandle', interval: '1h', from: '2024-03-01', to: '2024-03-03' }
+  const { batch, files } = await vision.fetch(wish)
+  expect(batch.length).toBe(48)
+  expect(files.every(({ path }) => path.includes('/indexPriceKlines/BTCUSD/'))).toBe(true)
 })
 
 test('with a cache months are fetched once, and any part of them is the same rows as without', async () => {
@@ -44,7 +54,8 @@ test('with a cache months are fetched once, and any part of them is the same row
   expect(again.batch).toEqual(expected.batch)
   expect(again.missing).toEqual(expected.missing)
   expect(again.files.map(({ path }) => path).toSorted()).toEqual(expected.files.map(({ path }) => path).toSorted())
-  const fetched = expected.files.filter(({ path }) => !/2024-0[23]\.zip$/.test(path))
+  // January too, of which only the second half was wanted.
+  const fetched = expected.files.filter(({ path }) => !/2024-0[123]\.zip$/.test(path))
   expect(sandbox.usage().archive.files).toBe(fetched.length)
   const part = { ...range, from: '2024-02-10T05:00', to: '2024-03-01T01:00' }
   sandbox.resetUsage()

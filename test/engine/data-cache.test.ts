@@ -9,6 +9,10 @@ describe('DataCache', () => {
   beforeEach(() => void vi.useFakeTimers({ toFake: ['performance'] }))
   afterEach(() => void vi.useRealTimers())
 
+  it('refuses an option that there is none of', () => {
+    expect(() => new DataCache({ max: 3 } as object)).toThrow('DataCache has no option "max"')
+  })
+
   it('keeps to its bounds and lets go of what was used least recently, whatever is done with it', () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(fc.integer({ min: 0, max: 9 }), fc.integer({ min: 1, max: 60 }))), (steps) => {

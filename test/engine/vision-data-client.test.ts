@@ -37,6 +37,7 @@ test('prefetch fills the cache folder, and without one says what to give', async
   await using without = new VisionDataClient({ endpoint: sandbox.endpoint })
   await expect(without.prefetch(range)).rejects.toThrow(ConfigError)
   await expect(without.prefetch(range)).rejects.toThrow('new VisionDataClient({ cacheDir })')
+  expect(() => new VisionDataClient({ cachedir: 'here' } as object)).toThrow('Did you mean cacheDir?')
 })
 
 test('a month that was fetched for a part of it is kept whole', async () => {

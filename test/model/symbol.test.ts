@@ -155,6 +155,13 @@ test('any text is either parsed or refused with InvalidSymbolError', () => {
   )
 })
 
+test('the contracts of a pair are near, also to its name with USDT', () => {
+  const contracts = ['BTCUSD_PERP', 'ETHUSD_PERP', 'BTCUSD_261225']
+  expect(nearestTexts('BTCUSD', contracts)).toEqual(['BTCUSD_261225', 'BTCUSD_PERP'])
+  expect(nearestTexts('btcusdt', contracts)).toEqual(['BTCUSD_261225', 'BTCUSD_PERP'])
+  expect(nearestTexts('XYZUSDT', contracts)).toEqual([])
+})
+
 test('the nearest texts agree with the plain definition of edit distance', () => {
   const slow = (a: string, b: string): number => {
     if (a === '' || b === '') return a.length + b.length
