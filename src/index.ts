@@ -136,16 +136,22 @@ export { EXCHANGES, exchangeOf } from './exchanges/index.ts'
 export * from './exchanges/stream.ts'
 export {
   type BookDepthRecord,
+  type CandleRecord,
   CONTRACT_TYPES,
+  type ContinuousCandleRecord,
   type ContractType,
   continuousSymbol,
   type ExchangeInfoRecord,
   type HistoryRecord,
   METRICS_PERIOD,
   type MetricsRecord,
+  type PriceCandleRecord,
   readContinuous,
   type StoredRecord,
   type StoredRecordOf,
+  type TimedBookDeltaRecord,
+  type TimedBookSnapshotRecord,
+  type TimedQuoteRecord,
 } from './model/history/index.ts'
 export * from './model/index.ts'
 export type { BudgetEvent, BudgetEventType, BudgetLog, BudgetLogOptions } from './net/budget-log.ts'
