@@ -22,6 +22,11 @@ export type OnUnpacked = (bytes: Uint8Array) => Promise<void> | void
  */
 export const PACKED_PIECE = 512 * 1024
 const UNPACKED_PIECE = 2 * 2 ** 20
+/**
+ * Packed pieces that the inflater has at most. It takes up the second by itself when the reader fetches the last of the
+ * first; were it handed over only then, the reader would have set to work before, and unpacking would wait until it is done.
+ */
+const PIECES_AHEAD = 2
 /** Node takes no smaller pieces. */
 const MIN_PIECE = 64
 
@@ -59,6 +64,9 @@ class StreamUnpacker implements Unpacker {
   /** Packed bytes that wait until they are worth a turn. */
   #packed: Uint8Array[] = []
   #length = 0
+  /** Pieces that the inflater has, and whoever waits until it has fewer. */
+  #handedOver = 0
+  #onTaken: (() => void) | undefined
   #error: unknown
 
   constructor(path: string, size: number | undefined, onUnpacked: OnUnpacked, ownsPacked: boolean) {
@@ -68,10 +76,9 @@ class StreamUnpacker implements Unpacker {
     const chunkSize = Math.min(UNPACKED_PIECE, (size ?? UNPACKED_PIECE) + MIN_PIECE)
     this.#inflate = createInflateRaw({
       chunkSize,
-      // Piece by piece: several that wait would be joined. One more than the reader works on may be made, no further one.
+      // Piece by piece: several that wait would be joined. One or two more than the reader works on may be made, no further one.
       readableObjectMode: true,
       readableHighWaterMark: 1,
-      writableHighWaterMark: PACKED_PIECE,
     } as ZlibOptions)
     this.#reading = this.#drain(onUnpacked)
   }
@@ -80,10 +87,12 @@ class StreamUnpacker implements Unpacker {
     if (this.#error !== undefined) throw this.#error
     this.#packed.push(data)
     this.#length += data.length
-    if (this.#length < PACKED_PIECE || this.#send()) return
-    // Data behind the end of the deflate stream never drain: the stream's end counts as well.
-    const drained = new Promise<void>((resolve) => this.#inflate.once('drain', () => resolve()))
-    await Promise.race([drained, this.#reading])
+    if (this.#length < PACKED_PIECE) return
+    this.#send()
+    if (this.#handedOver < PIECES_AHEAD) return
+    // Data behind the end of the deflate stream are never taken: the stream's end counts as well.
+    const taken = new Promise<void>((resolve) => (this.#onTaken = resolve))
+    await Promise.race([taken, this.#reading])
     if (this.#error !== undefined) throw this.#error
   }
 
@@ -99,17 +108,19 @@ class StreamUnpacker implements Unpacker {
     this.#inflate.destroy()
   }
 
-  /** Hands over what waits. False when the inflater has enough for now. */
-  #send(): boolean {
+  /** Hands over what waits. */
+  #send(): void {
     const pieces = this.#packed
     const packed = pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces, this.#length)
     this.#packed = []
     this.#length = 0
-    const inflate = this.#inflate
-    const done = (): void => {
+    if (this.#inflate.destroyed || this.#inflate.readableEnded) return
+    this.#handedOver++
+    this.#inflate.write(packed, () => {
+      this.#handedOver--
+      this.#onTaken?.()
       if (this.#ownsPacked) for (const piece of pieces) letGo(piece)
-    }
-    return inflate.destroyed || inflate.readableEnded || inflate.write(packed, done)
+    })
   }
 
   async #drain(onUnpacked: OnUnpacked): Promise<void> {
