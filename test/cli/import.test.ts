@@ -68,6 +68,19 @@ const DAY_1 = 'data/spot/daily/klines/BTCUSDT/1h/BTCUSDT-1h-2024-01-01.zip'
 const DAY_2 = 'data/spot/daily/klines/BTCUSDT/1h/BTCUSDT-1h-2024-01-02.zip'
 
 describe('import', () => {
+  it('says of a month that is not over no more than its file holds', async () => {
+    const from = Date.UTC(2099, 0, 1)
+    const later = rows(0, 5).map((line, hour) => {
+      const open = from + hour * HOUR
+      return line.replace(/^\d+/, String(open)).replace(/,\d{13},/, `,${open + HOUR - 1},`)
+    })
+    await put('BTCUSDT-1h-2099-01.csv', later.join('\n'))
+    expect((await here('import', 'BTCUSDT-1h-2099-01.csv', '--market', 'spot', '--json')).code).toBe(0)
+    const { covered, gaps } = await coverageOf()
+    expect(covered).toEqual([{ from, to: from + 5 * HOUR, source: 'import' }])
+    expect(gaps).toEqual([])
+  })
+
   it('takes a tree of the archive, with what it is about, its hashes, and where it was', async () => {
     await putZip(`vision/${DAY_1}`, rows(0, 24))
     await putZip(`vision/${DAY_2}`, rows(24, 48))

@@ -12,6 +12,7 @@ import type { SeriesWriter } from '../../store/lake/series-writer.ts'
 import { compareBatches, differences } from '../download/compare.ts'
 import { FileRows, withFlag } from '../download/file-rows.ts'
 import type { Permits } from '../limiter.ts'
+import { heldRange } from './held-range.ts'
 import { ALL_TIME } from './read-archive.ts'
 import type { FileFacts, ImportTarget, Taken } from './types.ts'
 
@@ -101,10 +102,10 @@ export class CandleImport {
   }
 
   #range(): TimeRange | undefined {
-    if (this.#target.range) return this.#target.range
-    if (this.#last < this.#first) return undefined
     const { interval = '1m' } = this.#writer.coverage.series
-    return { from: this.#first, to: nextOpen({ interval, origin: this.#first }, this.#last) }
+    const [from, last] = [this.#first, this.#last]
+    const seen = last < from ? undefined : { from, to: nextOpen({ interval, origin: from }, last) }
+    return heldRange(this.#target.range, seen)
   }
 
   async #compare(batch: Batch, range: TimeRange): Promise<void> {

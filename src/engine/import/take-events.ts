@@ -10,6 +10,7 @@ import type { EventStage } from '../../store/lake/event-stage.ts'
 import type { EventWriter } from '../../store/lake/event-writer.ts'
 import type { Lake } from '../../store/lake/lake.ts'
 import { EventCompare, instantsIn, spanOf } from './event-compare.ts'
+import { heldRange } from './held-range.ts'
 import { reachOf } from './read-archive.ts'
 import { type FileFacts, type ImportTarget, isTableFormat, type Taken } from './types.ts'
 
@@ -87,8 +88,9 @@ export class EventImport {
       const detail = `${strange} rows are none of the lake's, in time of which it has all`
       told.push({ type: 'difference', where: path, detail, kept: 'lake' })
     }
-    const seen = this.#last < this.#first ? [] : [{ from: this.#first, to: this.#last + 0.001 }]
-    const news = intersectRanges(range ? [range] : seen, this.#open)
+    const seen = this.#last < this.#first ? undefined : { from: this.#first, to: this.#last + 0.001 }
+    const held = heldRange(range, seen)
+    const news = held ? intersectRanges([held], this.#open) : []
     await this.#writer.adopt(stage, {
       covered: news.map((part) => ({ ...part, source: 'import' as const })),
       gaps: this.#silences(news),
