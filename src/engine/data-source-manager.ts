@@ -237,7 +237,9 @@ export class DataSourceManager implements AsyncDisposable {
    * were given; one that could not be fetched is incomplete (`ticklake.complete`), and the others do not suffer.
    */
   async getMany(request: GetManyRequest): Promise<Map<string, Table>> {
-    const { symbols, signal } = request
+    const { signal } = request
+    const symbols: readonly string[] = request.symbols
+    if (!Array.isArray(symbols)) throw new InvalidRangeError(`symbols is ${symbols}; use a list, e.g. ["BTCUSDT"].`)
     const source = readSource(request.source)
     const named = symbols.map((symbol) => ({ symbol, series: this.#candles({ ...request, symbol }) }))
     const tables = new Map<string, Table>()

@@ -54,6 +54,12 @@ describe('a manager that was closed', () => {
     expect(() => new DataSourceManager(options as never)).toThrow(message)
   })
 
+  it.each([undefined, 'BTCUSDT'])('says of getMany what its symbols are to be, given %j', async (symbols) => {
+    await using manager = new DataSourceManager({ dataDir: 'lake' })
+    const request = { symbols: symbols as never, interval: '1h', from: 0, to: 1, source: 'lake' } as const
+    await expect(manager.getMany(request)).rejects.toThrow(`symbols is ${symbols}; use a list, e.g. ["BTCUSDT"].`)
+  })
+
   it.each([0, 1.5, 101])('can not have been made for %d files at a time', (parallel) => {
     expect(() => new DataSourceManager({ dataDir: 'lake', parallel })).toThrow('use a whole number from 1 to 100.')
   })
