@@ -72,6 +72,7 @@ export type {
   TransformList,
 } from './engine/replay/index.ts'
 export type { SelectedSymbol, SymbolSelection } from './engine/select-symbols.ts'
+export type { SeriesRequest } from './engine/series-of.ts'
 export type { ParallelReport, TimedDecision, TuningDecision, TuningReason } from './engine/tuning/decide.ts'
 export type {
   DownloadEvent,
