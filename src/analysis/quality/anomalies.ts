@@ -13,7 +13,7 @@ export interface PeerSeries {
 export interface AnomalyOptions {
   /** Rows that the usual is learnt from. Default 100. */
   readonly window?: number
-  /** A price jumps when it moves this many times its usual move (median deviations × 1.4826). Default 12. */
+  /** A price jumps, or leaves the candle's body, when it moves this many times its usual move (median deviations × 1.4826). Default 12. */
   readonly jump?: number
   /** Moves below this share of the price are never jumps. Default 0.005. */
   readonly leastMove?: number
@@ -27,7 +27,8 @@ export interface AnomalyOptions {
 }
 
 export interface Anomaly {
-  readonly type: 'price-jump' | 'stuck-price' | 'volume-spike'
+  /** A wick is a price that the candle reached and did not keep: a flash crash, or a record that is wrong. */
+  readonly type: 'price-jump' | 'price-wick' | 'stuck-price' | 'volume-spike'
   /** Index of its first row, counted from the first that was looked at. */
   readonly row: number
   /** Open time of its first row, epoch ms. */
@@ -60,10 +61,11 @@ const CONFIRMS = 0.5
 export class AnomalyDetector {
   readonly #options: AnomalyOptions
   readonly #moves: SortedWindow
+  readonly #wicks: SortedWindow
   readonly #volumes: SortedWindow
   readonly #minimum: number
   readonly #found: Anomaly[] = []
-  readonly #counts = { 'price-jump': 0, 'stuck-price': 0, 'volume-spike': 0 }
+  readonly #counts = { 'price-jump': 0, 'price-wick': 0, 'stuck-price': 0, 'volume-spike': 0 }
   #row = 0
   #close = Number.NaN
   #closeTime = Number.NaN
@@ -73,6 +75,7 @@ export class AnomalyDetector {
     const window = options.window ?? 100
     this.#options = options
     this.#moves = new SortedWindow(window)
+    this.#wicks = new SortedWindow(window)
     this.#volumes = new SortedWindow(window)
     this.#minimum = Math.min(30, window)
   }
@@ -85,6 +88,7 @@ export class AnomalyDetector {
     const ends = batch.columns.close_time
     for (let i = 0; i < batch.length; i++) {
       const end = ends?.[i] ?? opens[i + 1] ?? Number.POSITIVE_INFINITY
+      this.#wick(opens[i]!, end, { open: open![i]!, high: high![i]!, low: low![i]!, close: close![i]! })
       this.#jump(opens[i]!, end, close![i]!)
       const isFlat = open![i] === close![i] && high![i] === low![i]
       this.#stuck(opens[i]!, close![i]!, isFlat, volumes?.[i] ?? 0)
@@ -128,6 +132,30 @@ export class AnomalyDetector {
       }
     }
     this.#moves.push(move)
+  }
+
+  #wick(time: number, end: number, prices: Prices): void {
+    const { jump = 12, leastMove = 0.005 } = this.#options
+    const { up, down } = wicksOf(prices)
+    const wick = up >= down ? up : -down
+    if (!Number.isFinite(wick)) return
+    // Where the price moves less from candle to candle than within each, that is the usual.
+    const usual = Math.max(this.#moves.medianDeviation * NORMAL, this.#wicks.median)
+    const isKnown = Math.min(this.#moves.length, this.#wicks.length) >= this.#minimum
+    this.#wicks.push(Math.abs(wick))
+    if (!isKnown || !(Math.abs(wick) > jump * usual && Math.abs(wick) > leastMove)) return
+    const share = Math.expm1(wick)
+    const confirmedBy: string[] = []
+    const deniedBy: string[] = []
+    for (const { name, batch } of this.#options.peers ?? []) {
+      const other = wickWithin(batch, time, end, wick > 0)
+      if (other !== undefined) (other >= CONFIRMS * Math.abs(wick) ? confirmedBy : deniedBy).push(name)
+    }
+    const reached = wick > 0 ? `rose to ${prices.high}` : `fell to ${prices.low}`
+    this.#report({
+      ...{ type: 'price-wick', row: this.#row, time, rows: 1, value: share, usual, confirmedBy, deniedBy },
+      detail: `${reached} and came back, ${(Math.abs(share) * 100).toFixed(2)} % from where it opened and closed; ${(usual * 100).toFixed(3)} % is usual`,
+    })
   }
 
   #ask(from: number, to: number, move: number): Pick<Anomaly, 'confirmedBy' | 'deniedBy'> {
@@ -182,6 +210,43 @@ export class AnomalyDetector {
     this.#counts[anomaly.type]++
     if (this.#found.length < (this.#options.max ?? 1_000)) this.#found.push(anomaly)
   }
+}
+
+interface Prices {
+  readonly open: number
+  readonly high: number
+  readonly low: number
+  readonly close: number
+}
+
+/** How far the price went beyond open and close, as logarithms; NaN where a price is none. */
+function wicksOf({ open, high, low, close }: Prices): { up: number; down: number } {
+  return { up: Math.log(high / Math.max(open, close)), down: Math.log(Math.min(open, close) / low) }
+}
+
+/**
+ * The wick that the candles of another series have together within one candle; undefined where they do not cover it, or are
+ * longer: what a longer candle shows may have happened before or after.
+ */
+function wickWithin(batch: Batch, from: number, to: number, up: boolean): number | undefined {
+  const ends = batch.columns.close_time
+  if (!ends) return undefined
+  const opens = columnOf(batch, 'open_time')
+  const first = lowerBound(opens, from, batch.length)
+  const last = lowerBound(ends, to + 1, batch.length) - 1
+  if (first > last || opens[first] !== from || ends[last] !== to) return undefined
+  const prices = {
+    open: columnOf(batch, 'open')[first]!,
+    high: 0,
+    low: Infinity,
+    close: columnOf(batch, 'close')[last]!,
+  }
+  const [highs, lows] = [columnOf(batch, 'high'), columnOf(batch, 'low')]
+  for (let row = first; row <= last; row++) {
+    prices.high = Math.max(prices.high, highs[row]!)
+    prices.low = Math.min(prices.low, lows[row]!)
+  }
+  return wicksOf(prices)[up ? 'up' : 'down']
 }
 
 /** The last candle that has ended at `time`; undefined where the series has none near, or does not say when they end. */

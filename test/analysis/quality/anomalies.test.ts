@@ -23,7 +23,7 @@ describe('anomalies', () => {
     expect(findAnomalies([market(false)])).toEqual({
       rows: 300,
       anomalies: [],
-      counts: { 'price-jump': 0, 'stuck-price': 0, 'volume-spike': 0 },
+      counts: { 'price-jump': 0, 'price-wick': 0, 'stuck-price': 0, 'volume-spike': 0 },
     })
   })
 
@@ -53,6 +53,48 @@ describe('anomalies', () => {
     expect(found(stuck(3))).toEqual([['stuck-price', 100, 50]])
     expect(found(stuck(0))).toEqual([])
     expect(found(sliceBatch(stuck(3), 0, 140))).toEqual([['stuck-price', 100, 40]])
+  })
+
+  describe('that are prices which a candle reached and did not keep', () => {
+    const wick = (change: { readonly high?: number; readonly low?: number }): Batch => {
+      const quiet = market(false)
+      const columns = { ...quiet.columns, high: quiet.columns.high!.slice(), low: quiet.columns.low!.slice() }
+      for (const [name, price] of Object.entries(change)) columns[name as 'high' | 'low'][150] = price
+      return { ...quiet, columns }
+    }
+
+    it.each([
+      ['high', 150, 0.5],
+      ['low', 50, -0.5],
+    ] as const)('are told of the %s', (name, price, share) => {
+      const batch = wick({ [name]: price })
+      const [first, ...others] = findAnomalies([batch], {
+        peers: [
+          { name: 'usdm', batch },
+          { name: 'coinm', batch: market(false) },
+          { name: '1h', batch: sliceBatch(batch, 0, 1) },
+        ],
+      }).anomalies
+      expect(others).toEqual([])
+      expect(first).toMatchObject({ type: 'price-wick', row: 150, confirmedBy: ['usdm'], deniedBy: ['coinm'] })
+      expect(first!.value).toBeCloseTo(share, 1)
+    })
+
+    it('are held against all smaller candles of the time together', () => {
+      const halves = candlesOf('1m', opensOf(MINUTE / 2, 600), (row, i) => {
+        const price = 100 + Math.sin(i >> 1) / 10
+        return { ...row, open: price, high: i === 301 ? 150 : price + 1, low: price - 1, close: price }
+      })
+      const ends = halves.columns.open_time!.map((time) => time + MINUTE / 2 - 1)
+      const peers = [{ name: '30s', batch: { ...halves, columns: { ...halves.columns, close_time: ends } } }]
+      expect(findAnomalies([wick({ high: 150 })], { peers }).anomalies[0]).toMatchObject({ confirmedBy: ['30s'] })
+      expect(findAnomalies([wick({ low: 50 })], { peers }).anomalies[0]).toMatchObject({ deniedBy: ['30s'] })
+    })
+
+    it('are none where every candle has such', () => {
+      const batch = candlesOf('1m', opens, (row) => ({ ...row, open: 100, high: 150, low: 99, close: 100 }))
+      expect(findAnomalies([batch], { leastMove: 0 }).counts['price-wick']).toBe(0)
+    })
   })
 
   it('have a volume far above the usual', () => {
