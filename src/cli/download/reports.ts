@@ -81,7 +81,10 @@ function notesOf(style: Style, report: SeriesReport): string[] {
     notes.push(`${style.yellow('unknown')}  ${stretch(report.series, range, candlesIn(report.series, range))}: ${why}`)
   if (report.unsettled.length > MAX_NOTES)
     notes.push(`… and ${plural(report.unsettled.length - MAX_NOTES, 'more stretch', 'more stretches')} unknown`)
-  if (report.unsettled.length > 0) notes.push('The same command goes on with what is unknown.')
+  if (report.unsettled.length > 0) {
+    const when = report.error === undefined ? 'The same command' : 'Once that is mended, a download'
+    notes.push(`${when} goes on with what is unknown.`)
+  }
   for (const gap of report.gaps.filter((one) => !isHarmless(one)).slice(0, MAX_NOTES))
     notes.push(`${style.yellow('missing')}  ${stretch(report.series, gap, gap.count)}: ${explainGap(gap)}`)
   const harmless = report.gaps.filter(
