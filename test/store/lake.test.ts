@@ -11,6 +11,7 @@ import { DAY, HOUR, MINUTE } from '../../src/model/time.ts'
 import { JOURNAL_FILE } from '../../src/store/lake/commit.ts'
 import { COVERAGE_FILE } from '../../src/store/lake/coverage-file.ts'
 import { Lake } from '../../src/store/lake/lake.ts'
+import { openQuery } from '../../src/store/lake/query.ts'
 import { makeBatch } from '../helpers/candles.ts'
 import { tempFolder } from '../helpers/temp.ts'
 
@@ -246,9 +247,14 @@ describe('the lake', () => {
     const lake = await Lake.open(folder.path)
     const id = series('1h')
     await store(lake, id, [makeBatch('1h', T0, 1000)])
-    await truncate(join(lake.folder(id), '2024.parquet'), 500)
-    await expect(lake.load(id)).rejects.toThrow(StorageError)
-    await expect(lake.load(id)).rejects.toThrow(/2024\.parquet/)
+    for (const bytes of [500, 5, 0]) {
+      await truncate(join(lake.folder(id), '2024.parquet'), bytes)
+      for (const read of [() => lake.load(id), () => openQuery(folder.path)]) {
+        const error = await read().catch((thrown: unknown) => thrown)
+        expect(error).toBeInstanceOf(StorageError)
+        expect((error as Error).message).toMatch(/2024\.parquet.*\. Mend it with: ticklake verify --repair$/)
+      }
+    }
     await writeFile(join(lake.folder(id), COVERAGE_FILE), '{"format": 1, "ser')
     await expect(lake.coverage(id)).rejects.toThrow(/verify --repair/)
     await expect(lake.writer(id)).rejects.toThrow(/verify --repair/)

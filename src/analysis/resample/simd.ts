@@ -106,26 +106,31 @@ export interface BarRows {
 
 /** What `greatest` gives of each bar, NaN passed over, from `at` on. */
 export function greatestOfBars(values: Float64Array, bars: BarRows, into: Float64Array, at: number): void {
-  const module = hold(values, bars)
-  if (module) {
-    module.greatest(bars.count, FROM_AT, TO_AT, OUT_AT)
-    into.set(module.out.subarray(0, bars.count), at)
-    return
-  }
+  if (extremesOf('greatest', values, bars, into, at)) return
   const { count, from, to } = bars
   for (let b = 0; b < count; b++) into[at + b] = greatest(values, from[b]!, to[b]!, Number.NEGATIVE_INFINITY)
 }
 
 /** As `greatestOfBars`. */
 export function leastOfBars(values: Float64Array, bars: BarRows, into: Float64Array, at: number): void {
-  const module = hold(values, bars)
-  if (module) {
-    module.least(bars.count, FROM_AT, TO_AT, OUT_AT)
-    into.set(module.out.subarray(0, bars.count), at)
-    return
-  }
+  if (extremesOf('least', values, bars, into, at)) return
   const { count, from, to } = bars
   for (let b = 0; b < count; b++) into[at + b] = least(values, from[b]!, to[b]!, Number.POSITIVE_INFINITY)
+}
+
+/** By the module; false where that cannot, or does not pay. */
+function extremesOf(
+  which: 'greatest' | 'least',
+  values: Float64Array,
+  bars: BarRows,
+  into: Float64Array,
+  at: number,
+): boolean {
+  const module = hold(values, bars)
+  if (module === null) return false
+  module[which](bars.count, FROM_AT, TO_AT, OUT_AT)
+  into.set(module.out.subarray(0, bars.count), at)
+  return true
 }
 
 /** Copies the rows of some bars; null where there is no room for them, or so few that it does not pay. */

@@ -12,6 +12,9 @@ const ADVICE: Readonly<Record<string, string>> = {
   EIO: 'the disk reports an input/output error. Check the disk',
 }
 
+/** What DuckDB says of a Parquet file that was cut short or changed. */
+const DAMAGED = /magic bytes|too small to be a Parquet|TProtocolException|footer length|decompress|corrupt/i
+
 /** The system's code behind an error, where there is one. DuckDB has none: the system's words stand in its message. */
 export function systemCode(error: unknown): string | undefined {
   const code = (error as { code?: unknown } | undefined)?.code
@@ -26,8 +29,11 @@ export function systemCode(error: unknown): string | undefined {
 export function storageError(path: string, doing: string, cause: unknown): Error {
   if (isTicklakeError(cause) || isAbortError(cause)) return cause as Error
   const known = systemCode(cause)
-  const advice = known === undefined ? undefined : ADVICE[known]
-  return new StorageError(path, `${doing}: ${advice ?? (cause instanceof Error ? cause.message : String(cause))}`, {
+  // Behind a blank line DuckDB shows a statement of ours, which tells nobody anything.
+  const words = (cause instanceof Error ? cause.message : String(cause)).split('\n\n')[0]!
+  const damage = DAMAGED.test(words) ? `${words}. Mend it with: ticklake verify --repair` : undefined
+  const advice = known === undefined ? damage : ADVICE[known]
+  return new StorageError(path, `${doing}: ${advice ?? words}`, {
     cause,
     code: known ?? 'STORAGE',
   })

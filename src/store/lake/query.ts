@@ -6,6 +6,7 @@ import { KINDS } from '../../model/kinds.ts'
 import { type SeriesId, seriesKey } from '../../model/series.ts'
 import { readCoverage } from './coverage-file.ts'
 import { connectDuck, quote, quoteName } from './duckdb.ts'
+import { storageError } from './errors.ts'
 import { AwayViews } from './query-away.ts'
 import { lockForReading } from './reader-lock.ts'
 import { findSeries } from './scan.ts'
@@ -74,7 +75,7 @@ export async function openQuery(dataDir: string): Promise<LakeQuery> {
     await defineViews()
   } catch (error) {
     connection.closeSync()
-    throw error
+    throw storageError(dataDir, 'the views could not be made', error)
   }
   return {
     run: async (sql, options = {}) => {

@@ -112,6 +112,22 @@ export function symbolStage<Row extends CheckedEvent>(): Stage<Row, EventContext
   }
 }
 
+/** Whether the side, where the row tells it, is one that there is. */
+export function sideStage<Row extends CheckedEvent & { readonly side?: number | undefined }>(): Stage<
+  Row,
+  EventContext
+> {
+  return {
+    name: 'side',
+    meaning: 'the side is 1 or 2',
+    start:
+      () =>
+      ({ side }, report) => {
+        if (side !== undefined && side !== 1 && side !== 2) report('side-unknown', 'error', `side is ${side}`)
+      },
+  }
+}
+
 /** Ids rise, and each occurs once. */
 export function idStage<Row extends CheckedEvent>(idOf: (row: Row) => RecordId | undefined): Stage<Row, EventContext> {
   return {

@@ -1,4 +1,4 @@
-import { type CheckedEvent, type EventContext, latencyStage, symbolStage, timeStage } from './events.ts'
+import { type CheckedEvent, type EventContext, latencyStage, sideStage, symbolStage, timeStage } from './events.ts'
 import { has, numbersStage } from './numbers.ts'
 import { type RecordRules, type Stage, show } from './stage.ts'
 
@@ -14,16 +14,6 @@ export interface CheckedLiquidation extends CheckedEvent {
 }
 
 type LiquidationStage = Stage<CheckedLiquidation, EventContext>
-
-const side: LiquidationStage = {
-  name: 'side',
-  meaning: 'the side is 1 or 2',
-  start:
-    () =>
-    ({ side }, report) => {
-      if (side !== undefined && side !== 1 && side !== 2) report('side-unknown', 'error', `side is ${side}`)
-    },
-}
 
 /** Orders are filled near their price, also where the market falls. */
 const FAR = 2
@@ -89,7 +79,7 @@ export const LIQUIDATION_RULES: RecordRules<CheckedLiquidation, EventContext> = 
   kind: 'liquidation',
   stages: [
     symbolStage<CheckedLiquidation>(),
-    side,
+    sideStage<CheckedLiquidation>(),
     numbersStage<CheckedLiquidation>(
       'prices and quantities are above 0, fills 0 or more',
       {

@@ -1,6 +1,6 @@
 import { sameId } from '../../../model/live/ids.ts'
 import type { RecordId } from '../../../model/live/record.ts'
-import { type CheckedEvent, type EventContext, idStage, latencyStage, symbolStage } from './events.ts'
+import { type CheckedEvent, type EventContext, idStage, latencyStage, sideStage, symbolStage } from './events.ts'
 import { has, numbersStage } from './numbers.ts'
 import type { RecordRules, Stage } from './stage.ts'
 
@@ -54,21 +54,11 @@ export const TIMED_QUOTE_RULES: RecordRules<CheckedTimedQuote, EventContext> = {
   timeOf,
 }
 
-const side: Stage<CheckedTimedLevel, EventContext> = {
-  name: 'side',
-  meaning: 'the side is 1 or 2',
-  start:
-    () =>
-    ({ side }, report) => {
-      if (side !== undefined && side !== 1 && side !== 2) report('side-unknown', 'error', `side is ${side}`)
-    },
-}
-
 export const TIMED_BOOK_DELTA_RULES: RecordRules<CheckedTimedLevel, EventContext> = {
   kind: 'timedBookDelta',
   stages: [
     symbolStage<CheckedTimedLevel>(),
-    side,
+    sideStage<CheckedTimedLevel>(),
     numbersStage<CheckedTimedLevel>('prices are above 0, quantities 0 or more', {
       price: 'positive',
       quantity: 'not-negative',
@@ -115,7 +105,7 @@ export const TIMED_BOOK_SNAPSHOT_RULES: RecordRules<CheckedTimedLevel, EventCont
   kind: 'timedBookSnapshot',
   stages: [
     symbolStage<CheckedTimedLevel>(),
-    side,
+    sideStage<CheckedTimedLevel>(),
     numbersStage<CheckedTimedLevel>('prices and quantities are above 0', { price: 'positive', quantity: 'positive' }),
     sorted,
     latencyStage<CheckedTimedLevel>(),
